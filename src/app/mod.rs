@@ -1,0 +1,63 @@
+//! The adapters chosen at start, put together. The only module that names concrete ones.
+
+mod admin_file;
+mod assemble;
+mod open;
+
+use std::sync::Arc;
+
+use crate::config::Resolved;
+use crate::domain::clock::Clock;
+use crate::domain::entropy::Entropy;
+use crate::jwt::KeyRing;
+use crate::oauth::authenticate::Authenticator;
+use crate::oauth::token::TokenIssuer;
+use crate::oauth::tokeninfo::TokenJudge;
+use crate::registry::Registry;
+use crate::registry::draft::Enrolment;
+use crate::registry::register::Registration;
+use crate::tasks::Upkeep;
+use crate::tasks::feed::Feed;
+use crate::tasks::logins::PendingLogins;
+
+pub use assemble::{StartError, assemble, reset_admin};
+pub use open::{OpenStore, StoreOpenError, open_store};
+
+/// Everything that answers requests.
+pub struct App {
+    /// What is in force.
+    pub config: Resolved,
+    /// What the operator adds to the OpenID configuration.
+    pub openid_configuration: serde_json::Map<String, serde_json::Value>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Proves clients.
+    pub authenticator: Authenticator,
+    /// Issues tokens.
+    pub issuer: TokenIssuer,
+    /// Judges tokens.
+    pub judge: TokenJudge,
+    /// Takes registrations.
+    pub registration: Registration,
+    /// Adds clients.
+    pub enrolment: Arc<Enrolment>,
+    /// The clients.
+    pub registry: Arc<dyn Registry>,
+    /// The signing keys.
+    pub ring: Arc<KeyRing>,
+    /// News of other replicas.
+    pub feed: Arc<Feed>,
+    /// Logins to be written.
+    pub logins: Arc<PendingLogins>,
+    /// The store, for its upkeep.
+    pub upkeep: Arc<dyn Upkeep>,
+}
+
+/// What is handed in, so that tests can hold it.
+#[derive(Clone)]
+pub struct Environment {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}

@@ -1,0 +1,67 @@
+//! `latchkey serve`: runs the server.
+
+use std::sync::Arc;
+
+use clap::ArgMatches;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::{App, Environment, open_store};
+use crate::config::{Loaded, Resolved};
+use crate::domain::clock::SystemClock;
+use crate::domain::entropy::SystemEntropy;
+use crate::http::server::{bind, serve};
+use crate::telemetry;
+
+use super::{Outcome, settings};
+
+pub(super) fn run(matches: &ArgMatches) -> Outcome {
+    let loaded = settings(matches)?;
+    telemetry::log(&loaded.settings.log_level, loaded.settings.log_format)?;
+    // Requests have threads of their own; these are for what runs in the background.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("background")
+        .enable_all()
+        .build()?;
+    runtime.block_on(until_stopped(loaded))
+}
+
+async fn until_stopped(loaded: Loaded) -> Outcome {
+    // Before anything else, so that a signal that comes early is not missed.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let bound = bind(&loaded.settings)?;
+    let config = Resolved::of(loaded.settings, bound.address()?.port())?;
+    for (alias, id) in &loaded.aliases {
+        tracing::info!("{alias} is taken as the setting {id}");
+    }
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let store = open_store(&config.settings.store)?;
+    let environment =
+        Environment { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+
+    let mut server = serve(bound, &config)?;
+    tokio::select! {
+        started = server.start(config, &store, environment) => welcome(&*started?),
+        _ = interrupt.recv() => return Ok(server.stop().await),
+        _ = terminate.recv() => return Ok(server.stop().await),
+    }
+    let ended = tokio::select! {
+        ended = server.run() => ended,
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    };
+    tracing::info!("stopping");
+    server.stop().await;
+    Ok(ended?)
+}
+
+fn welcome(app: &App) {
+    let config = &app.config;
+    let kid = app.ring.active_kid().unwrap_or_else(|| "none yet".to_owned());
+    let listen = config.settings.listen;
+    tracing::info!(%listen, issuer = config.issuer, store = %config.settings.store, kid, "ready");
+    tracing::info!("documentation: {}/documentation", config.root());
+}

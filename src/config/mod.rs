@@ -1,0 +1,346 @@
+//! Every setting, its name, its default.
+//!
+//! A setting `token_lifetime` is `token_lifetime` in the TOML file, `LATCHKEY_TOKEN_LIFETIME` in the
+//! environment and `--token-lifetime` as a flag; each overrides the one before.
+
+mod layers;
+mod resolved;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{ArgAction, Args, ValueEnum};
+use ipnet::IpNet;
+use secrecy::SecretString;
+use serde::{Serialize, Serializer};
+
+use crate::domain::audience::Audience;
+use crate::domain::jwk::Algorithm;
+
+pub use layers::{ConfigError, Loaded, load, with_environment_in_help};
+pub use resolved::Resolved;
+
+/// What an operator may set.
+#[derive(Args, Clone, Debug, Serialize)]
+#[group(skip)]
+pub struct Settings {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:8080", help_heading = "Listening")]
+    pub listen: SocketAddr,
+
+    /// A second address for /clients, /-/metrics and /documentation; these are then only there
+    #[arg(long, help_heading = "Listening")]
+    pub admin_listen: Option<SocketAddr>,
+
+    /// PEM file with the certificate chain; with it and --tls-key the server speaks HTTPS only
+    #[arg(long, requires = "tls_key", help_heading = "Listening")]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// PEM file with the private key of the certificate; both are read again when they change
+    #[arg(long, requires = "tls_certificate", help_heading = "Listening")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Networks of proxies whose X-Forwarded-For is believed, e.g. 10.0.0.0/8,::1/128
+    #[arg(long, value_delimiter = ',', help_heading = "Listening")]
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// What every route but the status routes begins with, e.g. /auth
+    #[arg(long, default_value = "", value_parser = prefix, help_heading = "Listening")]
+    pub service_prefix: String,
+
+    /// Threads that serve requests [default: one per core]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Listening")]
+    pub workers: Option<u16>,
+
+    /// Largest request body, in bytes
+    #[arg(long, default_value_t = 65536, help_heading = "Listening")]
+    pub body_limit: usize,
+
+    /// Largest request header, in bytes, all fields together
+    #[arg(long, default_value_t = 32768, help_heading = "Listening")]
+    pub header_limit: usize,
+
+    /// Seconds between the signal to stop and the end of accepting, for load balancers to notice
+    #[arg(long, default_value_t = 0, help_heading = "Listening")]
+    pub shutdown_delay: u64,
+
+    /// Seconds that requests under way are given to end
+    #[arg(long, default_value_t = 30, help_heading = "Listening")]
+    pub shutdown_timeout: u64,
+
+    /// Origins that may call every route from a browser; /.well-known is open to all
+    #[arg(long, value_delimiter = ',', help_heading = "Listening")]
+    pub cors_origins: Vec<String>,
+
+    /// Where state is kept: file:FOLDER, or mongodb://…/DATABASE
+    #[arg(long, default_value = "file:./data", help_heading = "Storage")]
+    pub store: StoreUrl,
+
+    /// Clients kept in memory
+    #[arg(long, default_value_t = 10_000, help_heading = "Storage")]
+    pub client_cache: usize,
+
+    /// Verified tokens kept in memory, in MiB
+    #[arg(long, default_value_t = 64, help_heading = "Storage")]
+    pub token_cache: u64,
+
+    /// The issuer identifier [default: http://localhost:PORT on a loopback address]
+    #[arg(long, value_parser = not_empty, help_heading = "Tokens")]
+    pub issuer: Option<String>,
+
+    /// Where callers reach this server, if the issuer is not that URL
+    #[arg(long, help_heading = "Tokens")]
+    pub public_url: Option<url::Url>,
+
+    /// Folder with the private signing keys; a key is made there if there is none
+    #[arg(long, default_value = "./keys", help_heading = "Tokens")]
+    pub keys: PathBuf,
+
+    /// How tokens are signed: RS256, PS256, ES256 or EdDSA
+    #[arg(long, default_value = "RS256", help_heading = "Tokens")]
+    pub algorithm: Algorithm,
+
+    /// A PEM file with the key that shall sign, if it is not in the folder
+    #[arg(long, help_heading = "Tokens")]
+    pub signing_key_file: Option<PathBuf>,
+
+    /// The kid under which that key has been signing
+    #[arg(long, value_parser = not_empty, requires = "signing_key_file", help_heading = "Tokens")]
+    pub signing_key_id: Option<String>,
+
+    /// The password of encrypted signing keys
+    #[arg(long, value_parser = secret, hide_default_value = true, help_heading = "Tokens")]
+    #[serde(serialize_with = "redacted")]
+    pub signing_key_password: Option<SecretString>,
+
+    /// A file with that password
+    #[arg(long, help_heading = "Tokens")]
+    pub signing_key_password_file: Option<PathBuf>,
+
+    /// Seconds that a token lives
+    #[arg(long, default_value_t = 36000, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Tokens")]
+    pub token_lifetime: u64,
+
+    /// Seconds that a token may live at all, whatever its client says
+    #[arg(long, default_value_t = 86400, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Tokens")]
+    pub max_token_lifetime: u64,
+
+    /// Audiences of which a token that has any must have one, to be good at /tokeninfo
+    #[arg(long, value_delimiter = ',', help_heading = "Tokens")]
+    pub accepted_audiences: Vec<Audience>,
+
+    /// The audience of a token whose client has none and asked for none
+    #[arg(long, value_delimiter = ',', help_heading = "Tokens")]
+    pub default_audience: Vec<Audience>,
+
+    /// Refuse token requests that ask for no audience
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1,
+          default_missing_value = "true", value_name = "BOOL", help_heading = "Tokens")]
+    pub require_audience: bool,
+
+    /// Seconds that clocks may be apart
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=600), help_heading = "Tokens")]
+    pub clock_skew: u64,
+
+    /// A JSON file whose members are added to /.well-known/openid-configuration
+    #[arg(long, help_heading = "Tokens")]
+    pub openid_configuration_file: Option<PathBuf>,
+
+    /// Seconds that a client's assertion may live
+    #[arg(long, default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Clients")]
+    pub assertion_lifetime: u64,
+
+    /// Until when every client may send the token endpoint's URL as `aud` (RFC 3339)
+    #[arg(long, value_parser = date, help_heading = "Clients")]
+    pub legacy_audience_until: Option<String>,
+
+    /// Who may register [default: open on a loopback address, closed elsewhere]
+    #[arg(long, value_enum, help_heading = "Clients")]
+    pub registration: Option<RegistrationSetting>,
+
+    /// What to show for registering, with --registration token
+    #[arg(long, value_parser = secret, help_heading = "Clients")]
+    #[serde(serialize_with = "redacted")]
+    pub initial_access_token: Option<SecretString>,
+
+    /// A file with that token
+    #[arg(long, help_heading = "Clients")]
+    pub initial_access_token_file: Option<PathBuf>,
+
+    /// Registrations from one address in a minute; 0 sets no limit
+    #[arg(long, default_value_t = 20, help_heading = "Clients")]
+    pub registration_rate: u32,
+
+    /// The client id of the administrator, set at every start
+    #[arg(long, value_parser = not_empty, help_heading = "Clients")]
+    pub admin_client_id: Option<String>,
+
+    /// The secret of the administrator, set at every start
+    #[arg(long, value_parser = secret, help_heading = "Clients")]
+    #[serde(serialize_with = "redacted")]
+    pub admin_secret: Option<SecretString>,
+
+    /// A file with that secret
+    #[arg(long, help_heading = "Clients")]
+    pub admin_secret_file: Option<PathBuf>,
+
+    /// What is logged: error, warn, info, debug, trace, or a filter such as info,latchkey=debug
+    #[arg(long, default_value = "info", help_heading = "Logging")]
+    pub log_level: String,
+
+    /// How it is logged
+    #[arg(long, value_enum, default_value_t = LogFormat::Auto, help_heading = "Logging")]
+    pub log_format: LogFormat,
+}
+
+/// Who may register.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum RegistrationSetting {
+    /// Nobody
+    Closed,
+    /// Anybody
+    Open,
+    /// Whoever shows the initial access token
+    Token,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON otherwise
+    Auto,
+    /// A JSON object a line
+    Json,
+    /// For people
+    Pretty,
+}
+
+/// Where state is kept. Its password, if it has one, is not shown.
+#[derive(Clone, Debug)]
+pub enum StoreUrl {
+    /// An embedded store in a folder.
+    Folder(PathBuf),
+    /// A MongoDB, or a server that speaks like one.
+    Mongo(SecretString),
+}
+
+impl FromStr for StoreUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(folder) = text.strip_prefix("file:") {
+            let folder = folder.strip_prefix("//").unwrap_or(folder);
+            return if folder.is_empty() {
+                Err("no folder")
+            } else {
+                Ok(Self::Folder(folder.into()))
+            };
+        }
+        if text.starts_with("mongodb://") || text.starts_with("mongodb+srv://") {
+            return Ok(Self::Mongo(text.to_owned().into()));
+        }
+        Err("a store is file:FOLDER or mongodb://HOST/DATABASE")
+    }
+}
+
+impl std::fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Folder(folder) => write!(f, "file:{}", folder.display()),
+            Self::Mongo(url) => {
+                f.write_str(&without_userinfo(secrecy::ExposeSecret::expose_secret(url)))
+            }
+        }
+    }
+}
+
+fn without_userinfo(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return String::new() };
+    // The user part ends at the last `@` before the path: passwords may hold unescaped ones.
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    match authority.rsplit_once('@') {
+        Some((_, hosts)) => format!("{scheme}://[redacted]@{hosts}{path}"),
+        None if path.contains('@') => format!("{scheme}://[redacted]"),
+        None => url.to_owned(),
+    }
+}
+
+impl Serialize for StoreUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+fn redacted<S: Serializer>(secret: &Option<SecretString>, to: S) -> Result<S::Ok, S::Error> {
+    match secret {
+        Some(_) => to.serialize_some("[redacted]"),
+        None => to.serialize_none(),
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a value parser")]
+fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(text.to_owned().into())
+}
+
+fn not_empty(text: &str) -> Result<String, &'static str> {
+    if text.trim().is_empty() { Err("must not be empty") } else { Ok(text.to_owned()) }
+}
+
+fn date(text: &str) -> Result<String, &'static str> {
+    use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+    match OffsetDateTime::parse(text, &Rfc3339) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("must be a date such as 2027-01-31T00:00:00Z"),
+    }
+}
+
+/// One way to write a prefix: a slash before each segment and none behind.
+fn prefix(text: &str) -> Result<String, &'static str> {
+    let segments: Vec<&str> = text.split('/').filter(|segment| !segment.is_empty()).collect();
+    let plain = |segment: &&str| {
+        segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+            && **segment != *"."
+            && **segment != *".."
+    };
+    if !segments.iter().all(plain) {
+        return Err("a prefix is made of letters, digits, - . _ ~ and /");
+    }
+    Ok(segments.iter().map(|segment| format!("/{segment}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_of_a_store_url_are_not_shown() {
+        for (url, shown) in [
+            ("mongodb://h/db", "mongodb://h/db"),
+            ("mongodb://u:p@h1,h2/db?tls=true", "mongodb://[redacted]@h1,h2/db?tls=true"),
+            ("mongodb://u:p@ss@h/db", "mongodb://[redacted]@h/db"),
+            ("mongodb://u:p/ss@h/db", "mongodb://[redacted]"),
+            ("file:./data", "file:./data"),
+            ("file:///var/lib", "file:/var/lib"),
+        ] {
+            let store: StoreUrl = url.parse().unwrap();
+            assert_eq!(store.to_string(), shown);
+            assert!(!format!("{store:?}").contains("p@ss"));
+        }
+    }
+
+    #[test]
+    fn prefixes_have_one_form() {
+        for (text, form) in
+            [("", ""), ("/", ""), ("auth", "/auth"), ("/a/b/", "/a/b"), ("//a", "/a")]
+        {
+            assert_eq!(prefix(text).unwrap(), form);
+        }
+        for bad in ["/a b", "/{x}", "/..", "/a?b"] {
+            assert!(prefix(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What follows from the settings taken together.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::domain::clock::Timestamp;
+use crate::registry::register::RegistrationMode;
+
+use super::{ConfigError, RegistrationSetting, Settings};
+
+/// Settings that were checked against each other, their files read and their defaults worked out.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The settings as given, with the port and the issuer that are really used.
+    pub settings: Settings,
+    /// The issuer identifier.
+    pub issuer: String,
+    /// What every URL in the metadata begins with, without a slash at the end.
+    pub endpoints: String,
+    /// Who may register.
+    pub registration: RegistrationMode,
+    /// Until when every client may send the token endpoint's URL as `aud`.
+    pub legacy_audience_until: Option<Timestamp>,
+    /// The administrator that is set at every start.
+    pub admin: Option<(String, SecretString)>,
+    /// The password of encrypted signing keys.
+    pub signing_key_password: Option<SecretString>,
+}
+
+impl Resolved {
+    /// Works out the rest. `port` is the port that is really listened on.
+    pub fn of(mut settings: Settings, port: u16) -> Result<Self, ConfigError> {
+        settings.listen.set_port(port);
+        let loopback = settings.listen.ip().is_loopback();
+        let local = format!("http://localhost:{port}");
+        let issuer = match &settings.issuer {
+            Some(issuer) => issuer.clone(),
+            None if loopback => local.clone(),
+            None => {
+                return conflict(
+                    "set the issuer (--issuer, LATCHKEY_ISSUER): it is required when \
+                                 not listening on a loopback address",
+                );
+            }
+        };
+        let endpoints = endpoints(&settings, &issuer, loopback.then_some(local.as_str()))?;
+        if settings.token_lifetime > settings.max_token_lifetime {
+            return conflict("token_lifetime must not be longer than max_token_lifetime");
+        }
+        Ok(Self {
+            registration: registration(&settings, loopback)?,
+            admin: admin(&settings)?,
+            legacy_audience_until: settings.legacy_audience_until.as_deref().and_then(timestamp),
+            signing_key_password: secret(
+                "signing_key_password",
+                settings.signing_key_password.as_ref(),
+                settings.signing_key_password_file.as_deref(),
+            )?,
+            settings: Settings { issuer: Some(issuer.clone()), ..settings },
+            issuer,
+            endpoints,
+        })
+    }
+
+    /// The URL of a route, as callers reach it.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.endpoints)
+    }
+
+    /// Where the status routes and the documentation are: above the service prefix.
+    #[must_use]
+    pub fn root(&self) -> &str {
+        self.endpoints
+            .strip_suffix(self.settings.service_prefix.as_str())
+            .unwrap_or(&self.endpoints)
+    }
+
+    /// What an operator should hear at the start.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<&'static str> {
+        let settings = &self.settings;
+        let exposed = |address: &SocketAddr| !address.ip().is_loopback();
+        let listens =
+            exposed(&settings.listen) || settings.admin_listen.as_ref().is_some_and(exposed);
+        let mut warnings = Vec::new();
+        if listens && settings.tls_certificate.is_none() && settings.trusted_proxies.is_empty() {
+            warnings.push(
+                "listening beyond this machine without TLS and without a trusted proxy: secrets and \
+                 tokens cross the network in the clear; set tls_certificate and tls_key, or \
+                 trusted_proxies",
+            );
+        }
+        if listens
+            && matches!(self.registration, RegistrationMode::Closed)
+            && settings.registration.is_none()
+        {
+            warnings.push(
+                "registration is closed, because this server can be reached from elsewhere; set \
+                 registration to open, token or closed to decide it",
+            );
+        }
+        warnings
+    }
+}
+
+fn conflict<T>(why: &str) -> Result<T, ConfigError> {
+    Err(ConfigError::Conflict(why.to_owned()))
+}
+
+fn endpoints(
+    settings: &Settings,
+    issuer: &str,
+    local: Option<&str>,
+) -> Result<String, ConfigError> {
+    let is_http = |url: &Url| matches!(url.scheme(), "http" | "https");
+    let from_issuer = Url::parse(issuer).ok().filter(is_http).map(|_| issuer.to_owned());
+    let base = match (&settings.public_url, from_issuer, local) {
+        (Some(public), _, _) => public.to_string(),
+        (None, Some(issuer), _) => issuer,
+        (None, None, Some(local)) => local.to_owned(),
+        (None, None, None) => {
+            return conflict(
+                "the issuer is no http(s) URL: set public_url (LATCHKEY_PUBLIC_URL), \
+                             where callers reach this server",
+            );
+        }
+    };
+    let base = base.trim_end_matches('/');
+    // An issuer or public URL that already ends with the prefix says where the prefix begins.
+    let base = base.strip_suffix(settings.service_prefix.as_str()).unwrap_or(base);
+    Ok(format!("{base}{}", settings.service_prefix))
+}
+
+fn registration(settings: &Settings, loopback: bool) -> Result<RegistrationMode, ConfigError> {
+    let token = secret(
+        "initial_access_token",
+        settings.initial_access_token.as_ref(),
+        settings.initial_access_token_file.as_deref(),
+    )?;
+    match (settings.registration, token) {
+        (Some(RegistrationSetting::Token) | None, Some(token)) => {
+            Ok(RegistrationMode::Token(token))
+        }
+        (Some(RegistrationSetting::Token), None) => conflict(
+            "registration is `token`: set initial_access_token or initial_access_token_file",
+        ),
+        (Some(_), Some(_)) => {
+            conflict("initial_access_token goes with registration `token`, not with open or closed")
+        }
+        (Some(RegistrationSetting::Open), None) => Ok(RegistrationMode::Open),
+        (Some(RegistrationSetting::Closed), None) => Ok(RegistrationMode::Closed),
+        (None, None) if loopback => Ok(RegistrationMode::Open),
+        (None, None) => Ok(RegistrationMode::Closed),
+    }
+}
+
+fn admin(settings: &Settings) -> Result<Option<(String, SecretString)>, ConfigError> {
+    let secret = secret(
+        "admin_secret",
+        settings.admin_secret.as_ref(),
+        settings.admin_secret_file.as_deref(),
+    )?;
+    match (&settings.admin_client_id, secret) {
+        (None, None) => Ok(None),
+        (Some(id), Some(secret)) => Ok(Some((id.clone(), secret))),
+        _ => conflict("admin_client_id and admin_secret (or admin_secret_file) go together"),
+    }
+}
+
+/// A secret that is given, or in a file; a line break at the end of the file is not part of it.
+fn secret(
+    name: &str,
+    given: Option<&SecretString>,
+    file: Option<&Path>,
+) -> Result<Option<SecretString>, ConfigError> {
+    let secret = match (given, file) {
+        (Some(_), Some(_)) => return conflict(&format!("set {name} or {name}_file, not both")),
+        (Some(given), None) => Some(given.clone()),
+        (None, None) => None,
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+            Some(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
+        }
+    };
+    if secret.as_ref().is_some_and(|secret| secrecy::ExposeSecret::expose_secret(secret).is_empty())
+    {
+        return conflict(&format!("{name} must not be empty"));
+    }
+    Ok(secret)
+}
+
+fn timestamp(date: &str) -> Option<Timestamp> {
+    use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+    let date = OffsetDateTime::parse(date, &Rfc3339).ok()?;
+    u64::try_from(date.unix_timestamp()).ok().map(Timestamp)
+}

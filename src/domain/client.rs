@@ -1,0 +1,216 @@
+//! A registered client and its credentials.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::audience::Audience;
+use super::clock::Timestamp;
+use super::id::{ClientId, CredentialId};
+use super::jwk::PublicJwk;
+use super::permission::Permission;
+use super::scope::Scope;
+use super::secret::SecretHash;
+use super::state::State;
+
+/// How a client proves its identity at the token endpoint: the `token_endpoint_auth_method` of
+/// [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2).
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthMethod {
+    /// A secret in the `Authorization` header (or in the body: the two are one method here).
+    #[default]
+    ClientSecretBasic,
+    /// A secret in the body (or in the header).
+    ClientSecretPost,
+    /// An assertion signed with a registered key: RFC 7523.
+    PrivateKeyJwt,
+}
+
+impl AuthMethod {
+    /// All of them.
+    pub const ALL: [Self; 3] =
+        [Self::ClientSecretBasic, Self::ClientSecretPost, Self::PrivateKeyJwt];
+
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
+        }
+    }
+}
+
+/// The name is of no authentication method that we know.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error(
+    "`token_endpoint_auth_method` must be client_secret_basic, client_secret_post or private_key_jwt"
+)]
+pub struct UnknownAuthMethod;
+
+impl FromStr for AuthMethod {
+    type Err = UnknownAuthMethod;
+
+    fn from_str(name: &str) -> Result<Self, UnknownAuthMethod> {
+        Self::ALL.into_iter().find(|method| method.as_str() == name).ok_or(UnknownAuthMethod)
+    }
+}
+
+impl fmt::Display for AuthMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The only grant there is here.
+pub const CLIENT_CREDENTIALS: &str = "client_credentials";
+
+/// One secret of a client, as it is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StoredSecret {
+    /// Its name; for a secret that we made, also part of the secret.
+    pub id: CredentialId,
+    /// Its hash.
+    pub hash: SecretHash,
+    /// True if we made it, so that it has a checksum; false for an operator's or an imported one.
+    pub checksummed: bool,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it ends; `None`: never.
+    pub expires: Option<Timestamp>,
+}
+
+/// One public key of a client, as it is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ClientKey {
+    /// Its name among the client's credentials.
+    pub id: CredentialId,
+    /// The key.
+    pub jwk: PublicJwk,
+    /// When it was registered.
+    pub created: Timestamp,
+    /// When it ends; `None`: never.
+    pub expires: Option<Timestamp>,
+}
+
+/// Which state of a document this is: what a compare-and-swap compares, and what an `ETag` is made
+/// of. Another tool may have written the document without either.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Revision {
+    /// Our counter.
+    pub version: Option<i64>,
+    /// The last change, in milliseconds since the Unix epoch, by the database's clock.
+    pub updated_at_ms: Option<i64>,
+}
+
+/// A registered client.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Client {
+    /// Its public name.
+    pub id: ClientId,
+    /// A name for people.
+    pub name: String,
+    /// How it authenticates; it may use nothing else.
+    pub auth_method: AuthMethod,
+    /// Whether it is in use.
+    pub state: State,
+    /// What its tokens say it may do.
+    pub permissions: Vec<Permission>,
+    /// For whom its tokens may be.
+    pub audience: Vec<Audience>,
+    /// What it may ask for, and gets when it asks for nothing.
+    pub scope: Scope,
+    /// The groups an admin has put it in.
+    pub groups: Vec<String>,
+    /// Claims that it may set by its assertion.
+    pub allowed_custom_claims: Vec<String>,
+    /// The grants it may use; `None`: client credentials.
+    pub grant_types: Option<Vec<String>>,
+    /// Free-form notes.
+    pub metadata: Map<String, Value>,
+    /// How long its tokens live, where that differs from the server's setting.
+    pub access_token_lifetime: Option<Duration>,
+    /// Until when its assertions may carry the token endpoint's URL as `aud`.
+    pub legacy_audience: Option<Timestamp>,
+    /// Raised to end every token issued so far; carried in the tokens.
+    pub token_epoch: u64,
+    /// Its secrets.
+    pub secrets: Vec<StoredSecret>,
+    /// Its keys.
+    pub keys: Vec<ClientKey>,
+    /// Who registered it.
+    pub creator: String,
+    /// When it was registered.
+    pub created: Timestamp,
+    /// Who changed it last.
+    pub updater: String,
+    /// When it last got a token.
+    pub last_login: Option<Timestamp>,
+    /// The state of the document that this was read from.
+    pub revision: Revision,
+}
+
+impl Client {
+    /// A client as a registration begins: published, with nothing granted and no credentials.
+    #[must_use]
+    pub fn new(id: ClientId, name: String, auth_method: AuthMethod, created: Timestamp) -> Self {
+        Self {
+            id,
+            name,
+            auth_method,
+            state: State::Public,
+            permissions: Vec::new(),
+            audience: Vec::new(),
+            scope: Scope::default(),
+            groups: Vec::new(),
+            allowed_custom_claims: Vec::new(),
+            grant_types: None,
+            metadata: Map::new(),
+            access_token_lifetime: None,
+            legacy_audience: None,
+            token_epoch: 0,
+            secrets: Vec::new(),
+            keys: Vec::new(),
+            creator: String::new(),
+            created,
+            updater: String::new(),
+            last_login: None,
+            revision: Revision::default(),
+        }
+    }
+
+    /// Whether it may use the client credentials grant.
+    #[must_use]
+    pub fn may_use_client_credentials(&self) -> bool {
+        self.grant_types
+            .as_ref()
+            .is_none_or(|grants| grants.iter().any(|g| g == CLIENT_CREDENTIALS))
+    }
+}
+
+impl StoredSecret {
+    /// Whether it has not ended.
+    #[must_use]
+    pub fn is_live_at(&self, now: Timestamp) -> bool {
+        self.expires.is_none_or(|end| now < end)
+    }
+}
+
+impl ClientKey {
+    /// A key registered now, without an end.
+    #[must_use]
+    pub fn new(jwk: PublicJwk, created: Timestamp) -> Self {
+        Self { id: jwk.credential_id(), jwk, created, expires: None }
+    }
+
+    /// Whether it has not ended.
+    #[must_use]
+    pub fn is_live_at(&self, now: Timestamp) -> bool {
+        self.expires.is_none_or(|end| now < end)
+    }
+}

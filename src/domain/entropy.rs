@@ -1,0 +1,73 @@
+//! Randomness, handed in.
+
+/// The ASCII letters: the alphabet of client ids.
+pub const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// The ASCII letters and digits: the alphabet of secrets, safe in every encoding.
+pub const ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// Where unpredictable bytes come from.
+pub trait Entropy: Send + Sync {
+    /// Fills `bytes`.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy>;
+}
+
+/// The system could give no random bytes.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the system has no randomness to give")]
+pub struct NoEntropy;
+
+impl dyn Entropy + '_ {
+    /// `N` random bytes.
+    pub fn bytes<const N: usize>(&self) -> Result<[u8; N], NoEntropy> {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// `length` characters, each drawn evenly from `alphabet`.
+    pub fn text(&self, alphabet: &[u8], length: usize) -> Result<String, NoEntropy> {
+        // A byte beyond the last whole multiple of the alphabet would favour its first characters.
+        let fair = 256 - 256 % alphabet.len().max(1);
+        let mut text = String::with_capacity(length);
+        while text.len() < length {
+            let drawn = self.bytes::<64>()?;
+            let characters = drawn
+                .iter()
+                .map(|byte| usize::from(*byte))
+                .filter(|byte| *byte < fair)
+                .filter_map(|byte| alphabet.get(byte % alphabet.len()))
+                .map(|byte| char::from(*byte));
+            text.extend(characters.take(length - text.len()));
+        }
+        Ok(text)
+    }
+}
+
+/// The operating system's generator.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    #[expect(clippy::disallowed_methods, reason = "the one place that may ask the system")]
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        aws_lc_rs::rand::fill(bytes).map_err(|_| NoEntropy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_keeps_to_its_alphabet_and_length() {
+        let entropy: &dyn Entropy = &SystemEntropy;
+        for length in [0, 1, 32, 200] {
+            let text = entropy.text(LETTERS, length).unwrap();
+            assert_eq!(text.len(), length);
+            assert!(text.bytes().all(|byte| byte.is_ascii_alphabetic()), "{text}");
+        }
+    }
+}

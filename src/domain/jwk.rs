@@ -1,0 +1,251 @@
+//! Public keys as [RFC 7517](https://www.rfc-editor.org/rfc/rfc7517) writes them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::id::CredentialId;
+use super::key_judge::{self, KeyFault};
+
+/// The signature algorithms in use, by the names of
+/// [RFC 7518 §3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1) and RFC 8037. Asymmetric ones only.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum Algorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    #[default]
+    RS256,
+    /// RSASSA-PSS with SHA-256.
+    PS256,
+    /// ECDSA on P-256 with SHA-256.
+    ES256,
+    /// Ed25519.
+    EdDSA,
+}
+
+impl Algorithm {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::RS256, Self::PS256, Self::ES256, Self::EdDSA];
+
+    /// The name in a header or a key.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::PS256 => "PS256",
+            Self::ES256 => "ES256",
+            Self::EdDSA => "EdDSA",
+        }
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = KeyFault;
+
+    fn from_str(name: &str) -> Result<Self, KeyFault> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == name)
+            // The spelling in the documentation of the platform that our users come from.
+            .or_else(|| (name == "RSA256").then_some(Self::RS256))
+            .ok_or(KeyFault::Algorithm)
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The numbers of a public key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Material {
+    /// A point on P-256, each half 32 bytes.
+    Ec {
+        /// The first coordinate.
+        x: Vec<u8>,
+        /// The second coordinate.
+        y: Vec<u8>,
+    },
+    /// An Ed25519 key, 32 bytes.
+    Ed25519 {
+        /// The encoded point.
+        x: Vec<u8>,
+    },
+    /// An RSA key, big-endian, without leading zeros.
+    Rsa {
+        /// The modulus.
+        n: Vec<u8>,
+        /// The public exponent.
+        e: Vec<u8>,
+    },
+}
+
+/// A public key that was judged and found good: `kid` and `alg` are always set.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PublicJwk {
+    /// Its name: what the registration says, else the RFC 7638 thumbprint.
+    pub kid: String,
+    /// The one algorithm that it verifies.
+    pub algorithm: Algorithm,
+    /// The key itself.
+    pub material: Material,
+}
+
+impl PublicJwk {
+    /// Reads and judges one JWK: [RFC 7517 §4](https://www.rfc-editor.org/rfc/rfc7517#section-4).
+    ///
+    /// No `kid`: the thumbprint. No `alg`: RS256, ES256 or EdDSA, by the type of the key.
+    pub fn parse(jwk: &Value) -> Result<Self, KeyFault> {
+        let members = jwk.as_object().ok_or(KeyFault::NotAnObject)?;
+        key_judge::public_only(members)?;
+        key_judge::for_signatures(members)?;
+        let material = material(members)?;
+        key_judge::strong(&material)?;
+        let algorithm = match text(members, "alg")? {
+            Some(name) => name.parse()?,
+            None => natural_algorithm(&material),
+        };
+        if !fits(algorithm, &material) {
+            return Err(KeyFault::Algorithm);
+        }
+        let kid = match text(members, "kid")? {
+            Some(kid) if (1..=256).contains(&kid.len()) && !kid.chars().any(char::is_control) => {
+                kid.to_owned()
+            }
+            Some(_) => return Err(KeyFault::Kid),
+            None => thumbprint(&material),
+        };
+        Ok(Self { kid, algorithm, material })
+    }
+
+    /// Makes a key of judged numbers, under its thumbprint and its natural algorithm.
+    pub fn of(material: Material) -> Result<Self, KeyFault> {
+        key_judge::strong(&material)?;
+        let algorithm = natural_algorithm(&material);
+        Ok(Self { kid: thumbprint(&material), algorithm, material })
+    }
+
+    /// The SHA-256 thumbprint: [RFC 7638](https://www.rfc-editor.org/rfc/rfc7638).
+    #[must_use]
+    pub fn thumbprint(&self) -> String {
+        thumbprint(&self.material)
+    }
+
+    /// The id of this key as a credential: the beginning of its thumbprint.
+    #[must_use]
+    pub fn credential_id(&self) -> CredentialId {
+        CredentialId::from(self.thumbprint().get(..12).unwrap_or_default())
+    }
+
+    /// The key as a JWK, public members only.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut jwk = required_members(&self.material);
+        let rest = json!({ "kid": self.kid, "alg": self.algorithm.as_str(), "use": "sig" });
+        if let (Some(jwk), Value::Object(rest)) = (jwk.as_object_mut(), rest) {
+            jwk.extend(rest);
+        }
+        jwk
+    }
+}
+
+fn text<'a>(
+    members: &'a Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<&'a str>, KeyFault> {
+    match members.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(KeyFault::Member(name)),
+    }
+}
+
+fn material(members: &Map<String, Value>) -> Result<Material, KeyFault> {
+    let bytes = |name| {
+        let text = text(members, name)?.ok_or(KeyFault::Member(name))?;
+        URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| KeyFault::Member(name))
+    };
+    let number = |name| {
+        let bytes: Vec<u8> = bytes(name)?;
+        let significant = bytes.iter().position(|byte| *byte != 0).ok_or(KeyFault::Member(name))?;
+        Ok(bytes.get(significant..).unwrap_or_default().to_vec())
+    };
+    let curve = text(members, "crv")?;
+    match (text(members, "kty")?, curve) {
+        (Some("RSA"), _) => Ok(Material::Rsa { n: number("n")?, e: number("e")? }),
+        (Some("EC"), Some("P-256")) => Ok(Material::Ec { x: bytes("x")?, y: bytes("y")? }),
+        (Some("OKP"), Some("Ed25519")) => Ok(Material::Ed25519 { x: bytes("x")? }),
+        (Some("EC" | "OKP"), _) => Err(KeyFault::Curve),
+        (Some("oct"), _) => Err(KeyFault::Symmetric),
+        _ => Err(KeyFault::Type),
+    }
+}
+
+fn natural_algorithm(material: &Material) -> Algorithm {
+    match material {
+        Material::Ec { .. } => Algorithm::ES256,
+        Material::Ed25519 { .. } => Algorithm::EdDSA,
+        Material::Rsa { .. } => Algorithm::RS256,
+    }
+}
+
+fn fits(algorithm: Algorithm, material: &Material) -> bool {
+    match algorithm {
+        Algorithm::RS256 | Algorithm::PS256 => matches!(material, Material::Rsa { .. }),
+        Algorithm::ES256 => matches!(material, Material::Ec { .. }),
+        Algorithm::EdDSA => matches!(material, Material::Ed25519 { .. }),
+    }
+}
+
+/// The members that the thumbprint is made of, in its order:
+/// [RFC 7638 §3.2](https://www.rfc-editor.org/rfc/rfc7638#section-3.2).
+fn required_members(material: &Material) -> Value {
+    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    match material {
+        Material::Ec { x, y } => {
+            json!({ "crv": "P-256", "kty": "EC", "x": encode(x), "y": encode(y) })
+        }
+        Material::Ed25519 { x } => json!({ "crv": "Ed25519", "kty": "OKP", "x": encode(x) }),
+        Material::Rsa { n, e } => json!({ "e": encode(e), "kty": "RSA", "n": encode(n) }),
+    }
+}
+
+fn thumbprint(material: &Material) -> String {
+    let canonical = required_members(material).to_string();
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, canonical.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc7638_s3_1_example() {
+        let jwk = json!({
+            "kty": "RSA",
+            "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
+            "e": "AQAB",
+            "alg": "RS256",
+            "kid": "2011-04-29",
+        });
+        let key = PublicJwk::parse(&jwk).unwrap();
+        assert_eq!(key.kid, "2011-04-29");
+        assert_eq!(key.thumbprint(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+    }
+
+    #[test]
+    fn rfc8037_appendix_a_3_example() {
+        let jwk = json!({
+            "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        });
+        let key = PublicJwk::parse(&jwk).unwrap();
+        assert_eq!(key.kid, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        assert_eq!(key.algorithm, Algorithm::EdDSA);
+    }
+}

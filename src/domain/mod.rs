@@ -1,0 +1,17 @@
+//! What is true: plain types and pure functions. No HTTP, no database, no async, no ambient clock.
+
+pub mod audience;
+pub mod claims;
+pub mod client;
+pub mod clock;
+pub mod entropy;
+pub mod error_code;
+pub mod id;
+pub mod jwk;
+pub mod key_judge;
+pub mod permission;
+pub mod scope;
+pub mod secret;
+pub mod signing_key;
+pub mod state;
+pub mod store_error;

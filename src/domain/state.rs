@@ -1,0 +1,56 @@
+//! The life of a client record.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The `__STATE__` of a client. Only a `PUBLIC` client gets tokens.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum State {
+    /// Published: in use.
+    #[default]
+    Public,
+    /// Not yet, or no longer, published.
+    Draft,
+    /// Thrown away, and can still be taken back.
+    Trash,
+    /// Gone, but for the record.
+    Deleted,
+}
+
+impl State {
+    /// The word in documents and on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "PUBLIC",
+            Self::Draft => "DRAFT",
+            Self::Trash => "TRASH",
+            Self::Deleted => "DELETED",
+        }
+    }
+}
+
+/// The word names no state.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("a state is PUBLIC, DRAFT, TRASH or DELETED")]
+pub struct UnknownState;
+
+impl FromStr for State {
+    type Err = UnknownState;
+
+    fn from_str(text: &str) -> Result<Self, UnknownState> {
+        [Self::Public, Self::Draft, Self::Trash, Self::Deleted]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or(UnknownState)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

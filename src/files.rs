@@ -1,0 +1,32 @@
+//! Files that hold secrets.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Writes a file that only its owner can read: whole or not at all, also if the power fails.
+/// Refuses to replace one that is there.
+pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let draft = draft(path);
+    let _ = fs::remove_file(&draft); // left by an attempt that was cut off
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&draft)?;
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    // A second name, unlike a new one, never replaces what is there.
+    let linked = written.and_then(|()| fs::hard_link(&draft, path));
+    let _ = fs::remove_file(&draft);
+    linked?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn draft(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".draft");
+    path.with_file_name(name)
+}

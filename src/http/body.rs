@@ -1,0 +1,54 @@
+//! The body of a request: of the right type, not too large, and not too slow.
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::{Bytes, BytesMut, Payload};
+use futures_util::StreamExt;
+
+use crate::domain::error_code::ErrorCode;
+
+use super::Lobby;
+use super::error::Refusal;
+
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Reads the whole body, if it is of this media type. An empty body needs none.
+pub(super) async fn read(
+    request: &HttpRequest,
+    payload: Payload,
+    media_type: &str,
+) -> Result<Bytes, Refusal> {
+    let limit = Lobby::of(request).map_or(0, |lobby| lobby.config().settings.body_limit);
+    let right = is_of_type(request, media_type);
+    let body = tokio::time::timeout(PATIENCE, collect(payload, limit)).await.map_err(|_| {
+        Refusal::new(ErrorCode::InvalidRequest, "the body did not arrive in time")
+    })??;
+    if right || (body.is_empty() && !request.headers().contains_key(CONTENT_TYPE)) {
+        return Ok(body);
+    }
+    Err(Refusal::new(ErrorCode::UnsupportedMediaType, &format!("the body must be {media_type}")))
+}
+
+fn is_of_type(request: &HttpRequest, media_type: &str) -> bool {
+    let mut types = request.headers().get_all(CONTENT_TYPE);
+    let (Some(only), None) = (types.next(), types.next()) else { return false };
+    let essence = only.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case(media_type)
+}
+
+async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes, Refusal> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk
+            .map_err(|_| Refusal::new(ErrorCode::InvalidRequest, "the body could not be read"))?;
+        if body.len() + chunk.len() > limit {
+            let why = format!("the body is larger than {limit} bytes");
+            return Err(Refusal::new(ErrorCode::ContentTooLarge, &why));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}

@@ -1,0 +1,195 @@
+//! Every refusal: the status, the headers it demands and the body, in one function.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
+use serde::Serialize;
+
+use crate::domain::error_code::ErrorCode;
+use crate::oauth::error::{OAuthError, TokenFault};
+use crate::registry::error::RegistryError;
+
+/// What a caller is told when it is refused.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    code: ErrorCode,
+    description: String,
+    allow: Option<String>,
+}
+
+/// RFC 6749 §5.2, and beside it what tools of other platforms print.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    #[serde(rename = "error")]
+    code: &'static str,
+    #[serde(rename = "error_description")]
+    description: &'a str,
+    status_code: u16,
+    message: &'a str,
+}
+
+impl Refusal {
+    pub(super) fn new(code: ErrorCode, description: &str) -> Self {
+        Self { code, description: printable(description), allow: None }
+    }
+
+    pub(super) fn method_not_allowed(allow: &str) -> Self {
+        let description = format!("this route knows {allow}");
+        let refusal = Self::new(ErrorCode::MethodNotAllowed, &description);
+        Self { allow: Some(allow.to_owned()), ..refusal }
+    }
+
+    fn challenge(&self) -> Option<String> {
+        match self.code {
+            ErrorCode::InvalidClient => {
+                Some(r#"Basic realm="latchkey", charset="UTF-8""#.to_owned())
+            }
+            ErrorCode::MissingToken => Some(r#"Bearer realm="latchkey""#.to_owned()),
+            ErrorCode::InvalidToken | ErrorCode::InsufficientScope => {
+                let (code, description) = (self.code.as_str(), &self.description);
+                Some(format!(
+                    r#"Bearer realm="latchkey", error="{code}", error_description="{description}""#
+                ))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The characters that RFC 6749 §5.2 allows in a description.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '"' => '\'',
+            '\\' => '/',
+            ' '..='~' => c,
+            _ => '?',
+        })
+        .collect()
+}
+
+fn status(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::AccessDenied | ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
+        ErrorCode::Conflict => StatusCode::CONFLICT,
+        ErrorCode::ContentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::HeaderTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        ErrorCode::InvalidClient | ErrorCode::InvalidToken | ErrorCode::MissingToken => {
+            StatusCode::UNAUTHORIZED
+        }
+        ErrorCode::InvalidClientMetadata
+        | ErrorCode::InvalidRequest
+        | ErrorCode::InvalidScope
+        | ErrorCode::InvalidTarget
+        | ErrorCode::UnauthorizedClient
+        | ErrorCode::UnsupportedGrantType => StatusCode::BAD_REQUEST,
+        ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::NotFound => StatusCode::NOT_FOUND,
+        ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    }
+}
+
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        status(self.code)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let status = self.status_code();
+        let mut response = HttpResponse::build(status);
+        response.insert_header((CACHE_CONTROL, "no-store"));
+        if let Some(challenge) = self.challenge() {
+            response.insert_header((WWW_AUTHENTICATE, challenge)); // RFC 9110 §15.5.2
+        }
+        match self.code {
+            ErrorCode::TemporarilyUnavailable => {
+                response.insert_header((RETRY_AFTER, "1"));
+            }
+            ErrorCode::TooManyRequests => {
+                response.insert_header((RETRY_AFTER, "60"));
+            }
+            _ => {}
+        }
+        if let Some(allow) = &self.allow {
+            response.insert_header((ALLOW, allow.as_str()));
+        }
+        response.json(Body {
+            code: self.code.as_str(),
+            description: &self.description,
+            status_code: status.as_u16(),
+            message: &self.description,
+        })
+    }
+}
+
+impl Responder for Refusal {
+    type Body = actix_web::body::BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        self.error_response()
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.description)
+    }
+}
+
+/// The log is told everything, once, here; the caller what it may know.
+fn refused(code: ErrorCode, description: &str, reason: &dyn std::error::Error) -> Refusal {
+    let error = code.as_str();
+    if status(code).is_server_error() {
+        tracing::error!(error, %reason, cause = ?reason.source(), "failed");
+    } else {
+        tracing::info!(error, %reason, "refused");
+    }
+    Refusal::new(code, description)
+}
+
+impl From<OAuthError> for Refusal {
+    fn from(error: OAuthError) -> Self {
+        refused(error.code(), &error.description(), &error)
+    }
+}
+
+impl From<RegistryError> for Refusal {
+    fn from(error: RegistryError) -> Self {
+        let description = match &error {
+            RegistryError::Store(_) | RegistryError::NoEntropy(_) => {
+                "the server cannot answer now".to_owned()
+            }
+            told => told.to_string(),
+        };
+        refused(error.code(), &description, &error)
+    }
+}
+
+impl From<TokenFault> for Refusal {
+    fn from(fault: TokenFault) -> Self {
+        let description = match &fault {
+            TokenFault::Missing => "a bearer token is required",
+            TokenFault::Store(_) => "the server cannot answer now",
+            // Whatever is wrong with a token, its bearer is told the same.
+            _ => "the token is invalid or has expired",
+        };
+        refused(fault.code(), description, &fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc6749_s5_2_description_alphabet() {
+        let refusal = Refusal::new(ErrorCode::InvalidScope, "a\"b\\c\nd é `e`");
+        assert_eq!(refusal.description, "a'b/c?d ? `e`");
+    }
+}

@@ -1,0 +1,102 @@
+//! Where requests wait for the server to be put together: it listens before its store answers.
+
+use std::future::{Ready, ready};
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
+
+use crate::app::App;
+use crate::config::Resolved;
+use crate::domain::error_code::ErrorCode;
+use crate::telemetry::Metrics;
+
+use super::error::Refusal;
+use super::rate::RegistrationRate;
+
+/// What every listener shares, from the first moment on.
+#[derive(Clone)]
+pub struct Lobby(Arc<Inner>);
+
+struct Inner {
+    config: Resolved,
+    metrics: Metrics,
+    rate: RegistrationRate,
+    app: OnceLock<Arc<App>>,
+    stopping: AtomicBool,
+}
+
+impl Lobby {
+    /// A lobby before the parts are put together.
+    #[must_use]
+    pub fn new(config: Resolved) -> Self {
+        let rate = RegistrationRate::new(config.settings.registration_rate);
+        Self(Arc::new(Inner {
+            metrics: Metrics::default(),
+            rate,
+            config,
+            app: OnceLock::new(),
+            stopping: AtomicBool::new(false),
+        }))
+    }
+
+    /// Opens the doors.
+    pub fn open(&self, app: Arc<App>) {
+        let _ = self.0.app.set(app);
+    }
+
+    /// Says that the server will stop soon, so that balancers look elsewhere.
+    pub fn close(&self) {
+        self.0.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(super) fn config(&self) -> &Resolved {
+        &self.0.config
+    }
+
+    pub(super) fn rate(&self) -> &RegistrationRate {
+        &self.0.rate
+    }
+
+    pub(super) fn app(&self) -> Option<&Arc<App>> {
+        self.0.app.get()
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn of(request: &HttpRequest) -> Option<&Self> {
+        request.app_data::<web::Data<Self>>().map(|data| &***data)
+    }
+}
+
+/// The app, for handlers; while it is not there yet, the request is refused with a 503.
+pub(super) struct Running(Arc<App>);
+
+impl Deref for Running {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        &self.0
+    }
+}
+
+impl FromRequest for Running {
+    type Error = Refusal;
+    type Future = Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let app = Lobby::of(request).and_then(Lobby::app).cloned();
+        let starting = || Refusal::new(ErrorCode::TemporarilyUnavailable, "the server is starting");
+        ready(app.map(Self).ok_or_else(starting))
+    }
+}

@@ -1,0 +1,25 @@
+//! HTTP in, HTTP out: parse, ask, render. Nothing here decides anything. One file per route, one
+//! way to say no.
+
+mod address;
+mod bearer;
+mod body;
+mod clients;
+mod credentials;
+mod documentation;
+mod error;
+mod form;
+mod lobby;
+mod observe;
+mod rate;
+mod register;
+mod routes;
+pub mod server;
+mod status;
+mod tls;
+mod token;
+mod tokeninfo;
+mod well_known;
+
+pub use lobby::Lobby;
+pub use routes::{TABLE, Where};

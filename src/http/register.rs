@@ -1,0 +1,65 @@
+//! `POST /register`: RFC 7591 §3.
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::Value;
+
+use crate::oauth::error::TokenFault;
+use crate::registry::draft::ClientMetadata;
+use crate::registry::error::RegistryError;
+use crate::registry::view;
+
+use super::error::Refusal;
+use super::lobby::{Lobby, Running};
+use super::{address, bearer, body};
+
+pub(super) const MEDIA_TYPE: &str = "application/json";
+
+pub(super) async fn post(
+    app: Running,
+    lobby: web::Data<Lobby>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Refusal> {
+    let token = match bearer::token(&request) {
+        Err(TokenFault::Repeated) => return Err(TokenFault::Repeated.into()),
+        token => token.ok(),
+    };
+    app.registration.admit(token)?;
+    let trusted = &app.config.settings.trusted_proxies;
+    let address = address::caller(&request, trusted);
+    if address.is_some_and(|address| !lobby.rate().admits(address)) {
+        return Err(RegistryError::TooMany.into());
+    }
+    let metadata: ClientMetadata =
+        from_object(object(&body::read(&request, payload, MEDIA_TYPE).await?)?)?;
+
+    let registered = app.registration.register(&metadata, app.clock.now()).await?;
+
+    lobby.metrics().clients_registered.inc();
+    let client_id = &registered.client.id;
+    tracing::info!(%client_id, address = ?address, "client registered itself");
+    Ok(created(&view::registration(&registered)))
+}
+
+pub(super) fn created(shown: &Value) -> HttpResponse {
+    HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(shown)
+}
+
+/// Reads a JSON object; a member that is there twice is refused, as it would be in a form.
+pub(super) fn object(body: &[u8]) -> Result<Value, RegistryError> {
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|_| RegistryError::Malformed("the body is not valid JSON".to_owned()))?;
+    if value.is_object() {
+        return Ok(value);
+    }
+    Err(RegistryError::Malformed("the body must be a JSON object".to_owned()))
+}
+
+/// Reads what is known of an object, and says which member is wrong.
+pub(super) fn from_object<T: serde::de::DeserializeOwned>(
+    value: Value,
+) -> Result<T, RegistryError> {
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| RegistryError::Metadata(format!("`{}`: {}", error.path(), error.inner())))
+}

@@ -1,0 +1,152 @@
+//! Every route we serve.
+
+use actix_web::{HttpRequest, Route, web};
+
+use super::error::Refusal;
+use super::{
+    Lobby, clients, documentation, observe, register, status, token, tokeninfo, well_known,
+};
+use crate::domain::error_code::ErrorCode;
+
+/// One route.
+pub struct Entry {
+    /// The method.
+    pub method: &'static str,
+    /// The path, as it is documented.
+    pub path: &'static str,
+    /// On which listener, and under which prefix.
+    pub at: Where,
+    handler: fn() -> Route,
+}
+
+/// Where a route is found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Where {
+    /// With the main routes, under the service prefix.
+    Service,
+    /// At the root and under the service prefix.
+    RootAndService,
+    /// At the root of every listener, whatever the prefix is.
+    Status,
+    /// On the admin's listener if there is one, under the service prefix.
+    Admin,
+    /// On the admin's listener if there is one, at the root.
+    AdminRoot,
+}
+
+/// All of them. `openapi.yaml` is held to this table by a test.
+#[rustfmt::skip]
+pub const TABLE: &[Entry] = &[
+    Entry { method: "POST", path: "/register",                               at: Where::Service,        handler: || web::post().to(register::post) },
+    Entry { method: "POST", path: "/clients",                                at: Where::Admin,          handler: || web::post().to(clients::post) },
+    Entry { method: "GET",  path: "/clients",                                at: Where::Admin,          handler: || web::get().to(clients::list) },
+    Entry { method: "GET",  path: "/clients/{client_id}",                    at: Where::Admin,          handler: || web::get().to(clients::show) },
+    Entry { method: "POST", path: "/oauth/token",                            at: Where::Service,        handler: || web::post().to(token::post) },
+    Entry { method: "GET",  path: "/tokeninfo",                              at: Where::Service,        handler: || web::get().to(tokeninfo::get) },
+    Entry { method: "GET",  path: "/.well-known/jwks.json",                  at: Where::RootAndService, handler: || web::get().to(well_known::jwks) },
+    Entry { method: "GET",  path: "/.well-known/oauth-authorization-server", at: Where::RootAndService, handler: || web::get().to(well_known::authorization_server) },
+    Entry { method: "GET",  path: "/.well-known/openid-configuration",       at: Where::RootAndService, handler: || web::get().to(well_known::openid_configuration) },
+    Entry { method: "GET",  path: "/-/healthz",                              at: Where::Status,         handler: || web::get().to(status::healthz) },
+    Entry { method: "GET",  path: "/-/ready",                                at: Where::Status,         handler: || web::get().to(status::ready) },
+    Entry { method: "GET",  path: "/-/check-up",                             at: Where::Status,         handler: || web::get().to(status::check_up) },
+    Entry { method: "GET",  path: "/-/metrics",                              at: Where::AdminRoot,      handler: || web::get().to(status::metrics) },
+    Entry { method: "GET",  path: "/documentation/json",                     at: Where::AdminRoot,      handler: || web::get().to(documentation::json) },
+    Entry { method: "GET",  path: "/documentation",                          at: Where::AdminRoot,      handler: || web::get().to(documentation::redirect) },
+    Entry { method: "GET",  path: "/documentation/{file:.*}",                at: Where::AdminRoot,      handler: || web::get().to(documentation::page) },
+];
+
+/// Which listener it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Listener {
+    /// The only one.
+    Only,
+    /// The one for everybody, where there is another for admins.
+    Public,
+    /// The one for admins.
+    Admin,
+}
+
+impl Listener {
+    fn serves(self, at: Where) -> bool {
+        match (self, at) {
+            (Self::Only, _) | (_, Where::Status) => true,
+            (Self::Public, Where::Service | Where::RootAndService)
+            | (Self::Admin, Where::Admin | Where::AdminRoot) => true,
+            (Self::Public, Where::Admin | Where::AdminRoot)
+            | (Self::Admin, Where::Service | Where::RootAndService) => false,
+        }
+    }
+}
+
+/// Registers the routes of one listener.
+pub(super) fn configure(config: &mut web::ServiceConfig, lobby: &Lobby, listener: Listener) {
+    let prefix = &lobby.config().settings.service_prefix;
+    let served = TABLE.iter().filter(|entry| listener.serves(entry.at));
+    let mut paths: Vec<(String, Vec<&'static Entry>)> = Vec::new();
+    for entry in served {
+        for path in places(entry, prefix, &lobby.config().issuer) {
+            match paths.iter_mut().find(|(known, _)| *known == path) {
+                Some((_, entries)) => entries.push(entry),
+                None => paths.push((path, vec![entry])),
+            }
+        }
+    }
+    for (path, entries) in paths {
+        resource(config, &path, &entries);
+    }
+}
+
+/// Every path at which an entry is served.
+fn places(entry: &Entry, prefix: &str, issuer: &str) -> Vec<String> {
+    let mut places = match entry.at {
+        Where::Service | Where::Admin => vec![format!("{prefix}{}", entry.path)],
+        Where::Status | Where::AdminRoot => vec![entry.path.to_owned()],
+        Where::RootAndService => vec![entry.path.to_owned(), format!("{prefix}{}", entry.path)],
+    };
+    if entry.at == Where::RootAndService {
+        // RFC 8414 §3 puts the issuer's path behind, OpenID Connect Discovery §4 before.
+        let url = url::Url::parse(issuer).ok();
+        let below = url.as_ref().map_or("", |url| url.path()).trim_end_matches('/');
+        let plain = below.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~/".contains(&b));
+        if plain && !below.is_empty() {
+            places.push(format!("{}{below}", entry.path));
+            places.push(format!("{below}{}", entry.path));
+        }
+    }
+    places.dedup();
+    places
+}
+
+/// One path with all its methods, and an `Allow` for the others.
+fn resource(config: &mut web::ServiceConfig, path: &str, entries: &[&'static Entry]) {
+    let documented = entries.first().map_or("", |entry| entry.path);
+    let mut allowed: Vec<&str> = entries.iter().map(|entry| entry.method).collect();
+    if allowed.contains(&"GET") {
+        allowed.push("HEAD");
+    }
+    let allow = allowed.join(", ");
+    let mut resource = web::resource(path);
+    for entry in entries {
+        resource = resource.route((entry.handler)());
+        if entry.method == "GET" {
+            // A HEAD is a GET whose body the server leaves out: RFC 9110 §9.3.2.
+            let head = (entry.handler)().method(actix_web::http::Method::HEAD);
+            resource = resource.route(head);
+        }
+    }
+    let resource = resource
+        .default_service(web::to(move || {
+            let refusal = Refusal::method_not_allowed(&allow);
+            async move { Err::<actix_web::HttpResponse, _>(refusal) }
+        }))
+        .wrap(actix_web::middleware::from_fn(move |request, next| {
+            observe::observe(documented, request, next)
+        }));
+    config.service(resource);
+}
+
+/// What is said of a path that is no route.
+pub(super) async fn not_found(request: HttpRequest) -> Refusal {
+    let _ = request;
+    Refusal::new(ErrorCode::NotFound, "there is no such route")
+}

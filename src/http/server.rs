@@ -1,0 +1,184 @@
+//! The listeners, from the first byte to the last.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::Condition;
+use actix_web::{App as ActixApp, HttpServer, web};
+use tokio::task::JoinSet;
+
+use crate::app::{App, Environment, OpenStore, StartError, assemble};
+use crate::config::{Resolved, Settings};
+use crate::tasks::{logins, sweep};
+
+use super::Lobby;
+use super::routes::{self, Listener};
+use super::tls::Certificate;
+
+/// How long a request's header may take, and a handshake.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the store is given to come up between two attempts.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Addresses that are listened on, before anything is served.
+pub struct Bound {
+    main: TcpListener,
+    admin: Option<TcpListener>,
+}
+
+/// Takes the addresses.
+pub fn bind(settings: &Settings) -> io::Result<Bound> {
+    let take = |address: SocketAddr| {
+        TcpListener::bind(address).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+        })
+    };
+    Ok(Bound { main: take(settings.listen)?, admin: settings.admin_listen.map(take).transpose()? })
+}
+
+impl Bound {
+    /// The main address, with the port that was really taken.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.main.local_addr()
+    }
+
+    /// The admin's address, if there is one of its own.
+    pub fn admin_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.admin.as_ref().map(TcpListener::local_addr).transpose()
+    }
+}
+
+/// A server that serves.
+pub struct Server {
+    lobby: Lobby,
+    handles: Vec<ServerHandle>,
+    serving: JoinSet<io::Result<()>>,
+    background: JoinSet<()>,
+    shutdown_delay: Duration,
+}
+
+/// Begins to serve: status at once, everything else when [`Server::start`] is done.
+pub fn serve(bound: Bound, config: &Resolved) -> io::Result<Server> {
+    let settings = &config.settings;
+    let lobby = Lobby::new(config.clone());
+    let certificate = match (&settings.tls_certificate, &settings.tls_key) {
+        (Some(chain), Some(key)) => Some(Certificate::load(chain, key)?),
+        _ => None,
+    };
+    let mut server = Server {
+        lobby,
+        handles: Vec::new(),
+        serving: JoinSet::new(),
+        background: JoinSet::new(),
+        shutdown_delay: Duration::from_secs(settings.shutdown_delay),
+    };
+    let main = if bound.admin.is_some() { Listener::Public } else { Listener::Only };
+    server.listen(bound.main, main, settings, certificate.as_ref())?;
+    if let Some(admin) = bound.admin {
+        server.listen(admin, Listener::Admin, settings, certificate.as_ref())?;
+    }
+    if let Some(certificate) = certificate {
+        server.background.spawn(certificate.watch());
+    }
+    Ok(server)
+}
+
+impl Server {
+    fn listen(
+        &mut self,
+        socket: TcpListener,
+        listener: Listener,
+        settings: &Settings,
+        certificate: Option<&Arc<Certificate>>,
+    ) -> io::Result<()> {
+        let lobby = web::Data::new(self.lobby.clone());
+        let origins = settings.cors_origins.clone();
+        let server = HttpServer::new(move || {
+            ActixApp::new()
+                .app_data(lobby.clone())
+                .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
+                .configure(|config| routes::configure(config, &lobby, listener))
+                .default_service(web::to(routes::not_found))
+        });
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = match listener {
+            Listener::Admin => 1,
+            Listener::Only | Listener::Public => settings.workers.map_or(cores, usize::from),
+        };
+        let server = server
+            .workers(workers)
+            .client_request_timeout(PATIENCE)
+            .tls_handshake_timeout(PATIENCE)
+            .shutdown_timeout(settings.shutdown_timeout)
+            .disable_signals();
+        let running = match certificate {
+            Some(certificate) => server.listen_rustls_0_23(socket, certificate.server_config()?)?,
+            None => server.listen(socket)?,
+        }
+        .run();
+        self.handles.push(running.handle());
+        self.serving.spawn(running);
+        Ok(())
+    }
+
+    /// Puts everything together and opens the doors; waits for a store that is late.
+    pub async fn start(
+        &mut self,
+        config: Resolved,
+        store: &OpenStore,
+        environment: Environment,
+    ) -> Result<Arc<App>, StartError> {
+        let mut waited = false;
+        let app = loop {
+            match assemble(config.clone(), store, environment.clone()).await {
+                Ok(app) => break Arc::new(app),
+                Err(error) if error.is_temporary() => {
+                    if !waited {
+                        let cause = std::error::Error::source(&error);
+                        tracing::warn!(%error, ?cause, "waiting for the store");
+                    }
+                    waited = true;
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        self.background.spawn(app.feed.clone().run());
+        self.background.spawn(sweep::run(app.upkeep.clone(), app.clock.clone()));
+        self.background.spawn(logins::run(app.logins.clone(), app.upkeep.clone()));
+        self.lobby.open(app.clone());
+        Ok(app)
+    }
+
+    /// Runs until a listener fails of itself.
+    pub async fn run(&mut self) -> io::Result<()> {
+        match self.serving.join_next().await {
+            Some(ended) => ended.map_err(io::Error::other)?,
+            None => Ok(()),
+        }
+    }
+
+    /// Stops: tells balancers, waits, lets requests under way end, and writes what is pending.
+    pub async fn stop(mut self) {
+        self.lobby.close();
+        tokio::time::sleep(self.shutdown_delay).await;
+        for handle in &self.handles {
+            handle.stop(true).await;
+        }
+        while self.serving.join_next().await.is_some() {}
+        self.background.shutdown().await;
+        if let Some(app) = self.lobby.app() {
+            app.logins.flush(&*app.upkeep).await;
+        }
+    }
+}
+
+fn cors(origins: &[String]) -> actix_cors::Cors {
+    let allowed = origins.iter().fold(actix_cors::Cors::default(), |cors, origin| {
+        if origin == "*" { cors.allow_any_origin() } else { cors.allowed_origin(origin) }
+    });
+    allowed.allow_any_method().allow_any_header().max_age(3600)
+}

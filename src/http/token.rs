@@ -1,0 +1,47 @@
+//! `POST /oauth/token`: RFC 6749 §4.4.
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use crate::oauth::token::check_grant;
+
+use super::error::Refusal;
+use super::form::{self, Form};
+use super::lobby::{Lobby, Running};
+use super::{body, credentials};
+
+/// RFC 6749 §5.1.
+#[derive(Serialize)]
+struct Success {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+}
+
+pub(super) async fn post(
+    app: Running,
+    lobby: web::Data<Lobby>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Refusal> {
+    let form = Form::parse(&body::read(&request, payload, form::MEDIA_TYPE).await?)?;
+    check_grant(form.value("grant_type"))?;
+    let presented = credentials::presented(&request, &form)?;
+    let asked = form.token_request()?;
+    let now = app.clock.now();
+
+    let client = app.authenticator.authenticate(&presented, now).await?;
+    let issued = app.issuer.issue(&client, asked, now)?;
+
+    lobby.metrics().tokens_issued.inc();
+    tracing::debug!(client_id = %client.client().id, "token issued");
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(Success {
+        access_token: issued.access_token,
+        token_type: "Bearer",
+        expires_in: issued.lifetime.as_secs(),
+        scope: issued.scope.map(String::from),
+    }))
+}

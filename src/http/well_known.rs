@@ -1,0 +1,84 @@
+//! `/.well-known/…`: what others need to know to work with this server. Open to every origin.
+
+use actix_web::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, ContentType, ETAG, IF_NONE_MATCH,
+};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use serde_json::{Map, Value, json};
+
+use crate::app::App;
+use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS};
+use crate::domain::jwk::Algorithm;
+use crate::domain::signing_key::PUBLICATION_LEAD;
+
+use super::error::Refusal;
+use super::lobby::Running;
+
+/// The key set: RFC 7517 §5.
+pub(super) async fn jwks(app: Running, request: HttpRequest) -> HttpResponse {
+    let jwks = app.ring.jwks();
+    let known = request.headers().get(IF_NONE_MATCH).and_then(|etags| etags.to_str().ok());
+    let unchanged =
+        known.is_some_and(|etags| etags.split(',').any(|etag| etag.trim() == jwks.etag));
+    let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    open(&mut response).insert_header((ETAG, jwks.etag.as_str()));
+    if unchanged {
+        response.finish()
+    } else {
+        response.insert_header(ContentType::json()).body(jwks.body)
+    }
+}
+
+/// RFC 8414 §2. What is advertised is real, what is real is advertised.
+pub(super) async fn authorization_server(app: Running) -> HttpResponse {
+    open(&mut HttpResponse::Ok()).json(metadata(&app))
+}
+
+/// The same, with what older OpenID clients insist on, and what the operator adds.
+pub(super) async fn openid_configuration(app: Running) -> Result<HttpResponse, Refusal> {
+    let mut shown = app.openid_configuration.clone();
+    shown.extend(openid_members(&app));
+    shown.extend(metadata(&app));
+    Ok(open(&mut HttpResponse::Ok()).json(shown))
+}
+
+fn open(response: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder {
+    let lead = PUBLICATION_LEAD.as_secs();
+    response
+        .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .insert_header((CACHE_CONTROL, format!("public, max-age={lead}")))
+}
+
+fn metadata(app: &App) -> Map<String, Value> {
+    let config = &app.config;
+    let methods = AuthMethod::ALL.map(AuthMethod::as_str);
+    let algorithms = Algorithm::ALL.map(Algorithm::as_str);
+    let mut shown = members(json!({
+        "issuer": config.issuer,
+        "token_endpoint": config.url("/oauth/token"),
+        "jwks_uri": config.url("/.well-known/jwks.json"),
+        "response_types_supported": [],
+        "grant_types_supported": [CLIENT_CREDENTIALS],
+        "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
+        "service_documentation": format!("{}/documentation", config.root()),
+    }));
+    if app.registration.is_possible() {
+        shown.insert("registration_endpoint".to_owned(), config.url("/register").into());
+    }
+    shown
+}
+
+fn openid_members(app: &App) -> Map<String, Value> {
+    members(json!({
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": app.ring.algorithms(),
+    }))
+}
+
+fn members(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}

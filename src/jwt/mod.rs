@@ -1,0 +1,29 @@
+//! Signed JWTs: the only module that imports `jsonwebtoken`. Behind the ports of [`crate::oauth`].
+
+mod assertion;
+mod key_folder;
+mod opener;
+mod private_key;
+mod provider;
+mod ring;
+mod strict;
+
+pub use assertion::{Assertion, StrictReader, sign_assertion};
+pub use key_folder::{KeyFolderError, NamedKey, OwnKey, load_or_make};
+pub use opener::CachedOpener;
+pub use private_key::{KeyFileError, PrivateKey};
+pub use ring::{Jwks, KeyRing};
+
+/// The media type in the header of an access token:
+/// [RFC 9068 §2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1).
+const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+
+fn algorithm(algorithm: crate::domain::jwk::Algorithm) -> jsonwebtoken::Algorithm {
+    use crate::domain::jwk::Algorithm;
+    match algorithm {
+        Algorithm::RS256 => jsonwebtoken::Algorithm::RS256,
+        Algorithm::PS256 => jsonwebtoken::Algorithm::PS256,
+        Algorithm::ES256 => jsonwebtoken::Algorithm::ES256,
+        Algorithm::EdDSA => jsonwebtoken::Algorithm::EdDSA,
+    }
+}

@@ -1,0 +1,173 @@
+//! Private keys in PEM files.
+
+use std::fmt;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair,
+    RsaPublicKeyComponents,
+};
+use jsonwebtoken::EncodingKey;
+use rsa::RsaPrivateKey;
+use rsa::pkcs1::DecodeRsaPrivateKey;
+use rsa::pkcs8::{EncodePrivateKey, EncryptedPrivateKeyInfo, LineEnding, SecretDocument};
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use crate::domain::jwk::{Algorithm, Material, PublicJwk};
+use crate::domain::key_judge::KeyFault;
+
+/// Why a private key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// It is encrypted and no password was given.
+    #[error("the key is encrypted: set the password (LATCHKEY_SIGNING_KEY_PASSWORD)")]
+    PasswordMissing,
+    /// The password does not decrypt it.
+    #[error("the password does not decrypt the key, or its encryption is not supported")]
+    PasswordWrong,
+    /// OpenSSL's encryption from before PKCS#8.
+    #[error(
+        "the key is encrypted in OpenSSL's old format (`Proc-Type: 4,ENCRYPTED`): convert it with \
+         `openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD.pem -out NEW.pem`"
+    )]
+    OldEncryption,
+    /// No key that we read.
+    #[error(
+        "the file must hold one private key in PEM: PKCS#8 (RSA, EC P-256 or Ed25519) or PKCS#1"
+    )]
+    Format,
+    /// A key that is too weak.
+    #[error("{0}")]
+    Weak(#[from] KeyFault),
+    /// No key could be made.
+    #[error("no key could be made")]
+    Generation,
+}
+
+/// A private key. Its bytes are wiped on drop and never shown.
+pub struct PrivateKey {
+    pkcs8: Zeroizing<Vec<u8>>,
+    public: PublicJwk,
+}
+
+impl PrivateKey {
+    /// Makes a key: RSA of 2048 bits, P-256 or Ed25519, by the algorithm.
+    pub fn generate(algorithm: Algorithm) -> Result<Self, KeyFileError> {
+        let failed = |_| KeyFileError::Generation;
+        let random = SystemRandom::new();
+        let pkcs8 = match algorithm {
+            Algorithm::RS256 | Algorithm::PS256 => {
+                let key = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048)
+                    .map_err(|_| KeyFileError::Generation)?;
+                key.to_pkcs8_der().map_err(|_| KeyFileError::Generation)?.as_bytes().to_vec()
+            }
+            Algorithm::ES256 => {
+                EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
+                    .map_err(failed)?
+                    .as_ref()
+                    .to_vec()
+            }
+            Algorithm::EdDSA => {
+                // Version 1 of PKCS#8: the one that OpenSSL reads.
+                Ed25519KeyPair::generate_pkcs8v1(&random).map_err(failed)?.as_ref().to_vec()
+            }
+        };
+        Self::from_pkcs8(pkcs8)?.with_algorithm(algorithm)
+    }
+
+    /// Reads a PEM file: PKCS#8, encrypted or not, or PKCS#1.
+    pub fn from_pem(pem: &str, password: Option<&SecretString>) -> Result<Self, KeyFileError> {
+        if pem.contains("Proc-Type: 4,ENCRYPTED") {
+            return Err(KeyFileError::OldEncryption);
+        }
+        let (label, document) =
+            SecretDocument::from_pem(pem.trim()).map_err(|_| KeyFileError::Format)?;
+        match label {
+            "PRIVATE KEY" => Self::from_pkcs8(document.as_bytes().to_vec()),
+            "ENCRYPTED PRIVATE KEY" => {
+                let password = password.ok_or(KeyFileError::PasswordMissing)?;
+                let encrypted = EncryptedPrivateKeyInfo::try_from(document.as_bytes())
+                    .map_err(|_| KeyFileError::Format)?;
+                let plain = encrypted
+                    .decrypt(password.expose_secret())
+                    .map_err(|_| KeyFileError::PasswordWrong)?;
+                Self::from_pkcs8(plain.as_bytes().to_vec())
+            }
+            "RSA PRIVATE KEY" => {
+                let key = RsaPrivateKey::from_pkcs1_der(document.as_bytes())
+                    .map_err(|_| KeyFileError::Format)?;
+                let pkcs8 = key.to_pkcs8_der().map_err(|_| KeyFileError::Format)?;
+                Self::from_pkcs8(pkcs8.as_bytes().to_vec())
+            }
+            _ => Err(KeyFileError::Format),
+        }
+    }
+
+    fn from_pkcs8(pkcs8: Vec<u8>) -> Result<Self, KeyFileError> {
+        let pkcs8 = Zeroizing::new(pkcs8);
+        let public = PublicJwk::of(public_half(&pkcs8).ok_or(KeyFileError::Format)?)?;
+        Ok(Self { pkcs8, public })
+    }
+
+    /// The same key for PS256 instead of RS256, under a name of its own: a `kid` has one algorithm.
+    pub fn with_algorithm(mut self, algorithm: Algorithm) -> Result<Self, KeyFileError> {
+        match (self.public.algorithm, algorithm) {
+            (same, wanted) if same == wanted => {}
+            (Algorithm::RS256, Algorithm::PS256) => {
+                self.public.algorithm = Algorithm::PS256;
+                self.public.kid.push_str("-PS256");
+            }
+            _ => return Err(KeyFault::Algorithm.into()),
+        }
+        Ok(self)
+    }
+
+    /// The same key under another name.
+    #[must_use]
+    pub fn named(mut self, kid: &str) -> Self {
+        kid.clone_into(&mut self.public.kid);
+        self
+    }
+
+    /// The public half.
+    #[must_use]
+    pub fn public(&self) -> &PublicJwk {
+        &self.public
+    }
+
+    /// The key as PKCS#8 PEM, for a file that nobody else can read.
+    pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyFileError> {
+        let document =
+            SecretDocument::try_from(self.pkcs8.as_slice()).map_err(|_| KeyFileError::Format)?;
+        document.to_pem("PRIVATE KEY", LineEnding::LF).map_err(|_| KeyFileError::Format)
+    }
+
+    pub(super) fn encoding_key(&self) -> EncodingKey {
+        match self.public.algorithm {
+            Algorithm::RS256 | Algorithm::PS256 => EncodingKey::from_rsa_der(&self.pkcs8),
+            Algorithm::ES256 => EncodingKey::from_ec_der(&self.pkcs8),
+            Algorithm::EdDSA => EncodingKey::from_ed_der(&self.pkcs8),
+        }
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PrivateKey").field(&self.public.kid).finish()
+    }
+}
+
+/// The public half of whichever kind of key this is.
+fn public_half(pkcs8: &[u8]) -> Option<Material> {
+    if let Ok(pair) = RsaKeyPair::from_pkcs8(pkcs8) {
+        let public = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
+        return Some(Material::Rsa { n: public.n, e: public.e });
+    }
+    if let Ok(pair) = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8) {
+        let (x, y) = pair.public_key().as_ref().get(1..)?.split_at_checked(32)?;
+        return Some(Material::Ec { x: x.to_vec(), y: y.to_vec() });
+    }
+    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).ok()?;
+    Some(Material::Ed25519 { x: pair.public_key().as_ref().to_vec() })
+}

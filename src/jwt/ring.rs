@@ -1,0 +1,178 @@
+//! The signing keys of all replicas: our own private ones, and the public halves of the others.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use jsonwebtoken::{DecodingKey, EncodingKey, Header};
+use serde_json::json;
+
+use crate::domain::claims::AccessTokenClaims;
+use crate::domain::clock::Timestamp;
+use crate::domain::jwk::Algorithm;
+use crate::domain::signing_key::PublishedKey;
+use crate::oauth::{NotOurs, SealError, TokenSealer};
+
+use super::key_folder::OwnKey;
+use super::strict::{Parts, decoding_key};
+use super::{ACCESS_TOKEN_TYPE, provider};
+
+/// Signs with one key, verifies with all.
+pub struct KeyRing {
+    own: Vec<OwnKey>,
+    algorithm: Algorithm,
+    state: RwLock<Arc<State>>,
+}
+
+struct State {
+    active: Option<Active>,
+    verifying: HashMap<String, VerifyingKey>,
+    jwks: Jwks,
+}
+
+struct Active {
+    header: Header,
+    key: EncodingKey,
+}
+
+struct VerifyingKey {
+    algorithm: Algorithm,
+    key: DecodingKey,
+    imported: Option<Timestamp>,
+}
+
+/// The key set as it is served: RFC 7517 §5.
+#[derive(Clone, Debug)]
+pub struct Jwks {
+    /// The JSON.
+    pub body: Bytes,
+    /// Its `ETag`, quoted.
+    pub etag: String,
+}
+
+impl KeyRing {
+    /// A ring with private keys, of which nothing is published yet: it signs and verifies nothing.
+    #[must_use]
+    pub fn new(own: Vec<OwnKey>, algorithm: Algorithm) -> Self {
+        provider::install();
+        let state = State { active: None, verifying: HashMap::new(), jwks: Jwks::of(&[]) };
+        Self { own, algorithm, state: RwLock::new(Arc::new(state)) }
+    }
+
+    /// The keys that are ours alone.
+    #[must_use]
+    pub fn own(&self) -> &[OwnKey] {
+        &self.own
+    }
+
+    /// Takes in what is published now. `first` names the key that may sign at once, because no
+    /// verifier could have cached a key set before it.
+    pub fn update(&self, published: &[PublishedKey], first: &str, now: Timestamp) {
+        let verifying = published.iter().map(|shown| {
+            let key = VerifyingKey {
+                algorithm: shown.jwk.algorithm,
+                key: decoding_key(&shown.jwk),
+                imported: shown.imported,
+            };
+            (shown.jwk.kid.clone(), key)
+        });
+        let state = State {
+            active: self.choose(published, first, now),
+            verifying: verifying.collect(),
+            jwks: Jwks::of(published),
+        };
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
+    }
+
+    /// Of our keys that verifiers know: the one that was set to sign, else one of the configured
+    /// algorithm, else any; of several the newest.
+    fn choose(&self, published: &[PublishedKey], first: &str, now: Timestamp) -> Option<Active> {
+        let known = self.own.iter().filter_map(|own| {
+            let jwk = own.key.public();
+            let shown = published.iter().find(|shown| shown.jwk.kid == jwk.kid)?;
+            (jwk.kid == first || shown.is_known_at(now)).then_some((own, shown))
+        });
+        let (own, _) = known.max_by_key(|(own, shown)| {
+            let jwk = own.key.public();
+            (own.preferred, jwk.algorithm == self.algorithm, shown.published, jwk.kid.clone())
+        })?;
+        let jwk = own.key.public();
+        let mut header = Header::new(super::algorithm(jwk.algorithm));
+        header.typ = Some(ACCESS_TOKEN_TYPE.to_owned());
+        header.kid = Some(jwk.kid.clone());
+        Some(Active { header, key: own.key.encoding_key() })
+    }
+
+    /// Whether tokens can be signed.
+    #[must_use]
+    pub fn can_sign(&self) -> bool {
+        self.state().active.is_some()
+    }
+
+    /// The `kid` that signs now.
+    #[must_use]
+    pub fn active_kid(&self) -> Option<String> {
+        self.state().active.as_ref().and_then(|active| active.header.kid.clone())
+    }
+
+    /// The algorithms that tokens may be signed with, for the metadata.
+    #[must_use]
+    pub fn algorithms(&self) -> Vec<Algorithm> {
+        let mut all: Vec<_> = self.state().verifying.values().map(|key| key.algorithm).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The key set.
+    #[must_use]
+    pub fn jwks(&self) -> Jwks {
+        self.state().jwks.clone()
+    }
+
+    fn state(&self) -> Arc<State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Checks the signature by the key that the header names, and the type of the JWT. For a JWT
+    /// that another platform signed with an imported key: when that key was taken over.
+    pub(super) fn verify(&self, parts: &Parts<'_>) -> Result<Option<Timestamp>, NotOurs> {
+        let state = self.state();
+        let kid = parts.header.kid.as_deref().ok_or(NotOurs::Malformed)?;
+        let key = state.verifying.get(kid).ok_or(NotOurs::UnknownKey)?;
+        let typ = parts.header.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let imported = match (typ.strip_prefix("application/").unwrap_or(&typ), key.imported) {
+            (ACCESS_TOKEN_TYPE, _) => None,
+            ("jwt", Some(imported)) => Some(imported),
+            _ => return Err(NotOurs::Type),
+        };
+        if parts.is_signed_by(key.algorithm, &key.key) {
+            Ok(imported)
+        } else {
+            Err(NotOurs::Signature)
+        }
+    }
+}
+
+impl TokenSealer for KeyRing {
+    fn seal(&self, claims: &AccessTokenClaims) -> Result<String, SealError> {
+        let state = self.state();
+        let active = state.active.as_ref().ok_or(SealError::NoActiveKey)?;
+        jsonwebtoken::encode(&active.header, claims, &active.key)
+            .map_err(|error| SealError::Signature(error.into()))
+    }
+}
+
+impl Jwks {
+    fn of(published: &[PublishedKey]) -> Self {
+        let mut keys: Vec<&PublishedKey> = published.iter().collect();
+        keys.sort_by_key(|key| (std::cmp::Reverse(key.published), key.jwk.kid.clone()));
+        let keys: Vec<_> = keys.iter().map(|key| key.jwk.to_json()).collect();
+        let body = json!({ "keys": keys }).to_string();
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body.as_bytes());
+        let etag = digest.as_ref().get(..12).map(|start| URL_SAFE_NO_PAD.encode(start));
+        Self { body: Bytes::from(body), etag: format!("\"{}\"", etag.unwrap_or_default()) }
+    }
+}

@@ -1,0 +1,24 @@
+//! Latchkey, an OAuth 2.0 client-credentials authorization server.
+//!
+//! - [`domain`]: what is true. Plain types and pure functions.
+//! - [`oauth`]: what a machine may ask.
+//! - [`registry`]: what a person may do.
+//! - [`jwt`] and [`store`]: signatures and databases, behind the ports of the two above.
+//! - [`tasks`]: what runs without being asked.
+//! - [`http`]: parse, ask, render.
+//! - [`app`]: where the parts are put together; [`config`] says how.
+
+#![cfg_attr(test, expect(clippy::too_many_lines, reason = "a test is a table"))]
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod domain;
+pub mod files;
+pub mod http;
+pub mod jwt;
+pub mod oauth;
+pub mod registry;
+pub mod store;
+pub mod tasks;
+pub mod telemetry;

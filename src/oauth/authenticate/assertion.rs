@@ -1,0 +1,180 @@
+//! `private_key_jwt`: RFC 7523 §3, with the `aud` rule of its successor (the issuer, alone).
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde_json::{Map, Value};
+
+use crate::domain::audience::Audience;
+use crate::domain::client::{AuthMethod, Client, ClientKey};
+use crate::domain::clock::Timestamp;
+
+use super::super::UnverifiedAssertion;
+use super::{
+    Asserted, AssertionRules, AuthFailure, AuthenticatedClient, Authenticator, OAuthError,
+    published,
+};
+
+/// Types that we give to JWTs of another purpose; none of those is an assertion.
+const OTHER_TYPES: [&str; 3] = ["at+jwt", "latchkey-key-proof+jwt", "token-introspection+jwt"];
+
+impl Authenticator {
+    pub(super) async fn by_assertion(
+        &self,
+        client_id: Option<&str>,
+        assertion: &str,
+        now: Timestamp,
+    ) -> Result<AuthenticatedClient, OAuthError> {
+        let unverified = self.reader.read(assertion).ok_or(AuthFailure::MalformedAssertion)?;
+        let subject = unverified.subject.as_deref().ok_or(AuthFailure::MalformedAssertion)?;
+        if client_id.is_some_and(|named| named != subject) {
+            return Err(AuthFailure::MalformedAssertion.into());
+        }
+        let client = self.find(subject).await?;
+        if client.auth_method != AuthMethod::PrivateKeyJwt {
+            return Err(AuthFailure::Method.into());
+        }
+
+        let key = named_key(&client, &unverified, now).ok_or(AuthFailure::Key)?;
+        let claims = self.reader.verify(assertion, &key.jwk).ok_or(AuthFailure::Signature)?;
+        published(&client)?;
+        let proof = Proof::check(claims, &client, &self.rules, now)?;
+        self.use_up(&client, &proof, now).await?;
+
+        let credential = key.id.clone();
+        Ok(AuthenticatedClient::proved(client, credential, proof.asserted))
+    }
+
+    async fn use_up(
+        &self,
+        client: &Client,
+        proof: &Proof,
+        now: Timestamp,
+    ) -> Result<(), OAuthError> {
+        let mut jti = [0; 32];
+        jti.copy_from_slice(digest(&SHA256, proof.jti.as_bytes()).as_ref());
+        let skew = self.rules.skew;
+        let until = proof.exp.max(now) + skew + skew + std::time::Duration::from_secs(60);
+        match self.assertions.use_once(&client.id, jti, until).await? {
+            true => Ok(()),
+            false => Err(AuthFailure::Replayed.into()),
+        }
+    }
+}
+
+/// The key comes from the registration: the header of the assertion only names it.
+fn named_key<'a>(
+    client: &'a Client,
+    unverified: &UnverifiedAssertion,
+    now: Timestamp,
+) -> Option<&'a ClientKey> {
+    let typ = unverified.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let typ = typ.strip_prefix("application/").unwrap_or(&typ);
+    if OTHER_TYPES.contains(&typ) {
+        return None;
+    }
+    let mut live = client.keys.iter().filter(|key| key.is_live_at(now));
+    let key = match &unverified.kid {
+        Some(kid) => live.find(|key| key.jwk.kid == *kid),
+        None => live.next().filter(|_| live.next().is_none()),
+    };
+    key.filter(|key| key.jwk.algorithm.as_str() == unverified.algorithm)
+}
+
+/// What a good assertion says.
+struct Proof {
+    jti: String,
+    exp: Timestamp,
+    asserted: Asserted,
+}
+
+impl Proof {
+    fn check(
+        mut claims: Map<String, Value>,
+        client: &Client,
+        rules: &AssertionRules,
+        now: Timestamp,
+    ) -> Result<Self, AuthFailure> {
+        let id = client.id.as_str();
+        if text(&mut claims, "iss").as_deref() != Some(id)
+            || text(&mut claims, "sub").as_deref() != Some(id)
+        {
+            return Err(AuthFailure::Claim("iss and sub must both be the client_id"));
+        }
+        if !claims.remove("aud").is_some_and(|aud| audience_is_right(&aud, client, rules, now)) {
+            return Err(AuthFailure::Claim("aud must be the issuer, and nothing else"));
+        }
+        let exp = check_dates(&mut claims, rules, now)?;
+        let jti = text(&mut claims, "jti")
+            .filter(|jti| !jti.is_empty())
+            .ok_or(AuthFailure::Claim("jti is required, and must be a string"))?;
+        let audiences = claims.remove("requested_audiences").map(requested).transpose()?;
+        Ok(Self { jti, exp, asserted: Asserted { audiences, custom: claims } })
+    }
+}
+
+fn text(claims: &mut Map<String, Value>, name: &str) -> Option<String> {
+    match claims.remove(name) {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+/// `aud` must be the issuer as the only value; a client marked so may still send the URL of the
+/// token endpoint, which several common libraries do.
+fn audience_is_right(aud: &Value, client: &Client, rules: &AssertionRules, now: Timestamp) -> bool {
+    let only = match aud {
+        Value::String(only) => only,
+        Value::Array(list) => match list.as_slice() {
+            [Value::String(only)] => only,
+            _ => return false,
+        },
+        _ => return false,
+    };
+    let legacy = client.legacy_audience.max(rules.legacy_audience_until);
+    *only == rules.issuer || (legacy.is_some_and(|end| now < end) && *only == rules.token_endpoint)
+}
+
+fn check_dates(
+    claims: &mut Map<String, Value>,
+    rules: &AssertionRules,
+    now: Timestamp,
+) -> Result<Timestamp, AuthFailure> {
+    let mut date = |name| claims.remove(name).map(|value| numeric_date(&value)).transpose();
+    let malformed = AuthFailure::Claim("exp, iat and nbf must be numbers");
+    let exp = date("exp").map_err(|()| malformed)?;
+    let iat = date("iat").map_err(|()| malformed)?;
+    let nbf = date("nbf").map_err(|()| malformed)?;
+
+    let exp = exp.ok_or(AuthFailure::Claim("exp is required"))?;
+    if exp <= now {
+        return Err(AuthFailure::Claim("the assertion has expired"));
+    }
+    if iat.max(nbf).is_some_and(|start| start > now + rules.skew) {
+        return Err(AuthFailure::Claim("iat or nbf is in the future"));
+    }
+    let from_issue = iat.is_none_or(|iat| exp <= iat + rules.longest_life);
+    let from_now = exp <= now + rules.longest_life + rules.skew;
+    if from_issue && from_now {
+        Ok(exp)
+    } else {
+        Err(AuthFailure::Claim("the assertion lives too long"))
+    }
+}
+
+/// A `NumericDate`; fractions of a second are cut off.
+fn numeric_date(value: &Value) -> Result<Timestamp, ()> {
+    let whole = value.as_u64();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked before")]
+    let cut = value.as_f64().filter(|f| (0.0..1e15).contains(f)).map(|f| f as u64);
+    whole.or(cut).map(Timestamp).ok_or(())
+}
+
+fn requested(value: Value) -> Result<Vec<Audience>, AuthFailure> {
+    let list = match value {
+        Value::String(one) => vec![Value::String(one)],
+        other => other.as_array().cloned().unwrap_or_else(|| vec![Value::Null]),
+    };
+    list.iter()
+        .map(|item| item.as_str().and_then(|text| text.parse().ok()))
+        .collect::<Option<_>>()
+        .ok_or(AuthFailure::Claim("requested_audiences must be a list of audiences"))
+}

@@ -1,0 +1,146 @@
+//! Who is asking? Client authentication: RFC 6749 §2.3 and RFC 7523 §2.2.
+
+mod assertion;
+mod secret;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::domain::audience::Audience;
+use crate::domain::client::Client;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::secret::{ClientSecret, Pepper};
+use crate::domain::state::State;
+
+use super::error::{AuthFailure, OAuthError};
+use super::{AssertionReader, AssertionStore, ClientStore, HashUpgrade};
+
+pub use secret::{SecretChecks, SecretLimits};
+
+/// What the caller shows to prove who it is.
+#[derive(Debug)]
+pub enum Presented {
+    /// A name and a secret.
+    Secret {
+        /// The name, as sent.
+        client_id: String,
+        /// The secret.
+        secret: ClientSecret,
+    },
+    /// A signed assertion.
+    Assertion {
+        /// The name beside it, if one was sent.
+        client_id: Option<String>,
+        /// The JWT.
+        assertion: String,
+    },
+}
+
+/// What an operator may set about assertions.
+#[derive(Clone, Debug)]
+pub struct AssertionRules {
+    /// The value that `aud` must have.
+    pub issuer: String,
+    /// The URL that clients marked `legacyAudience` may use instead.
+    pub token_endpoint: String,
+    /// Until when every client may do so.
+    pub legacy_audience_until: Option<Timestamp>,
+    /// How long an assertion may live.
+    pub longest_life: Duration,
+    /// How far the caller's clock may be ahead.
+    pub skew: Duration,
+}
+
+/// A client that has proved its identity.
+///
+/// The fields are private and only this module fills them: holding one *is* the proof.
+#[derive(Debug)]
+pub struct AuthenticatedClient {
+    client: Arc<Client>,
+    credential: CredentialId,
+    asserted: Asserted,
+}
+
+/// What an assertion asks for beside the authentication.
+#[derive(Debug, Default)]
+pub struct Asserted {
+    /// `requested_audiences`.
+    pub audiences: Option<Vec<Audience>>,
+    /// Every claim that is not part of the proof.
+    pub custom: Map<String, Value>,
+}
+
+impl AuthenticatedClient {
+    /// The client.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The credential that proved it.
+    #[must_use]
+    pub fn credential(&self) -> &CredentialId {
+        &self.credential
+    }
+
+    /// What the assertion asked for, if there was one.
+    #[must_use]
+    pub fn asserted(&self) -> &Asserted {
+        &self.asserted
+    }
+
+    fn proved(client: Arc<Client>, credential: CredentialId, asserted: Asserted) -> Self {
+        Self { client, credential, asserted }
+    }
+}
+
+/// Proves clients.
+pub struct Authenticator {
+    /// Where clients are looked up.
+    pub clients: Arc<dyn ClientStore>,
+    /// Where used assertions are remembered.
+    pub assertions: Arc<dyn AssertionStore>,
+    /// What reads assertions.
+    pub reader: Arc<dyn AssertionReader>,
+    /// What replaces hashes that were made elsewhere.
+    pub upgrade: Arc<dyn HashUpgrade>,
+    /// What checks secrets.
+    pub secrets: SecretChecks,
+    /// The server's part of the checksums.
+    pub pepper: Pepper,
+    /// What assertions must obey.
+    pub rules: AssertionRules,
+}
+
+impl Authenticator {
+    /// Proves that the caller is the client it says, or says why not.
+    pub async fn authenticate(
+        &self,
+        presented: &Presented,
+        now: Timestamp,
+    ) -> Result<AuthenticatedClient, OAuthError> {
+        match presented {
+            Presented::Secret { client_id, secret } => self.by_secret(client_id, secret, now).await,
+            Presented::Assertion { client_id, assertion } => {
+                self.by_assertion(client_id.as_deref(), assertion, now).await
+            }
+        }
+    }
+
+    /// A text that is no client id is an unknown client: it costs and says the same.
+    async fn find(&self, client_id: &str) -> Result<Arc<Client>, OAuthError> {
+        let id: ClientId = client_id.parse().map_err(|_| AuthFailure::Unknown)?;
+        Ok(self.clients.find(&id).await?.ok_or(AuthFailure::Unknown)?)
+    }
+}
+
+/// Checked last, so that a right credential is needed to see it even in the log.
+fn published(client: &Client) -> Result<(), AuthFailure> {
+    match client.state {
+        State::Public => Ok(()),
+        State::Draft | State::Trash | State::Deleted => Err(AuthFailure::Unpublished),
+    }
+}

@@ -1,0 +1,197 @@
+//! Why a question is refused: reasons inside, codes outside, and the one `match` between.
+
+use crate::domain::audience::Audience;
+use crate::domain::error_code::ErrorCode;
+use crate::domain::store_error::StoreError;
+
+use super::{NotOurs, SealError};
+
+/// Why a client is not who it says. The caller sees `invalid_client` and the same words for all of
+/// them, but for a claim of an assertion whose signature was right.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum AuthFailure {
+    /// No credentials at all.
+    #[error("no credentials")]
+    Missing,
+    /// An `Authorization` header that holds no Basic credentials.
+    #[error("malformed Authorization header")]
+    MalformedHeader,
+    /// No such client.
+    #[error("unknown client")]
+    Unknown,
+    /// The client is registered for another method.
+    #[error("the client is registered for another authentication method")]
+    Method,
+    /// The checksum of the secret is wrong.
+    #[error("the secret's checksum is wrong")]
+    Checksum,
+    /// The secret ended, or was taken away.
+    #[error("the secret has ended")]
+    Ended,
+    /// The secret is wrong.
+    #[error("wrong secret")]
+    WrongSecret,
+    /// The client is not `PUBLIC`.
+    #[error("the client is not published")]
+    Unpublished,
+    /// The assertion is no plain signed JWT, or names another client than the request.
+    #[error("malformed assertion")]
+    MalformedAssertion,
+    /// No live key of the client has this name, or the algorithm is another.
+    #[error("no such key")]
+    Key,
+    /// The signature is wrong.
+    #[error("wrong signature")]
+    Signature,
+    /// The signature is right, and this is wrong.
+    #[error("{0}")]
+    Claim(&'static str),
+    /// The `jti` was seen before.
+    #[error("the assertion was used before")]
+    Replayed,
+}
+
+/// Why a token request is refused. Rich for the log; the wire sees [`code`](Self::code) and
+/// [`description`](Self::description).
+#[derive(Debug, thiserror::Error)]
+pub enum OAuthError {
+    /// An audience is not granted to the client.
+    #[error("the audience `{0}` is not granted to this client")]
+    Audience(Audience),
+    /// An audience was required and none was asked for.
+    #[error("an `audience` is required")]
+    AudienceRequired,
+    /// Two lists of audiences that differ.
+    #[error("`audience` and `requested_audiences` differ")]
+    AudiencesDiffer,
+    /// The queue for slow hashes is full.
+    #[error("too many secrets are being checked")]
+    Busy,
+    /// The client is not who it says.
+    #[error("client authentication failed: {0}")]
+    Client(#[from] AuthFailure),
+    /// A claim of the assertion that the client may not set.
+    #[error("the claim `{0}` is not allowed for this client")]
+    CustomClaim(String),
+    /// The client may not use this grant.
+    #[error("the client may not use this grant")]
+    GrantNotAllowed,
+    /// A parameter cannot be read.
+    #[error("`{0}` is malformed")]
+    Malformed(&'static str),
+    /// A parameter is missing.
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+    /// The body is no form.
+    #[error("the body is not UTF-8, or not form-urlencoded")]
+    NotAForm,
+    /// Randomness ran out.
+    #[error(transparent)]
+    NoEntropy(#[from] crate::domain::entropy::NoEntropy),
+    /// Credentials in the query string, where they end up in logs.
+    #[error("credentials must not be in the query string")]
+    QueryCredentials,
+    /// A parameter was sent twice.
+    #[error("`{0}` is repeated")]
+    Repeated(String),
+    /// The scope is not granted to the client.
+    #[error("the scope is not granted to this client")]
+    Scope,
+    /// The scope cannot be read.
+    #[error("the scope is malformed")]
+    MalformedScope,
+    /// No token could be signed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The store could not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Two ways of authentication at once: RFC 6749 §2.3.
+    #[error("more than one client authentication method was used")]
+    TwoCredentials,
+    /// Two client ids that differ.
+    #[error("`client_id` differs from the authenticated client")]
+    TwoClients,
+    /// Another grant.
+    #[error("the grant type is not supported; use client_credentials")]
+    UnsupportedGrant,
+}
+
+impl OAuthError {
+    /// The code that the caller sees: the only place where a reason becomes one.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Audience(_) => ErrorCode::InvalidTarget,
+            Self::Client(_) => ErrorCode::InvalidClient,
+            Self::AudienceRequired
+            | Self::AudiencesDiffer
+            | Self::CustomClaim(_)
+            | Self::Malformed(_)
+            | Self::Missing(_)
+            | Self::NotAForm
+            | Self::QueryCredentials
+            | Self::Repeated(_)
+            | Self::TwoClients
+            | Self::TwoCredentials => ErrorCode::InvalidRequest,
+            Self::GrantNotAllowed => ErrorCode::UnauthorizedClient,
+            Self::NoEntropy(_) | Self::Seal(SealError::Signature(_)) => ErrorCode::ServerError,
+            Self::Scope | Self::MalformedScope => ErrorCode::InvalidScope,
+            Self::Busy | Self::Seal(SealError::NoActiveKey) | Self::Store(_) => {
+                ErrorCode::TemporarilyUnavailable
+            }
+            Self::UnsupportedGrant => ErrorCode::UnsupportedGrantType,
+        }
+    }
+
+    /// What the caller is told beside the code. About authentication always the same, unless the
+    /// caller has shown that it holds the key.
+    #[must_use]
+    pub fn description(&self) -> String {
+        match self {
+            Self::Client(AuthFailure::Claim(fault)) => (*fault).to_owned(),
+            Self::Client(_) => "client authentication failed".to_owned(),
+            Self::NoEntropy(_) | Self::Seal(_) | Self::Store(_) | Self::Busy => {
+                "the server cannot answer now".to_owned()
+            }
+            told => told.to_string(),
+        }
+    }
+}
+
+/// Why a bearer token is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenFault {
+    /// None of its audiences is one of ours.
+    #[error("for another audience")]
+    Audience,
+    /// Its life is over, or has not begun.
+    #[error("expired, or not yet valid")]
+    Expired,
+    /// No bearer token was sent.
+    #[error("no bearer token")]
+    Missing,
+    /// We did not sign it.
+    #[error("not an access token of ours: {0}")]
+    NotOurs(#[from] NotOurs),
+    /// Whether it is ours cannot be said while the store is away.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Two bearer tokens, or one in a place where none may be.
+    #[error("more than one Authorization header")]
+    Repeated,
+}
+
+impl TokenFault {
+    /// The code that the caller sees.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Missing => ErrorCode::MissingToken,
+            Self::Audience | Self::Expired | Self::NotOurs(_) | Self::Repeated => {
+                ErrorCode::InvalidToken
+            }
+            Self::Store(_) => ErrorCode::TemporarilyUnavailable,
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What a machine may ask: who it is, for a token, and what a token is worth. One file per
+//! question; here are the ports that the answers need.
+
+pub mod authenticate;
+pub mod error;
+pub mod token;
+pub mod tokeninfo;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+use crate::domain::claims::AccessTokenClaims;
+use crate::domain::client::Client;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::jwk::PublicJwk;
+use crate::domain::secret::ClientSecret;
+use crate::domain::signing_key::PublishedKey;
+use crate::domain::store_error::StoreError;
+
+/// Where clients are looked up. On the path of every token.
+#[async_trait]
+pub trait ClientStore: Send + Sync {
+    /// The client of that name, in whatever state, if there is one.
+    async fn find(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError>;
+}
+
+/// Where used assertions are remembered: RFC 7523 §3, item 7.
+#[async_trait]
+pub trait AssertionStore: Send + Sync {
+    /// Remembers, durably, that `client` used the assertion of this `jti`, until `until`.
+    /// False if it was used before; of several at once exactly one gets true.
+    async fn use_once(
+        &self,
+        client: &ClientId,
+        jti_digest: [u8; 32],
+        until: Timestamp,
+    ) -> Result<bool, StoreError>;
+}
+
+/// Where it is noted that a client got a token. Written behind: it never waits for the store.
+pub trait LoginLog: Send + Sync {
+    /// Notes the login.
+    fn note(&self, client: &ClientId, at: Timestamp);
+}
+
+/// Replaces a hash that was made elsewhere by one of ours, now that the secret is at hand.
+pub trait HashUpgrade: Send + Sync {
+    /// Sees to it in the background; failing is harmless, the next use tries again.
+    fn upgrade(&self, client: &ClientId, secret: &CredentialId, presented: &ClientSecret);
+}
+
+/// Signs access tokens.
+pub trait TokenSealer: Send + Sync {
+    /// The claims as a signed JWT with `typ: at+jwt`: RFC 9068 §2.1.
+    fn seal(&self, claims: &AccessTokenClaims) -> Result<String, SealError>;
+}
+
+/// No token could be signed.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    /// No key may sign yet: the first one of this replica is still being made known.
+    #[error("no signing key is active yet")]
+    NoActiveKey,
+    /// The signature failed.
+    #[error("signing failed")]
+    Signature(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// An access token of ours, as its signature says. Whether it is alive is another question.
+#[derive(Debug)]
+pub struct OpenedToken {
+    /// What it says.
+    pub claims: AccessTokenClaims,
+    /// The claims as JSON, ready to be sent.
+    pub body: bytes::Bytes,
+}
+
+/// Verifies access tokens.
+pub trait TokenOpener: Send + Sync {
+    /// Checks that we signed it as an access token. Says nothing about time.
+    fn open(&self, token: &str) -> Result<Arc<OpenedToken>, NotOurs>;
+}
+
+/// Why a token is none of ours. For the log: the caller is told nothing of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NotOurs {
+    /// A claim is missing or malformed.
+    #[error("a claim is missing or malformed")]
+    Claims,
+    /// Another issuer.
+    #[error("another issuer")]
+    Issuer,
+    /// It does not have the form of a signed JWT.
+    #[error("no signed JWT")]
+    Malformed,
+    /// The signature is wrong, or of another algorithm.
+    #[error("wrong signature")]
+    Signature,
+    /// A JWT for something else.
+    #[error("another type of JWT")]
+    Type,
+    /// A key that we do not know; another replica may just have made it.
+    #[error("unknown key")]
+    UnknownKey,
+}
+
+/// News of the signing keys of other replicas.
+#[async_trait]
+pub trait KeyNews: Send + Sync {
+    /// Waits until the published keys have been looked at again, if there is somewhere to look.
+    /// False if there was nothing to wait for.
+    async fn next(&self) -> Result<bool, StoreError>;
+}
+
+/// What an assertion says before its signature is checked: enough to find the key, and no more.
+#[derive(Debug)]
+pub struct UnverifiedAssertion {
+    /// The algorithm its header names.
+    pub algorithm: String,
+    /// The key its header names.
+    pub kid: Option<String>,
+    /// The type its header gives.
+    pub typ: Option<String>,
+    /// The `sub` claim, if it is a string.
+    pub subject: Option<String>,
+}
+
+/// Reads and verifies client assertions.
+pub trait AssertionReader: Send + Sync {
+    /// Takes it apart strictly; `None` if it is no plain signed JWT. Verifies nothing.
+    fn read(&self, assertion: &str) -> Option<UnverifiedAssertion>;
+
+    /// The claims, if `key` signed them; `None` otherwise.
+    fn verify(&self, assertion: &str, key: &PublicJwk) -> Option<Map<String, Value>>;
+}
+
+/// Where the public halves of the signing keys are shared among replicas.
+#[async_trait]
+pub trait SigningKeyStore: Send + Sync {
+    /// Shows a key, or renews what was said of it. The date of its first publication stays.
+    async fn publish(&self, key: &PublishedKey) -> Result<(), StoreError>;
+
+    /// All keys that are shown.
+    async fn published(&self) -> Result<Vec<PublishedKey>, StoreError>;
+
+    /// Takes a key back for good.
+    async fn forget(&self, kid: &str) -> Result<(), StoreError>;
+}

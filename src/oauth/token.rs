@@ -1,0 +1,174 @@
+//! May this client have this token? RFC 6749 §4.4.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+
+use crate::domain::audience::Audience;
+use crate::domain::claims::{self, AccessTokenClaims};
+use crate::domain::client::{CLIENT_CREDENTIALS, Client};
+use crate::domain::clock::Timestamp;
+use crate::domain::entropy::Entropy;
+use crate::domain::scope::Scope;
+
+use super::authenticate::AuthenticatedClient;
+use super::error::OAuthError;
+use super::{LoginLog, TokenSealer};
+
+/// What is asked for.
+#[derive(Debug, Default)]
+pub struct TokenRequest {
+    /// `scope`; `None`: whatever the client is granted.
+    pub scope: Option<Scope>,
+    /// `audience`; `None`: whatever the client is granted.
+    pub audience: Option<Vec<Audience>>,
+}
+
+/// What is given: RFC 6749 §5.1.
+#[derive(Debug)]
+pub struct Issued {
+    /// The signed JWT.
+    pub access_token: String,
+    /// How long it lives.
+    pub lifetime: Duration,
+    /// The scope, where the caller does not know it yet.
+    pub scope: Option<Scope>,
+}
+
+/// What an operator may set about tokens.
+#[derive(Clone, Debug)]
+pub struct TokenRules {
+    /// The `iss` of every token.
+    pub issuer: String,
+    /// How long a token lives unless its client says otherwise.
+    pub lifetime: Duration,
+    /// How long a token may live at all.
+    pub longest_life: Duration,
+    /// The audience of a token whose client has none and asked for none.
+    pub default_audience: Vec<Audience>,
+    /// Whether an audience must be asked for.
+    pub require_audience: bool,
+}
+
+/// Issues access tokens.
+pub struct TokenIssuer {
+    /// What signs them.
+    pub sealer: Arc<dyn TokenSealer>,
+    /// Where it is noted who got one.
+    pub logins: Arc<dyn LoginLog>,
+    /// What makes their names.
+    pub entropy: Arc<dyn Entropy>,
+    /// What they obey.
+    pub rules: TokenRules,
+}
+
+/// Checks the grant before anything else is looked at.
+pub fn check_grant(grant_type: Option<&str>) -> Result<(), OAuthError> {
+    match grant_type {
+        None => Err(OAuthError::Missing("grant_type")),
+        Some(CLIENT_CREDENTIALS) => Ok(()),
+        Some(_) => Err(OAuthError::UnsupportedGrant),
+    }
+}
+
+impl TokenIssuer {
+    /// Issues a token to a client that has proved its identity.
+    pub fn issue(
+        &self,
+        authenticated: &AuthenticatedClient,
+        request: TokenRequest,
+        now: Timestamp,
+    ) -> Result<Issued, OAuthError> {
+        let client = authenticated.client();
+        let asserted = authenticated.asserted();
+        if !client.may_use_client_credentials() {
+            return Err(OAuthError::GrantNotAllowed);
+        }
+        let custom = allowed_claims(client, &asserted.custom)?;
+        let asked = one_list(request.audience, asserted.audiences.clone())?;
+        let aud = self.audience(client, asked)?;
+        let scope = granted_scope(client, request.scope.as_ref())?;
+
+        let lifetime = client
+            .access_token_lifetime
+            .unwrap_or(self.rules.lifetime)
+            .min(self.rules.longest_life);
+        let claims = AccessTokenClaims {
+            iss: self.rules.issuer.clone(),
+            sub: client.id.clone(),
+            client_id: client.id.clone(),
+            aud,
+            exp: now + lifetime,
+            iat: now,
+            jti: URL_SAFE_NO_PAD.encode((*self.entropy).bytes::<16>()?),
+            permissions: client.permissions.clone(),
+            scope: (!scope.is_empty()).then(|| scope.as_str().to_owned()),
+            epoch: client.token_epoch,
+            cred: Some(authenticated.credential().clone()),
+            custom,
+        };
+        let access_token = self.sealer.seal(&claims)?;
+
+        self.logins.note(&client.id, now);
+        let scope = (request.scope.is_none() && !scope.is_empty()).then_some(scope);
+        Ok(Issued { access_token, lifetime, scope })
+    }
+
+    fn audience(
+        &self,
+        client: &Client,
+        asked: Option<Vec<Audience>>,
+    ) -> Result<Vec<Audience>, OAuthError> {
+        let Some(asked) = asked else {
+            return match &client.audience {
+                _ if self.rules.require_audience => Err(OAuthError::AudienceRequired),
+                granted if granted.is_empty() => Ok(self.rules.default_audience.clone()),
+                granted => Ok(granted.clone()),
+            };
+        };
+        match asked.iter().find(|audience| !client.audience.contains(audience)) {
+            Some(refused) => Err(OAuthError::Audience(refused.clone())),
+            None => Ok(asked),
+        }
+    }
+}
+
+/// The form and the assertion may both name audiences, if they name the same.
+fn one_list(
+    form: Option<Vec<Audience>>,
+    assertion: Option<Vec<Audience>>,
+) -> Result<Option<Vec<Audience>>, OAuthError> {
+    let form = form.filter(|list| !list.is_empty());
+    let assertion = assertion.filter(|list| !list.is_empty());
+    match (form, assertion) {
+        (Some(form), Some(assertion)) => {
+            let same = form.len() == assertion.len()
+                && form.iter().all(|audience| assertion.contains(audience));
+            if same { Ok(Some(form)) } else { Err(OAuthError::AudiencesDiffer) }
+        }
+        (form, assertion) => Ok(form.or(assertion)),
+    }
+}
+
+fn granted_scope(client: &Client, asked: Option<&Scope>) -> Result<Scope, OAuthError> {
+    match asked {
+        None => Ok(client.scope.clone()),
+        Some(asked) if client.scope.covers(asked) => Ok(asked.clone()),
+        Some(_) => Err(OAuthError::Scope),
+    }
+}
+
+fn allowed_claims(
+    client: &Client,
+    asserted: &Map<String, Value>,
+) -> Result<Map<String, Value>, OAuthError> {
+    let allowed =
+        |name: &String| client.allowed_custom_claims.contains(name) && !claims::is_reserved(name);
+    match asserted.keys().find(|name| !allowed(name)) {
+        Some(refused) => Err(OAuthError::CustomClaim(refused.clone())),
+        None => Ok(asserted.clone()),
+    }
+}

@@ -1,0 +1,68 @@
+//! What is this token worth? Asked by gateways for every request that they let pass.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::audience::Audience;
+use crate::domain::claims::AccessTokenClaims;
+use crate::domain::clock::Timestamp;
+
+use super::error::TokenFault;
+use super::{KeyNews, NotOurs, OpenedToken, TokenOpener};
+
+/// An access token of ours that is alive.
+///
+/// The field is private and only [`TokenJudge::judge`] fills it: holding one *is* the proof.
+#[derive(Debug)]
+pub struct LiveToken(Arc<OpenedToken>);
+
+impl LiveToken {
+    /// What it says.
+    #[must_use]
+    pub fn claims(&self) -> &AccessTokenClaims {
+        &self.0.claims
+    }
+
+    /// The same as JSON.
+    #[must_use]
+    pub fn body(&self) -> bytes::Bytes {
+        self.0.body.clone()
+    }
+}
+
+/// Judges bearer tokens. No store is asked.
+pub struct TokenJudge {
+    /// What verifies signatures.
+    pub opener: Arc<dyn TokenOpener>,
+    /// What brings the keys of other replicas.
+    pub news: Arc<dyn KeyNews>,
+    /// How far the clocks of two replicas may be apart.
+    pub skew: Duration,
+    /// If there are any, a token that has an audience must have one of these.
+    pub accepted_audiences: Vec<Audience>,
+}
+
+impl TokenJudge {
+    /// The token, if it is ours and alive.
+    pub async fn judge(&self, token: &str, now: Timestamp) -> Result<LiveToken, TokenFault> {
+        let opened = match self.opener.open(token) {
+            // Another replica may have begun to sign with a key that we have not heard of yet.
+            Err(NotOurs::UnknownKey) if self.news.next().await? => self.opener.open(token)?,
+            opened => opened?,
+        };
+        let claims = &opened.claims;
+        if !claims.is_live_at(now, self.skew) {
+            return Err(TokenFault::Expired);
+        }
+        if !self.accepts(&claims.aud) {
+            return Err(TokenFault::Audience);
+        }
+        Ok(LiveToken(opened))
+    }
+
+    fn accepts(&self, audiences: &[Audience]) -> bool {
+        self.accepted_audiences.is_empty()
+            || audiences.is_empty()
+            || audiences.iter().any(|audience| self.accepted_audiences.contains(audience))
+    }
+}

@@ -1,0 +1,154 @@
+//! An admin registers a client, with what it is granted.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::domain::audience::Audience;
+use crate::domain::claims;
+use crate::domain::client::Client;
+use crate::domain::clock::Timestamp;
+use crate::domain::permission::Permission;
+use crate::domain::scope::Scope;
+use crate::domain::state::State;
+
+use super::actor::Actor;
+use super::draft::{ClientMetadata, Enrolment, Registered};
+use super::error::RegistryError;
+
+/// What an admin may set, beside the metadata of any registration.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Grants {
+    /// What its tokens say it may do.
+    pub permissions: Vec<Permission>,
+    /// For whom its tokens may be.
+    pub audience: Vec<Audience>,
+    /// What it may ask for.
+    pub scope: Scope,
+    /// Its state to begin with.
+    #[serde(rename = "__STATE__")]
+    pub state: State,
+    /// Free-form notes.
+    pub metadata: Map<String, Value>,
+    /// Groups, for policies.
+    pub groups: Vec<String>,
+    /// Claims that it may set by its assertions.
+    #[serde(rename = "allowedCustomClaims", alias = "allowed_custom_claims")]
+    pub allowed_custom_claims: Option<Vec<String>>,
+    /// How long its tokens live, in seconds.
+    pub access_token_lifetime: Option<u64>,
+    /// Until when it may send the token endpoint's URL as `aud`, in seconds since the epoch.
+    #[serde(rename = "legacyAudience", alias = "legacy_audience")]
+    pub legacy_audience: Option<Timestamp>,
+}
+
+/// Every member that an admin's registration may have.
+const MEMBERS: [&str; 19] = [
+    "client_name",
+    "token_endpoint_auth_method",
+    "grant_types",
+    "response_types",
+    "public_key",
+    "public_key_pem",
+    "jwks",
+    "jwks_uri",
+    "permissions",
+    "audience",
+    "scope",
+    "__STATE__",
+    "metadata",
+    "groups",
+    "allowedCustomClaims",
+    "allowed_custom_claims",
+    "access_token_lifetime",
+    "legacyAudience",
+    "legacy_audience",
+];
+
+/// Refuses a member that is not known: an admin who misspells one must hear of it.
+pub fn refuse_unknown(object: &Value) -> Result<(), RegistryError> {
+    let names = object.as_object().into_iter().flat_map(Map::keys);
+    match names.into_iter().find(|name| !MEMBERS.contains(&name.as_str())) {
+        Some(unknown) => refused(format!("there is no member `{unknown}`")),
+        None => Ok(()),
+    }
+}
+
+/// Registers a client in an admin's name.
+pub async fn create(
+    enrolment: &Enrolment,
+    actor: &Actor,
+    metadata: &ClientMetadata,
+    grants: Grants,
+    longest_life: Duration,
+    now: Timestamp,
+) -> Result<Registered, RegistryError> {
+    actor.may_grant(&grants.permissions)?;
+    let mut client = metadata.to_client(enrolment.fresh_id()?, now)?;
+    grant(&mut client, grants, longest_life)?;
+    client.creator = actor.id().to_string();
+    client.updater = actor.id().to_string();
+    enrolment.enrol(client).await
+}
+
+fn grant(client: &mut Client, grants: Grants, longest_life: Duration) -> Result<(), RegistryError> {
+    let custom = grants.allowed_custom_claims.unwrap_or_default();
+    if let Some(reserved) = custom.iter().find(|name| claims::is_reserved(name)) {
+        return refused(format!("`allowedCustomClaims` must not hold `{reserved}`"));
+    }
+    if let Some(empty) = custom.iter().find(|name| name.is_empty() || name.len() > 256) {
+        return refused(format!("`{empty}` is no name of a claim"));
+    }
+    let lifetime = grants.access_token_lifetime.map(Duration::from_secs);
+    if lifetime.is_some_and(|life| life.is_zero() || life > longest_life) {
+        let longest = longest_life.as_secs();
+        return refused(format!("`access_token_lifetime` must be from 1 to {longest} seconds"));
+    }
+    if let Some(name) = unstorable_name(&Value::Object(grants.metadata.clone())) {
+        return refused(format!(
+            "`metadata` must not have a member `{name}`: no `.`, no leading `$`"
+        ));
+    }
+    if grants.groups.iter().any(|group| group.is_empty() || group.contains(char::is_control)) {
+        return refused("a group is a name without control characters".to_owned());
+    }
+
+    client.permissions = unique(grants.permissions);
+    client.audience = unique(grants.audience);
+    client.scope = grants.scope;
+    client.state = grants.state;
+    client.metadata = grants.metadata;
+    client.groups = unique(grants.groups);
+    client.allowed_custom_claims = unique(custom);
+    client.access_token_lifetime = lifetime;
+    client.legacy_audience = grants.legacy_audience;
+    Ok(())
+}
+
+fn refused<T>(why: String) -> Result<T, RegistryError> {
+    Err(RegistryError::Metadata(why))
+}
+
+fn unique<T: PartialEq>(list: Vec<T>) -> Vec<T> {
+    let mut once = Vec::with_capacity(list.len());
+    for item in list {
+        if !once.contains(&item) {
+            once.push(item);
+        }
+    }
+    once
+}
+
+/// The first member name, at any depth, that some store could not keep.
+fn unstorable_name(value: &Value) -> Option<&str> {
+    match value {
+        Value::Object(members) => members.iter().find_map(|(name, value)| {
+            let bad = name.is_empty() || name.contains(['.', '\0']) || name.starts_with('$');
+            if bad { Some(name.as_str()) } else { unstorable_name(value) }
+        }),
+        Value::Array(items) => items.iter().find_map(unstorable_name),
+        _ => None,
+    }
+}

@@ -1,0 +1,194 @@
+//! A client on its way into the registry: what both kinds of registration share.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS, Client, ClientKey, StoredSecret};
+use crate::domain::clock::Timestamp;
+use crate::domain::entropy::Entropy;
+use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::jwk::PublicJwk;
+use crate::domain::secret::{ClientSecret, Pepper, SecretHash};
+
+use super::error::RegistryError;
+use super::{Inserted, Registry, public_key};
+
+/// How many keys one client may have.
+pub const MOST_KEYS: usize = 10;
+
+/// The metadata of RFC 7591 §2 that we know. Types are checked by hand, so that what is wrong is
+/// said in the words of that document.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ClientMetadata {
+    /// A name for people.
+    pub client_name: Value,
+    /// How the client will authenticate.
+    pub token_endpoint_auth_method: Value,
+    /// The grants it wants to use.
+    #[serde(deserialize_with = "present")]
+    pub grant_types: Option<Value>,
+    /// Ways of the authorization endpoint, of which there is none here.
+    #[serde(deserialize_with = "present")]
+    pub response_types: Option<Value>,
+    /// One key as a JWK.
+    #[serde(deserialize_with = "present")]
+    pub public_key: Option<Value>,
+    /// One key as PEM.
+    #[serde(deserialize_with = "present")]
+    pub public_key_pem: Option<Value>,
+    /// Keys as a JWK Set.
+    #[serde(deserialize_with = "present")]
+    pub jwks: Option<Value>,
+    /// Where keys would be fetched.
+    #[serde(deserialize_with = "present")]
+    pub jwks_uri: Option<Value>,
+}
+
+/// Tells a member that is `null` from one that is absent.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+impl ClientMetadata {
+    /// A client of this metadata, with its keys; without a secret yet.
+    pub fn to_client(&self, id: ClientId, now: Timestamp) -> Result<Client, RegistryError> {
+        let name = match &self.client_name {
+            Value::String(name)
+                if (1..=256).contains(&name.trim().len()) && !name.contains(char::is_control) =>
+            {
+                name.clone()
+            }
+            _ => return refused("`client_name` is required: 1 to 256 characters"),
+        };
+        let auth_method = match &self.token_endpoint_auth_method {
+            Value::Null => AuthMethod::default(),
+            Value::String(method) => {
+                method.parse().map_err(|e| RegistryError::Metadata(format!("{e}")))?
+            }
+            _ => return refused("`token_endpoint_auth_method` is a string"),
+        };
+        self.only_client_credentials()?;
+
+        let mut client = Client::new(id, name, auth_method, now);
+        let keys = self.keys()?;
+        match auth_method {
+            AuthMethod::PrivateKeyJwt if keys.is_empty() => {
+                return refused(
+                    "private_key_jwt needs a key: send `public_key`, `jwks` or `public_key_pem`",
+                );
+            }
+            AuthMethod::PrivateKeyJwt => {
+                client.keys = keys.into_iter().map(|jwk| ClientKey::new(jwk, now)).collect();
+            }
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost if !keys.is_empty() => {
+                return refused(
+                    "a key goes with `token_endpoint_auth_method` private_key_jwt, not with a secret",
+                );
+            }
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {}
+        }
+        Ok(client)
+    }
+
+    fn only_client_credentials(&self) -> Result<(), RegistryError> {
+        if let Some(grants) = &self.grant_types {
+            let known = grants.as_array().is_some_and(|list| {
+                !list.is_empty() && list.iter().all(|grant| grant == CLIENT_CREDENTIALS)
+            });
+            if !known {
+                return refused("`grant_types` may only be [\"client_credentials\"]");
+            }
+        }
+        let none = self.response_types.as_ref().is_none_or(|types| types == &Value::Array(vec![]));
+        if none {
+            Ok(())
+        } else {
+            refused("`response_types` must be empty: there is no authorization endpoint")
+        }
+    }
+
+    fn keys(&self) -> Result<Vec<PublicJwk>, RegistryError> {
+        if self.jwks_uri.is_some() {
+            return refused("`jwks_uri` is not supported; send the keys as `jwks`");
+        }
+        let keys = match (&self.public_key, &self.jwks, &self.public_key_pem) {
+            (None, None, None) => Vec::new(),
+            (Some(jwk), None, None) => vec![PublicJwk::parse(jwk)?],
+            (None, Some(set), None) => public_key::from_jwks(set)?,
+            (None, None, Some(Value::String(pem))) => vec![public_key::from_pem(pem)?],
+            (None, None, Some(_)) => return refused("`public_key_pem` is a string"),
+            _ => return refused("send one of `public_key`, `jwks` and `public_key_pem`"),
+        };
+        if keys.len() > MOST_KEYS {
+            return refused("a client has at most 10 keys");
+        }
+        Ok(keys)
+    }
+}
+
+fn refused<T>(why: &str) -> Result<T, RegistryError> {
+    Err(RegistryError::Metadata(why.to_owned()))
+}
+
+/// A client as it was added; the secret is shown this once.
+#[derive(Debug)]
+pub struct Registered {
+    /// The client.
+    pub client: Client,
+    /// Its secret, if it authenticates with one.
+    pub secret: Option<ClientSecret>,
+}
+
+/// Adds clients, and makes their secrets.
+pub struct Enrolment {
+    /// Where they are kept.
+    pub registry: Arc<dyn Registry>,
+    /// The server's part of the checksums.
+    pub pepper: Pepper,
+    /// What makes names and secrets.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Enrolment {
+    /// A name for a new client.
+    pub fn fresh_id(&self) -> Result<ClientId, RegistryError> {
+        Ok(ClientId::random(&*self.entropy)?)
+    }
+
+    /// Adds the client, with a secret if its method asks for one.
+    pub async fn enrol(&self, mut client: Client) -> Result<Registered, RegistryError> {
+        let secret = match client.auth_method {
+            AuthMethod::PrivateKeyJwt => None,
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {
+                let (secret, stored) = self.make_secret(&client.id, client.created).await?;
+                client.secrets = vec![stored];
+                Some(secret)
+            }
+        };
+        match self.registry.insert(&client).await? {
+            Inserted::Yes => Ok(Registered { client, secret }),
+            Inserted::Duplicate => Err(RegistryError::Duplicate),
+        }
+    }
+
+    /// Makes a secret, and what is kept of it.
+    pub async fn make_secret(
+        &self,
+        client: &ClientId,
+        now: Timestamp,
+    ) -> Result<(ClientSecret, StoredSecret), RegistryError> {
+        let id = CredentialId::random(&*self.entropy)?;
+        let secret = ClientSecret::generate(client, &id, &self.pepper, &*self.entropy)?;
+        let (entropy, hashed) = (self.entropy.clone(), secret.clone());
+        let hash = tokio::task::spawn_blocking(move || SecretHash::of(&hashed, &*entropy))
+            .await
+            .map_err(|lost| {
+            RegistryError::Store(crate::domain::store_error::StoreError::new(lost))
+        })??;
+        let stored = StoredSecret { id, hash, checksummed: true, created: now, expires: None };
+        Ok((secret, stored))
+    }
+}

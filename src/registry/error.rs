@@ -1,0 +1,67 @@
+//! Why a deed is refused.
+
+use crate::domain::entropy::NoEntropy;
+use crate::domain::error_code::ErrorCode;
+use crate::domain::key_judge::KeyFault;
+use crate::domain::store_error::StoreError;
+
+/// Why a registration or an admin's request is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// Nobody may register here.
+    #[error("registration is closed; ask an administrator for a client")]
+    Closed,
+    /// There is a client of that id.
+    #[error("a client with this client_id exists")]
+    Duplicate,
+    /// The initial access token is missing.
+    #[error("registration needs an initial access token")]
+    InitialTokenMissing,
+    /// The initial access token is wrong.
+    #[error("the initial access token is wrong")]
+    InitialTokenWrong,
+    /// The key cannot be registered.
+    #[error("{0}")]
+    Key(#[from] KeyFault),
+    /// Metadata that cannot be accepted.
+    #[error("{0}")]
+    Metadata(String),
+    /// The body, or a parameter, cannot be read.
+    #[error("{0}")]
+    Malformed(String),
+    /// The bearer does not hold the permission.
+    #[error("this needs the permission `{0}`")]
+    NotPermitted(&'static str),
+    /// There is no such client.
+    #[error("there is no such client")]
+    NotFound,
+    /// Randomness ran out.
+    #[error(transparent)]
+    NoEntropy(#[from] NoEntropy),
+    /// The store could not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Too many registrations from this address.
+    #[error("too many registrations from this address; try again in a minute")]
+    TooMany,
+}
+
+impl RegistryError {
+    /// The code that the caller sees: the only place where a reason becomes one.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Closed => ErrorCode::AccessDenied,
+            Self::Duplicate => ErrorCode::Conflict,
+            Self::InitialTokenMissing => ErrorCode::MissingToken,
+            Self::InitialTokenWrong => ErrorCode::InvalidToken,
+            Self::Key(_) | Self::Metadata(_) => ErrorCode::InvalidClientMetadata,
+            Self::Malformed(_) => ErrorCode::InvalidRequest,
+            Self::NotPermitted(_) => ErrorCode::InsufficientScope,
+            Self::NotFound => ErrorCode::NotFound,
+            Self::NoEntropy(_) => ErrorCode::ServerError,
+            Self::Store(_) => ErrorCode::TemporarilyUnavailable,
+            Self::TooMany => ErrorCode::TooManyRequests,
+        }
+    }
+}

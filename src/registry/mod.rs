@@ -1,0 +1,94 @@
+//! What a person may do: register clients and look after them. One file per deed; here are the
+//! ports that the deeds need.
+
+pub mod actor;
+pub mod admin;
+pub mod create;
+pub mod draft;
+pub mod error;
+pub mod pepper;
+pub mod public_key;
+pub mod register;
+pub mod view;
+
+use async_trait::async_trait;
+
+use crate::domain::client::Client;
+use crate::domain::id::ClientId;
+use crate::domain::permission::Permission;
+use crate::domain::store_error::StoreError;
+
+/// Where clients are kept.
+#[async_trait]
+pub trait Registry: Send + Sync {
+    /// Adds a client, durably. Of several of one id exactly one is added.
+    async fn insert(&self, client: &Client) -> Result<Inserted, StoreError>;
+
+    /// The client as it stands in the store now, past every cache.
+    async fn read(&self, id: &ClientId) -> Result<Option<Client>, StoreError>;
+
+    /// Writes what changed from `old` to `new`, if the document still has the revision of `old`.
+    /// False if it has another one, or is gone. Members that we do not know stay as they are.
+    async fn replace(&self, old: &Client, new: &Client) -> Result<bool, StoreError>;
+
+    /// A page of clients, oldest first.
+    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError>;
+
+    /// Whether any client holds the permission.
+    async fn is_held(&self, permission: &Permission) -> Result<bool, StoreError>;
+}
+
+/// What became of an insert.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Inserted {
+    /// It was added.
+    Yes,
+    /// There is already one of that id.
+    Duplicate,
+}
+
+/// Which page of clients.
+#[derive(Clone, Debug)]
+pub struct ListQuery {
+    /// Where the last page ended; `None`: from the beginning.
+    pub after: Option<Cursor>,
+    /// How many at the most.
+    pub limit: usize,
+}
+
+/// A place in the list, opaque to everyone but the store that made it. Letters, digits, `-`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Cursor(pub String);
+
+impl Cursor {
+    /// Takes a cursor as a caller sends it back.
+    pub fn parse(text: String) -> Result<Self, error::RegistryError> {
+        let legal = (1..=256).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let malformed = || error::RegistryError::Malformed("`cursor` is none of ours".to_owned());
+        if legal { Ok(Self(text)) } else { Err(malformed()) }
+    }
+}
+
+/// Some clients, and where to go on.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The clients.
+    pub clients: Vec<Client>,
+    /// Where to go on; `None`: that was all.
+    pub next: Option<Cursor>,
+}
+
+/// What all replicas on one store agree on.
+#[async_trait]
+pub trait SharedFacts: Send + Sync {
+    /// What was agreed under this name, if anything.
+    async fn agreed(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Proposes a value; returns the one that stands, of whoever came first.
+    async fn agree(&self, name: &str, proposal: &[u8]) -> Result<Vec<u8>, StoreError>;
+
+    /// Whether any secret has a checksum, which only the agreed pepper can verify.
+    async fn has_checksummed_secrets(&self) -> Result<bool, StoreError>;
+}

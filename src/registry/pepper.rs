@@ -1,0 +1,41 @@
+//! The pepper of the secrets' checksums: made once, by whichever replica starts first.
+
+use crate::domain::entropy::{Entropy, NoEntropy};
+use crate::domain::secret::Pepper;
+use crate::domain::store_error::StoreError;
+
+use super::SharedFacts;
+
+/// Under this name the pepper is agreed on.
+const NAME: &str = "pepper";
+
+/// Why there is no pepper.
+#[derive(Debug, thiserror::Error)]
+pub enum NoPepper {
+    /// Secrets exist that only the lost pepper verifies.
+    #[error(
+        "the store holds client secrets, but the record `pepper` that verifies them is missing: \
+         restore it from a backup (collection or table `meta`), or give those clients new secrets"
+    )]
+    Lost,
+    /// The record is not what we wrote.
+    #[error("the store's record `pepper` is damaged: restore it from a backup")]
+    Damaged,
+    /// Randomness ran out.
+    #[error(transparent)]
+    NoEntropy(#[from] NoEntropy),
+    /// The store could not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The pepper that all replicas on this store use.
+pub async fn pepper(facts: &dyn SharedFacts, entropy: &dyn Entropy) -> Result<Pepper, NoPepper> {
+    let agreed = match facts.agreed(NAME).await? {
+        Some(agreed) => agreed,
+        None if facts.has_checksummed_secrets().await? => return Err(NoPepper::Lost),
+        None => facts.agree(NAME, &entropy.bytes::<{ Pepper::LENGTH }>()?).await?,
+    };
+    let bytes: [u8; Pepper::LENGTH] = agreed.try_into().map_err(|_| NoPepper::Damaged)?;
+    Ok(Pepper::from(bytes))
+}

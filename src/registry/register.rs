@@ -1,0 +1,62 @@
+//! A client registers itself: [RFC 7591](https://www.rfc-editor.org/rfc/rfc7591).
+
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+use crate::domain::clock::Timestamp;
+
+use super::draft::{ClientMetadata, Enrolment, Registered};
+use super::error::RegistryError;
+
+/// Who may register.
+#[derive(Clone, Debug)]
+pub enum RegistrationMode {
+    /// Nobody; clients are made by admins.
+    Closed,
+    /// Anybody.
+    Open,
+    /// Whoever shows the initial access token: RFC 7591 §3.
+    Token(SecretString),
+}
+
+/// Takes registrations.
+pub struct Registration {
+    /// Who may.
+    pub mode: RegistrationMode,
+    /// What adds the clients.
+    pub enrolment: Arc<Enrolment>,
+}
+
+impl Registration {
+    /// Whether the bearer of `token` may register at all. Asked before the body is looked at.
+    pub fn admit(&self, token: Option<&str>) -> Result<(), RegistryError> {
+        match (&self.mode, token) {
+            (RegistrationMode::Closed, _) => Err(RegistryError::Closed),
+            (RegistrationMode::Open, _) => Ok(()),
+            (RegistrationMode::Token(_), None) => Err(RegistryError::InitialTokenMissing),
+            (RegistrationMode::Token(right), Some(token)) => {
+                let same = right.expose_secret().as_bytes().ct_eq(token.as_bytes());
+                if bool::from(same) { Ok(()) } else { Err(RegistryError::InitialTokenWrong) }
+            }
+        }
+    }
+
+    /// Whether anybody may register at all.
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        !matches!(self.mode, RegistrationMode::Closed)
+    }
+
+    /// Registers a client that has nothing but its name and its credential. Whatever else the
+    /// metadata asks for is for an admin to grant.
+    pub async fn register(
+        &self,
+        metadata: &ClientMetadata,
+        now: Timestamp,
+    ) -> Result<Registered, RegistryError> {
+        let client = metadata.to_client(self.enrolment.fresh_id()?, now)?;
+        self.enrolment.enrol(client).await
+    }
+}

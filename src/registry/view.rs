@@ -1,0 +1,111 @@
+//! A client as it is shown: RFC 7591's names where it has them, never a hash.
+
+use serde_json::{Value, json};
+
+use crate::domain::client::Client;
+
+use super::draft::Registered;
+
+/// What the client itself is shown when it registers: RFC 7591 §3.2.1.
+#[must_use]
+pub fn registration(registered: &Registered) -> Value {
+    let client = &registered.client;
+    let mut shown = json!({
+        "client_id": client.id,
+        "client_id_issued_at": client.created,
+        "client_name": client.name,
+        "token_endpoint_auth_method": client.auth_method,
+        "grant_types": ["client_credentials"],
+        "response_types": [],
+    });
+    if let Some(secret) = &registered.secret {
+        extend(
+            &mut shown,
+            json!({
+                "client_secret": secret.reveal(),
+                "client_secret_expires_at": 0,
+            }),
+        );
+    }
+    if !client.keys.is_empty() {
+        let keys: Vec<Value> = client.keys.iter().map(|key| key.jwk.to_json()).collect();
+        extend(&mut shown, json!({ "jwks": { "keys": keys } }));
+    }
+    shown
+}
+
+/// What an admin is shown when it registers a client.
+#[must_use]
+pub fn created(registered: &Registered) -> Value {
+    let mut shown = registration(registered);
+    extend(&mut shown, grants(&registered.client));
+    shown
+}
+
+/// What an admin is shown of a client later on.
+#[must_use]
+pub fn client(client: &Client) -> Value {
+    let mut shown = json!({
+        "client_id": client.id,
+        "client_id_issued_at": client.created,
+        "client_name": client.name,
+        "token_endpoint_auth_method": client.auth_method,
+        "grant_types": client.grant_types.clone().unwrap_or_else(|| vec!["client_credentials".into()]),
+    });
+    extend(&mut shown, grants(client));
+    let secrets: Vec<Value> = client
+        .secrets
+        .iter()
+        .map(|secret| {
+            json!({
+                "id": secret.id,
+                "created_at": secret.created,
+                "expires_at": secret.expires.map_or(0, |end| end.0),
+            })
+        })
+        .collect();
+    let keys: Vec<Value> = client
+        .keys
+        .iter()
+        .map(|key| {
+            json!({
+                "id": key.id,
+                "created_at": key.created,
+                "expires_at": key.expires.map_or(0, |end| end.0),
+                "jwk": key.jwk.to_json(),
+            })
+        })
+        .collect();
+    extend(
+        &mut shown,
+        json!({
+            "secrets": secrets,
+            "keys": keys,
+            "creatorId": client.creator,
+            "updaterId": client.updater,
+            "updated_at": client.revision.updated_at_ms.map(|ms| ms / 1000),
+            "last_login_at": client.last_login,
+        }),
+    );
+    shown
+}
+
+fn grants(client: &Client) -> Value {
+    json!({
+        "permissions": client.permissions,
+        "audience": client.audience,
+        "scope": client.scope.as_str(),
+        "__STATE__": client.state,
+        "metadata": client.metadata,
+        "groups": client.groups,
+        "allowedCustomClaims": client.allowed_custom_claims,
+        "access_token_lifetime": client.access_token_lifetime.map(|life| life.as_secs()),
+        "legacyAudience": client.legacy_audience,
+    })
+}
+
+fn extend(shown: &mut Value, more: Value) {
+    if let (Some(shown), Value::Object(more)) = (shown.as_object_mut(), more) {
+        shown.extend(more);
+    }
+}

@@ -1,0 +1,220 @@
+//! A store that forgets everything: for tests.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use mongodb::bson::DateTime;
+
+use crate::domain::client::Client;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::ClientId;
+use crate::domain::permission::Permission;
+use crate::domain::signing_key::PublishedKey;
+use crate::domain::store_error::StoreError;
+use crate::oauth::{AssertionStore, SigningKeyStore};
+use crate::registry::{Cursor, Inserted, ListQuery, Page, Registry, SharedFacts};
+use crate::tasks::{Changes, Upkeep};
+
+use super::{Document, Export, Store, record};
+
+/// Keeps everything in maps.
+#[derive(Debug, Default)]
+pub struct MemoryStore(Mutex<Tables>);
+
+#[derive(Debug, Default)]
+struct Tables {
+    // By the order in which they came.
+    clients: BTreeMap<u64, (ClientId, Document)>,
+    assertions: HashMap<(ClientId, [u8; 32]), Timestamp>,
+    signing_keys: BTreeMap<String, PublishedKey>,
+    facts: HashMap<String, Vec<u8>>,
+    last_ms: i64,
+}
+
+impl MemoryStore {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    fn document(&mut self, id: &ClientId) -> Option<&mut Document> {
+        self.clients.values_mut().find(|(held, _)| held == id).map(|(_, document)| document)
+    }
+
+    /// Every change has a date of its own, as with a database whose clock goes on.
+    fn tick(&mut self) -> DateTime {
+        self.last_ms = DateTime::now().timestamp_millis().max(self.last_ms + 1);
+        DateTime::from_millis(self.last_ms)
+    }
+
+    fn add(&mut self, id: ClientId, document: Document) -> Inserted {
+        if self.document(&id).is_some() {
+            return Inserted::Duplicate;
+        }
+        let next = self.clients.last_key_value().map_or(0, |(last, _)| last + 1);
+        self.clients.insert(next, (id, document));
+        Inserted::Yes
+    }
+}
+
+#[async_trait]
+impl Registry for MemoryStore {
+    async fn insert(&self, client: &Client) -> Result<Inserted, StoreError> {
+        let mut tables = self.tables();
+        let mut document = record::to_document(client);
+        document.insert(record::VERSION, 1_i64);
+        document.insert(record::UPDATED_AT, tables.tick());
+        Ok(tables.add(client.id.clone(), document))
+    }
+
+    async fn read(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
+        Ok(self.tables().document(id).and_then(|document| record::to_client(document)))
+    }
+
+    async fn replace(&self, old: &Client, new: &Client) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let now = tables.tick();
+        let Some(document) = tables.document(&old.id) else { return Ok(false) };
+        if record::revision(document) != old.revision {
+            return Ok(false);
+        }
+        let change = record::Change::between(old, new);
+        document.extend(change.set);
+        document.insert(record::UPDATED_AT, now);
+        for name in change.unset {
+            document.remove(name);
+        }
+        Ok(true)
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        let start = query.after.as_ref().and_then(|cursor| cursor.0.parse::<u64>().ok());
+        let tables = self.tables();
+        let after = tables.clients.range(start.map_or(0, |last| last + 1)..);
+        let mut found = after.take(query.limit + 1).peekable();
+        let (mut clients, mut last) = (Vec::new(), None);
+        while clients.len() < query.limit {
+            let Some((place, (_, document))) = found.next() else { break };
+            clients.extend(record::to_client(document));
+            last = Some(Cursor(place.to_string()));
+        }
+        Ok(Page { next: last.filter(|_| found.peek().is_some()), clients })
+    }
+
+    async fn is_held(&self, permission: &Permission) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let mut documents = tables.clients.values_mut().map(|(_, document)| document);
+        Ok(documents.any(|document| {
+            record::to_client(document).is_some_and(|c| c.permissions.contains(permission))
+        }))
+    }
+}
+
+#[async_trait]
+impl SharedFacts for MemoryStore {
+    async fn agreed(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.tables().facts.get(name).cloned())
+    }
+
+    async fn agree(&self, name: &str, proposal: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let mut tables = self.tables();
+        Ok(tables.facts.entry(name.to_owned()).or_insert_with(|| proposal.to_vec()).clone())
+    }
+
+    async fn has_checksummed_secrets(&self) -> Result<bool, StoreError> {
+        let tables = self.tables();
+        let mut clients = tables.clients.values().filter_map(|(_, held)| record::to_client(held));
+        Ok(clients.any(|client| client.secrets.iter().any(|secret| secret.checksummed)))
+    }
+}
+
+#[async_trait]
+impl AssertionStore for MemoryStore {
+    async fn use_once(
+        &self,
+        client: &ClientId,
+        jti_digest: [u8; 32],
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(self.tables().assertions.insert((client.clone(), jti_digest), until).is_none())
+    }
+}
+
+#[async_trait]
+impl SigningKeyStore for MemoryStore {
+    async fn publish(&self, key: &PublishedKey) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        let published =
+            tables.signing_keys.get(&key.jwk.kid).map_or(key.published, |k| k.published);
+        tables.signing_keys.insert(key.jwk.kid.clone(), PublishedKey { published, ..key.clone() });
+        Ok(())
+    }
+
+    async fn published(&self) -> Result<Vec<PublishedKey>, StoreError> {
+        Ok(self.tables().signing_keys.values().cloned().collect())
+    }
+
+    async fn forget(&self, kid: &str) -> Result<(), StoreError> {
+        self.tables().signing_keys.remove(kid);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Upkeep for MemoryStore {
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn write_logins(&self, logins: &[(ClientId, Timestamp)]) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        for (id, at) in logins {
+            if let Some(document) = tables.document(id) {
+                document.insert(record::LAST_LOGIN, record::date(*at));
+            }
+        }
+        Ok(())
+    }
+
+    async fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let mut tables = self.tables();
+        let expired = tables.assertions.iter().filter(|(_, until)| **until < now);
+        let expired: Vec<_> = expired.map(|(key, _)| key.clone()).take(limit).collect();
+        for key in &expired {
+            tables.assertions.remove(key);
+        }
+        Ok(expired.len())
+    }
+
+    async fn changes(&self, since_ms: i64) -> Result<Changes, StoreError> {
+        let tables = self.tables();
+        let dated = tables
+            .clients
+            .values()
+            .filter_map(|(id, held)| Some((id.clone(), record::revision(held).updated_at_ms?)));
+        let clients = dated.filter(|(_, at)| *at >= since_ms).collect();
+        Ok(Changes { clients, now_ms: tables.last_ms })
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn export(&self, _after: Option<&str>) -> Result<Export, StoreError> {
+        let tables = self.tables();
+        let documents = tables.clients.values().map(|(_, document)| document.clone()).collect();
+        Ok(Export { documents, next: None })
+    }
+
+    async fn import(&self, documents: Vec<Document>) -> Result<usize, StoreError> {
+        let mut tables = self.tables();
+        let mut taken = 0;
+        for document in documents {
+            let id = document.get_str(record::CLIENT_ID).ok().and_then(|id| id.parse().ok());
+            let Some(id) = id else { continue };
+            taken += usize::from(tables.add(id, document) == Inserted::Yes);
+        }
+        Ok(taken)
+    }
+}

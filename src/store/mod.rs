@@ -1,0 +1,42 @@
+//! Where things are kept: the only module that knows a database. Three adapters behind the same
+//! ports, held to one contract by `tests/it/store_contract.rs`.
+
+mod cached;
+mod embedded;
+mod memory;
+mod record;
+mod writer;
+
+use async_trait::async_trait;
+
+use crate::domain::store_error::StoreError;
+use crate::oauth::{AssertionStore, SigningKeyStore};
+use crate::registry::{Registry, SharedFacts};
+use crate::tasks::Upkeep;
+
+pub use cached::CachedClients;
+pub use embedded::{EmbeddedStore, OpenError};
+pub use memory::MemoryStore;
+
+/// Everything that a store does.
+#[async_trait]
+pub trait Store: AssertionStore + Registry + SharedFacts + SigningKeyStore + Upkeep {
+    /// Every client document as it stands, for moving to another store.
+    async fn export(&self, after: Option<&str>) -> Result<Export, StoreError>;
+
+    /// Takes documents of another store as they stand; those whose client is there already are
+    /// left alone. How many were taken.
+    async fn import(&self, documents: Vec<Document>) -> Result<usize, StoreError>;
+}
+
+/// A client document, with whatever other tools keep in it.
+pub type Document = mongodb::bson::Document;
+
+/// Some documents, and where to go on.
+#[derive(Debug)]
+pub struct Export {
+    /// The documents.
+    pub documents: Vec<Document>,
+    /// Where to go on; `None`: that was all.
+    pub next: Option<String>,
+}

@@ -1,0 +1,295 @@
+//! The shape of a client document, in every store.
+//!
+//! The names are those of the platform that many collections come from; what is ours alone is
+//! marked so. Reading is lenient, because other tools write here too: what cannot be understood is
+//! left out, never an error, and what we do not know is left alone.
+
+use std::time::Duration;
+
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use serde_json::{Map, Value};
+
+use crate::domain::client::{AuthMethod, Client, ClientKey, Revision, StoredSecret};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::jwk::PublicJwk;
+use crate::domain::scope::Scope;
+use crate::domain::secret::SecretHash;
+use crate::domain::signing_key::PublishedKey;
+
+pub(super) const CLIENT_ID: &str = "clientId";
+pub(super) const PERMISSIONS: &str = "permissions";
+pub(super) const LAST_LOGIN: &str = "lastLogin";
+pub(super) const UPDATED_AT: &str = "updatedAt";
+pub(super) const VERSION: &str = "version";
+
+/// What is said to be the author of a document that nobody signed: the platform's word for it.
+const NOBODY: &str = "public";
+
+/// The document of a client, but for `_id`, `updatedAt` and `lastLogin`, which the store sets.
+pub(super) fn to_document(client: &Client) -> Document {
+    let author = |name: &str| if name.is_empty() { NOBODY.to_owned() } else { name.to_owned() };
+    let mut document = doc! {
+        CLIENT_ID: client.id.as_str(),
+        "name": client.name.as_str(),
+        "authMethod": client.auth_method.as_str(),
+        "__STATE__": client.state.as_str(),
+        PERMISSIONS: texts(client.permissions.iter().map(|p| p.as_str())),
+        "audience": texts(client.audience.iter().map(|a| a.as_str())),
+        "allowedCustomClaims": texts(client.allowed_custom_claims.iter().map(String::as_str)),
+        "metadata": Bson::try_from(Value::Object(client.metadata.clone())).unwrap_or(Bson::Document(doc! {})),
+        "creatorId": author(&client.creator),
+        "createdAt": date(client.created),
+        "updaterId": author(&client.updater),
+        // Ours from here on.
+        "scope": client.scope.as_str(),
+        "groups": texts(client.groups.iter().map(String::as_str)),
+        "tokenEpoch": whole(client.token_epoch),
+        "secrets": client.secrets.iter().map(secret_document).collect::<Vec<_>>(),
+        "keys": client.keys.iter().enumerate().map(key_document).collect::<Vec<_>>(),
+        VERSION: client.revision.version.unwrap_or(0),
+    };
+    if let Some(first) = client.keys.first() {
+        document.insert("publicKey", json_to_bson(first.jwk.to_json()));
+    }
+    if let Some(grants) = &client.grant_types {
+        document.insert("grantTypes", texts(grants.iter().map(String::as_str)));
+    }
+    if let Some(lifetime) = client.access_token_lifetime {
+        document.insert("accessTokenLifetime", whole(lifetime.as_secs()));
+    }
+    if let Some(end) = client.legacy_audience {
+        document.insert("legacyAudience", date(end));
+    }
+    document
+}
+
+/// The client that a document describes; `None` if it has no usable `clientId`.
+pub(super) fn to_client(document: &Document) -> Option<Client> {
+    let id: ClientId = document.get_str(CLIENT_ID).ok()?.parse().ok()?;
+    let name = text(document, "name").unwrap_or_else(|| id.to_string());
+    let keys = keys(document);
+    let auth_method =
+        text(document, "authMethod").and_then(|method| method.parse().ok()).unwrap_or(
+            if keys.is_empty() { AuthMethod::ClientSecretBasic } else { AuthMethod::PrivateKeyJwt },
+        );
+    // Without a state it is in no state that gets a token: a half-written document is not published.
+    let state = text(document, "__STATE__").and_then(|state| state.parse().ok());
+    let created = timestamp(document.get("createdAt")).unwrap_or_default();
+    Some(Client {
+        name,
+        auth_method,
+        state: state.unwrap_or(crate::domain::state::State::Draft),
+        permissions: list(document, PERMISSIONS),
+        audience: list(document, "audience"),
+        scope: text(document, "scope").and_then(|s| s.parse().ok()).unwrap_or_else(Scope::default),
+        groups: list(document, "groups"),
+        allowed_custom_claims: list(document, "allowedCustomClaims"),
+        grant_types: document.contains_key("grantTypes").then(|| list(document, "grantTypes")),
+        metadata: metadata(document),
+        access_token_lifetime: number(document.get("accessTokenLifetime"))
+            .and_then(|seconds| u64::try_from(seconds).ok())
+            .map(Duration::from_secs),
+        legacy_audience: timestamp(document.get("legacyAudience")),
+        token_epoch: number(document.get("tokenEpoch"))
+            .and_then(|epoch| u64::try_from(epoch).ok())
+            .unwrap_or_default(),
+        secrets: secrets(document, created),
+        keys,
+        creator: text(document, "creatorId").unwrap_or_default(),
+        created,
+        updater: text(document, "updaterId").unwrap_or_default(),
+        last_login: timestamp(document.get(LAST_LOGIN)),
+        revision: revision(document),
+        id,
+    })
+}
+
+/// The state of the document, for a compare-and-swap.
+pub(super) fn revision(document: &Document) -> Revision {
+    let updated_at_ms = document.get_datetime(UPDATED_AT).ok().map(|date| date.timestamp_millis());
+    Revision { version: number(document.get(VERSION)), updated_at_ms }
+}
+
+/// What to set and what to unset to get from one client to the other. Nothing else is touched.
+pub(super) struct Change {
+    /// Members and their new values, the next `version` among them.
+    pub(super) set: Document,
+    /// Members to remove.
+    pub(super) unset: Vec<String>,
+}
+
+impl Change {
+    pub(super) fn between(old: &Client, new: &Client) -> Self {
+        let (before, after) = (to_document(old), to_document(new));
+        let unset = before.keys().filter(|name| !after.contains_key(name)).cloned().collect();
+        let mut set: Document =
+            after.into_iter().filter(|(name, value)| before.get(name) != Some(value)).collect();
+        set.insert(VERSION, old.revision.version.unwrap_or(0) + 1);
+        Self { set, unset }
+    }
+}
+
+/// The document of a published signing key; its name is the `kid`.
+pub(super) fn signing_key_document(key: &PublishedKey) -> Document {
+    let mut document = doc! {
+        "kid": key.jwk.kid.as_str(),
+        "jwk": json_to_bson(key.jwk.to_json()),
+        "publishedAt": date(key.published),
+        "signsUntil": date(key.signs_until),
+    };
+    if let Some(imported) = key.imported {
+        document.insert("importedAt", date(imported));
+    }
+    document
+}
+
+/// The signing key that a document describes, if it is one that we can verify with.
+pub(super) fn to_signing_key(document: &Document) -> Option<PublishedKey> {
+    let jwk = Value::from(document.get("jwk")?.clone());
+    Some(PublishedKey {
+        jwk: PublicJwk::parse(&jwk).ok()?,
+        published: timestamp(document.get("publishedAt"))?,
+        signs_until: timestamp(document.get("signsUntil"))?,
+        imported: timestamp(document.get("importedAt")),
+    })
+}
+
+pub(super) fn date(at: Timestamp) -> DateTime {
+    DateTime::from_millis(whole(at.0).saturating_mul(1000))
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn texts<'a>(items: impl Iterator<Item = &'a str>) -> Vec<Bson> {
+    items.map(Bson::from).collect()
+}
+
+fn json_to_bson(value: Value) -> Bson {
+    Bson::try_from(value).unwrap_or(Bson::Null)
+}
+
+fn text(document: &Document, name: &str) -> Option<String> {
+    document.get_str(name).ok().map(str::to_owned)
+}
+
+/// The items of a list that can be read as what they should be.
+fn list<T: std::str::FromStr>(document: &Document, name: &str) -> Vec<T> {
+    let items = document.get_array(name).map(Vec::as_slice).unwrap_or_default();
+    items.iter().filter_map(Bson::as_str).filter_map(|item| item.parse().ok()).collect()
+}
+
+/// Numbers come back in whatever width the server or another tool found fit.
+fn number(value: Option<&Bson>) -> Option<i64> {
+    match value? {
+        Bson::Int32(number) => Some(i64::from(*number)),
+        Bson::Int64(number) => Some(*number),
+        #[expect(clippy::cast_possible_truncation, reason = "whole numbers, checked before")]
+        Bson::Double(number) if number.fract() == 0.0 && number.abs() < 9e15 => {
+            Some(*number as i64)
+        }
+        _ => None,
+    }
+}
+
+fn timestamp(value: Option<&Bson>) -> Option<Timestamp> {
+    let millis = match value? {
+        Bson::DateTime(date) => date.timestamp_millis(),
+        Bson::String(text) => DateTime::parse_rfc3339_str(text).ok()?.timestamp_millis(),
+        _ => return None,
+    };
+    u64::try_from(millis / 1000).ok().map(Timestamp)
+}
+
+fn metadata(document: &Document) -> Map<String, Value> {
+    match document.get_document("metadata").map(|held| Value::from(Bson::from(held.clone()))) {
+        Ok(Value::Object(members)) => members,
+        _ => Map::new(),
+    }
+}
+
+fn secret_document(secret: &StoredSecret) -> Document {
+    let mut document = doc! {
+        "id": secret.id.as_str(),
+        "hash": secret.hash.as_str(),
+        "checksummed": secret.checksummed,
+        "createdAt": date(secret.created),
+    };
+    if let Some(end) = secret.expires {
+        document.insert("expiresAt", date(end));
+    }
+    document
+}
+
+fn secrets(document: &Document, created: Timestamp) -> Vec<StoredSecret> {
+    let items = document.get_array("secrets").map(Vec::as_slice).unwrap_or_default();
+    let described = items.iter().filter_map(Bson::as_document).enumerate();
+    described
+        .filter_map(|(index, item)| {
+            // An importer writes the hash and nothing else.
+            let id = text(item, "id").unwrap_or_else(|| format!("imported{index}"));
+            Some(StoredSecret {
+                id: CredentialId::from(id.as_str()),
+                hash: SecretHash::stored(item.get_str("hash").ok()?),
+                checksummed: item.get_bool("checksummed").unwrap_or(false),
+                created: timestamp(item.get("createdAt")).unwrap_or(created),
+                expires: timestamp(item.get("expiresAt")),
+            })
+        })
+        .collect()
+}
+
+/// The first key also stands in `publicKey`, where the platform's tools look for it.
+fn key_document((index, key): (usize, &ClientKey)) -> Document {
+    let mut document = doc! {
+        "id": key.id.as_str(),
+        "jwk": json_to_bson(key.jwk.to_json()),
+        "createdAt": date(key.created),
+        "inPublicKey": index == 0,
+    };
+    if let Some(end) = key.expires {
+        document.insert("expiresAt", date(end));
+    }
+    document
+}
+
+/// `publicKey` is right about its own slot: if another tool replaced it, what we noted of the key
+/// that was there before no longer counts.
+fn keys(document: &Document) -> Vec<ClientKey> {
+    let created = timestamp(document.get("createdAt")).unwrap_or_default();
+    let items = document.get_array("keys").map(Vec::as_slice).unwrap_or_default();
+    let noted: Vec<&Document> = items.iter().filter_map(Bson::as_document).collect();
+
+    let slot = document.get_document("publicKey").ok().and_then(|jwk| {
+        let jwk = parse_jwk(jwk)?;
+        let note = noted
+            .iter()
+            .find(|note| text(note, "id").as_deref() == Some(jwk.credential_id().as_str()));
+        let expires = note.and_then(|note| timestamp(note.get("expiresAt")));
+        let created = note.and_then(|note| timestamp(note.get("createdAt"))).unwrap_or(created);
+        Some(ClientKey { expires, ..ClientKey::new(jwk, created) })
+    });
+    let others = noted.iter().filter(|note| !note.get_bool("inPublicKey").unwrap_or(false));
+    let others = others.filter_map(|note| {
+        let jwk = parse_jwk(note.get_document("jwk").ok()?)?;
+        let created = timestamp(note.get("createdAt")).unwrap_or(created);
+        Some(ClientKey {
+            expires: timestamp(note.get("expiresAt")),
+            ..ClientKey::new(jwk, created)
+        })
+    });
+
+    let mut keys: Vec<ClientKey> = Vec::new();
+    for key in slot.into_iter().chain(others) {
+        if !keys.iter().any(|known| known.id == key.id) {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+fn parse_jwk(document: &Document) -> Option<PublicJwk> {
+    PublicJwk::parse(&Value::from(Bson::from(document.clone()))).ok()
+}

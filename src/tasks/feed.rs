@@ -1,0 +1,211 @@
+//! News from other replicas: which clients changed, and which keys are published.
+//!
+//! Every replica looks each half second, by date, with an overlap for clocks that differ. It works
+//! on any database, and it also sees what other tools wrote.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::id::ClientId;
+use crate::domain::signing_key::{PublishedKey, SIGNING_PROMISE};
+use crate::domain::store_error::StoreError;
+use crate::jwt::KeyRing;
+use crate::oauth::{KeyNews, SigningKeyStore};
+use crate::registry::SharedFacts;
+use crate::store::CachedClients;
+
+use super::Upkeep;
+
+/// How often it is looked.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// How far back each look reaches beyond the last: the clocks of two writers may differ by this.
+const OVERLAP_MS: i64 = 10_000;
+/// How many requests may wait for news of an unknown key at once; the others are refused.
+const WAITERS: usize = 64;
+/// Under this name the key that may sign at once is agreed on.
+const FIRST_KEY: &str = "first_signing_key";
+
+/// How the signing keys of all replicas come together.
+pub struct KeyExchange {
+    /// Our keys, and what is known of the others.
+    pub ring: Arc<KeyRing>,
+    /// Where public halves are shared.
+    pub store: Arc<dyn SigningKeyStore>,
+    /// Where the first key is agreed on.
+    pub facts: Arc<dyn SharedFacts>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The longest that any token lives, and how far clocks may be apart: so long a key is needed
+    /// after it signed last.
+    pub needed_for: Duration,
+    /// When our promise to sign was last renewed.
+    pub promised: AtomicU64,
+}
+
+impl KeyExchange {
+    /// Shows our keys, looks at those of the others, and takes back what nobody needs.
+    pub async fn exchange(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        if self.promised.load(Ordering::Relaxed) + SIGNING_PROMISE.as_secs() / 2 <= now.0 {
+            self.publish(now).await?;
+            self.promised.store(now.0, Ordering::Relaxed);
+        }
+        let first = self.first().await?;
+        let mut published = self.store.published().await?;
+        for gone in published.iter().filter(|key| !self.is_needed(key, now)) {
+            self.store.forget(&gone.jwk.kid).await?;
+        }
+        published.retain(|key| self.is_needed(key, now));
+        self.ring.update(&published, &first, now);
+        Ok(())
+    }
+
+    async fn publish(&self, now: Timestamp) -> Result<(), StoreError> {
+        let published = self.store.published().await?;
+        for own in self.ring.own() {
+            let jwk = own.key.public();
+            let known = published.iter().find(|key| key.jwk.kid == jwk.kid);
+            let key = PublishedKey {
+                jwk: jwk.clone(),
+                published: known.map_or(now, |known| known.published),
+                signs_until: now + SIGNING_PROMISE,
+                imported: known.map_or(own.imported.then_some(now), |known| known.imported),
+            };
+            self.store.publish(&key).await?;
+        }
+        Ok(())
+    }
+
+    /// Of all replicas that start on an empty store, the first one's key may sign at once.
+    async fn first(&self) -> Result<String, StoreError> {
+        let preferred = self.ring.own().iter().max_by_key(|own| own.preferred);
+        let proposal = preferred.map(|own| own.key.public().kid.clone()).unwrap_or_default();
+        let agreed = self.facts.agree(FIRST_KEY, proposal.as_bytes()).await?;
+        Ok(String::from_utf8_lossy(&agreed).into_owned())
+    }
+
+    fn is_needed(&self, key: &PublishedKey, now: Timestamp) -> bool {
+        now < key.signs_until + self.needed_for
+    }
+}
+
+/// Which changes were seen, and up to when.
+#[derive(Debug, Default)]
+struct Seen {
+    mark_ms: i64,
+    dates: HashMap<ClientId, i64>,
+}
+
+/// Looks for news, and says when it last did.
+pub struct Feed {
+    /// The keys.
+    keys: KeyExchange,
+    store: Arc<dyn Upkeep>,
+    clients: Arc<CachedClients>,
+    // A store of our own has no other writers: what we change there we know already.
+    shared: bool,
+    seen: Mutex<Seen>,
+    looked: Notify,
+    waiters: Semaphore,
+    fresh_at: AtomicU64,
+}
+
+impl Feed {
+    /// A feed that has not looked yet. `shared` says whether others write to the store too.
+    #[must_use]
+    pub fn new(
+        keys: KeyExchange,
+        store: Arc<dyn Upkeep>,
+        clients: Arc<CachedClients>,
+        shared: bool,
+    ) -> Self {
+        Self {
+            keys,
+            store,
+            clients,
+            shared,
+            seen: Mutex::default(),
+            looked: Notify::new(),
+            waiters: Semaphore::new(WAITERS),
+            fresh_at: AtomicU64::new(0),
+        }
+    }
+
+    /// Looks once.
+    pub async fn look(&self) -> Result<(), StoreError> {
+        let asked = self.keys.clock.now();
+        self.keys.exchange().await?;
+        if self.shared {
+            self.look_at_clients().await?;
+        }
+        self.fresh_at.store(asked.0, Ordering::Relaxed);
+        self.looked.notify_waiters();
+        Ok(())
+    }
+
+    async fn look_at_clients(&self) -> Result<(), StoreError> {
+        let mark = self.seen.lock().unwrap_or_else(PoisonError::into_inner).mark_ms;
+        // At first nothing is remembered, so nothing that changed before can be out of date.
+        let since = if mark == 0 { i64::MAX } else { mark - OVERLAP_MS };
+        let changes = self.store.changes(since).await?;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if mark == 0 {
+            seen.mark_ms = changes.now_ms;
+        }
+        for (id, at) in changes.clients {
+            if seen.dates.get(&id) != Some(&at) {
+                self.clients.forget(&id);
+                seen.mark_ms = seen.mark_ms.max(at.min(changes.now_ms));
+                seen.dates.insert(id, at);
+            }
+        }
+        let keep_from = seen.mark_ms - OVERLAP_MS;
+        seen.dates.retain(|_, at| *at >= keep_from);
+        Ok(())
+    }
+
+    /// When it last looked with success; zero if never.
+    #[must_use]
+    pub fn fresh_at(&self) -> Timestamp {
+        Timestamp(self.fresh_at.load(Ordering::Relaxed))
+    }
+
+    /// Looks again and again, until the task is dropped.
+    pub async fn run(self: Arc<Self>) {
+        let mut failing = false;
+        loop {
+            match self.look().await {
+                Ok(()) if failing => {
+                    failing = false;
+                    tracing::info!("the store answers again");
+                }
+                Ok(()) => {}
+                Err(error) if !failing => {
+                    failing = true;
+                    let cause = std::error::Error::source(&error);
+                    tracing::error!(%error, ?cause, "the store does not answer; trying again");
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+}
+
+#[async_trait]
+impl KeyNews for Feed {
+    async fn next(&self) -> Result<bool, StoreError> {
+        if !self.shared {
+            return Ok(false);
+        }
+        let Ok(_place) = self.waiters.try_acquire() else { return Ok(false) };
+        let news = tokio::time::timeout(2 * INTERVAL, self.looked.notified()).await;
+        news.map(|()| true).map_err(|_| StoreError::new("no news of the signing keys"))
+    }
+}

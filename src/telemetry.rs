@@ -1,0 +1,107 @@
+//! Logs and metrics.
+//!
+//! Field names in use: `client_id`, `kid`, `route`, `status`, `error` (the code), `reason` and
+//! `cause` (for us alone), `address`, `duration_ms`. Never a secret, a token or an assertion.
+
+use std::fmt;
+use std::io::IsTerminal;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::LogFormat;
+
+/// Begins to log to standard error.
+///
+/// # Errors
+/// When the filter cannot be read.
+pub fn log(filter: &str, format: LogFormat) -> Result<(), String> {
+    // The web framework tells of each of its threads; who wants that may ask for it.
+    let quiet = if filter.contains("actix") { "" } else { "actix_server=warn," };
+    let filter = EnvFilter::try_new(format!("{quiet}{filter}"))
+        .map_err(|error| format!("log_level: {error}"))?;
+    let pretty = match format {
+        LogFormat::Auto => std::io::stderr().is_terminal(),
+        LogFormat::Json => false,
+        LogFormat::Pretty => true,
+    };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A subscriber that is there already is somebody else's, in a test: it stays.
+    let _ = if pretty {
+        builder.with_target(false).try_init()
+    } else {
+        builder.json().flatten_event(true).with_current_span(false).try_init()
+    };
+    Ok(())
+}
+
+/// What is counted and measured.
+pub struct Metrics {
+    registry: Registry,
+    /// How long requests took, by route and status.
+    pub requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
+    /// Access tokens issued.
+    pub tokens_issued: Counter,
+    /// Clients registered.
+    pub clients_registered: Counter,
+    /// One if the store answered last.
+    pub store_up: Gauge,
+}
+
+/// What requests are told apart by.
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+pub struct RequestLabels {
+    /// The route as it is written in the documentation.
+    pub route: &'static str,
+    /// The status of the answer.
+    pub status: Status,
+}
+
+/// An HTTP status as a label.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Status(pub u16);
+
+impl EncodeLabelValue for Status {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        EncodeLabelValue::encode(&u64::from(self.0), encoder)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("latchkey");
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        registry.register("build", "What runs here", Info::new(version.to_vec()));
+        let requests = Family::new_with_constructor(durations as fn() -> Histogram);
+        registry.register("request_duration_seconds", "How long requests took", requests.clone());
+        let tokens_issued = Counter::default();
+        registry.register("tokens_issued", "Access tokens issued", tokens_issued.clone());
+        let clients_registered = Counter::default();
+        registry.register("clients_registered", "Clients registered", clients_registered.clone());
+        let store_up = Gauge::default();
+        registry.register("store_up", "Whether the store answered last", store_up.clone());
+        Self { registry, requests, tokens_issued, clients_registered, store_up }
+    }
+}
+
+fn durations() -> Histogram {
+    Histogram::new([0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5])
+}
+
+impl Metrics {
+    /// Everything, in the OpenMetrics text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
