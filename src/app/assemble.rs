@@ -19,7 +19,8 @@ use crate::registry::error::RegistryError;
 use crate::registry::pepper::{NoPepper, pepper};
 use crate::registry::register::Registration;
 use crate::store::CachedClients;
-use crate::tasks::feed::{Feed, KeyExchange};
+use crate::tasks::feed::Feed;
+use crate::tasks::key_exchange::KeyExchange;
 use crate::tasks::logins::PendingLogins;
 use crate::tasks::rehash::Rehash;
 
@@ -85,7 +86,8 @@ pub async fn assemble(
         store: store.clone(),
         facts: store.clone(),
         clock: clock.clone(),
-        needed_for: longest_life + skew,
+        longest_life,
+        skew,
         promised: AtomicU64::new(0),
     };
     let feed = Arc::new(Feed::new(exchange, store.clone(), clients.clone(), open.is_shared()));

@@ -9,7 +9,7 @@ use crate::app::{App, Environment, open_store};
 use crate::config::{Loaded, Resolved};
 use crate::domain::clock::SystemClock;
 use crate::domain::entropy::SystemEntropy;
-use crate::http::server::{bind, serve};
+use crate::http::server::{Server, bind, serve};
 use crate::telemetry;
 
 use super::{Outcome, settings};
@@ -45,17 +45,22 @@ async fn until_stopped(loaded: Loaded) -> Outcome {
     let mut server = serve(bound, &config)?;
     tokio::select! {
         started = server.start(config, &store, environment) => welcome(&*started?),
-        _ = interrupt.recv() => return Ok(server.stop().await),
-        _ = terminate.recv() => return Ok(server.stop().await),
+        _ = interrupt.recv() => return stopped(server).await,
+        _ = terminate.recv() => return stopped(server).await,
     }
     let ended = tokio::select! {
         ended = server.run() => ended,
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
     };
+    stopped(server).await?;
+    Ok(ended?)
+}
+
+async fn stopped(server: Server) -> Outcome {
     tracing::info!("stopping");
     server.stop().await;
-    Ok(ended?)
+    Ok(())
 }
 
 fn welcome(app: &App) {

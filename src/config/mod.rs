@@ -41,7 +41,7 @@ pub struct Settings {
     #[arg(long, requires = "tls_certificate", help_heading = "Listening")]
     pub tls_key: Option<PathBuf>,
 
-    /// Networks of proxies whose X-Forwarded-For is believed, e.g. 10.0.0.0/8,::1/128
+    /// Networks of proxies whose `X-Forwarded-For` is believed, such as `10.0.0.0/8,::1/128`
     #[arg(long, value_delimiter = ',', help_heading = "Listening")]
     pub trusted_proxies: Vec<IpNet>,
 
@@ -73,7 +73,7 @@ pub struct Settings {
     #[arg(long, value_delimiter = ',', help_heading = "Listening")]
     pub cors_origins: Vec<String>,
 
-    /// Where state is kept: file:FOLDER, or mongodb://…/DATABASE
+    /// Where state is kept: `file:FOLDER`, or `mongodb://…/DATABASE`
     #[arg(long, default_value = "file:./data", help_heading = "Storage")]
     pub store: StoreUrl,
 
@@ -274,6 +274,7 @@ impl Serialize for StoreUrl {
     }
 }
 
+#[expect(clippy::ref_option, reason = "the shape that serde calls")]
 fn redacted<S: Serializer>(secret: &Option<SecretString>, to: S) -> Result<S::Ok, S::Error> {
     match secret {
         Some(_) => to.serialize_some("[redacted]"),
@@ -309,7 +310,7 @@ fn prefix(text: &str) -> Result<String, &'static str> {
     if !segments.iter().all(plain) {
         return Err("a prefix is made of letters, digits, - . _ ~ and /");
     }
-    Ok(segments.iter().map(|segment| format!("/{segment}")).collect())
+    Ok(segments.iter().flat_map(|segment| ["/", segment]).collect())
 }
 
 #[cfg(test)]

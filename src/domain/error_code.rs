@@ -74,6 +74,7 @@ impl ErrorCode {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the name borrows from the code")]
 fn spelled(code: &'static AccessTokenErrorType) -> &'static str {
     code.as_ref()
 }

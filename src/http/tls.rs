@@ -53,7 +53,7 @@ impl Certificate {
                     tracing::info!(file = %self.chain.display(), "the certificate was read again");
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the new certificate cannot be used; the old one stays")
+                    tracing::error!(%error, "the new certificate cannot be used; the old one stays");
                 }
             }
         }

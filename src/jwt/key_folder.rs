@@ -115,10 +115,9 @@ fn read(
     let failed = |source| KeyFolderError::Key { path: path.to_owned(), source };
     let key = PrivateKey::from_pem(&pem, password).map_err(failed)?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let named_rs = name.starts_with(Algorithm::RS256.as_str());
-    let named_ps = name.starts_with(Algorithm::PS256.as_str());
-    let for_ps = named_ps || (algorithm == Algorithm::PS256 && !named_rs);
-    if for_ps && key.public().algorithm == Algorithm::RS256 {
+    let named = |algorithm: Algorithm| name.starts_with(algorithm.as_str());
+    let wanted = algorithm == Algorithm::PS256 && !named(Algorithm::RS256);
+    if (wanted || named(Algorithm::PS256)) && key.public().algorithm == Algorithm::RS256 {
         return key.with_algorithm(Algorithm::PS256).map_err(failed);
     }
     Ok(key)

@@ -37,6 +37,7 @@ enum KeyPair {
 /// Parsed keys, by their DER. A process has few, and for its whole life.
 static HELD: LazyLock<RwLock<HashMap<Vec<u8>, Arc<KeyPair>>>> = LazyLock::new(RwLock::default);
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that the library calls")]
 fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
     let der = key.as_bytes();
     let held = HELD.read().unwrap_or_else(PoisonError::into_inner).get(der).cloned();

@@ -14,6 +14,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::jwk::Algorithm;
 use crate::domain::signing_key::PublishedKey;
 use crate::oauth::{NotOurs, SealError, TokenSealer};
+use crate::tasks::{OwnPublicKey, Ring};
 
 use super::key_folder::OwnKey;
 use super::strict::{Parts, decoding_key};
@@ -59,31 +60,6 @@ impl KeyRing {
         provider::install();
         let state = State { active: None, verifying: HashMap::new(), jwks: Jwks::of(&[]) };
         Self { own, algorithm, state: RwLock::new(Arc::new(state)) }
-    }
-
-    /// The keys that are ours alone.
-    #[must_use]
-    pub fn own(&self) -> &[OwnKey] {
-        &self.own
-    }
-
-    /// Takes in what is published now. `first` names the key that may sign at once, because no
-    /// verifier could have cached a key set before it.
-    pub fn update(&self, published: &[PublishedKey], first: &str, now: Timestamp) {
-        let verifying = published.iter().map(|shown| {
-            let key = VerifyingKey {
-                algorithm: shown.jwk.algorithm,
-                key: decoding_key(&shown.jwk),
-                imported: shown.imported,
-            };
-            (shown.jwk.kid.clone(), key)
-        });
-        let state = State {
-            active: self.choose(published, first, now),
-            verifying: verifying.collect(),
-            jwks: Jwks::of(published),
-        };
-        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
     }
 
     /// Of our keys that verifiers know: the one that was set to sign, else one of the configured
@@ -153,6 +129,34 @@ impl KeyRing {
         } else {
             Err(NotOurs::Signature)
         }
+    }
+}
+
+impl Ring for KeyRing {
+    fn own(&self) -> Vec<OwnPublicKey> {
+        let public = |own: &OwnKey| OwnPublicKey {
+            jwk: own.key.public().clone(),
+            preferred: own.preferred,
+            imported: own.imported,
+        };
+        self.own.iter().map(public).collect()
+    }
+
+    fn update(&self, published: &[PublishedKey], first: &str, now: Timestamp) {
+        let verifying = published.iter().map(|shown| {
+            let key = VerifyingKey {
+                algorithm: shown.jwk.algorithm,
+                key: decoding_key(&shown.jwk),
+                imported: shown.imported,
+            };
+            (shown.jwk.kid.clone(), key)
+        });
+        let state = State {
+            active: self.choose(published, first, now),
+            verifying: verifying.collect(),
+            jwks: Jwks::of(published),
+        };
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
     }
 }
 

@@ -11,11 +11,12 @@ use crate::domain::permission::Permission;
 use crate::domain::store_error::StoreError;
 use crate::oauth::ClientStore;
 use crate::registry::{Inserted, ListQuery, Page, Registry};
+use crate::tasks::ClientCache;
 
 /// A registry whose clients are remembered until they change.
 ///
 /// What this process writes is forgotten at once; what others write is forgotten by
-/// [`forget`](Self::forget), which the feed calls. A client that is read while it is being
+/// [`forget`](ClientCache::forget), which the feed calls. A client that is read while it is being
 /// forgotten is not remembered.
 pub struct CachedClients {
     registry: Arc<dyn Registry>,
@@ -28,9 +29,10 @@ impl CachedClients {
     pub fn new(registry: Arc<dyn Registry>, capacity: usize) -> Self {
         Self { registry, remembered: Cache::new(capacity) }
     }
+}
 
-    /// Forgets a client: the next use reads it again.
-    pub fn forget(&self, id: &ClientId) {
+impl ClientCache for CachedClients {
+    fn forget(&self, id: &ClientId) {
         self.remembered.remove(id);
     }
 }

@@ -9,11 +9,12 @@ use std::time::Duration;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde_json::{Map, Value};
 
+use crate::domain::audience::Audience;
 use crate::domain::client::{AuthMethod, Client, ClientKey, Revision, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
-use crate::domain::scope::Scope;
+use crate::domain::permission::Permission;
 use crate::domain::secret::SecretHash;
 use crate::domain::signing_key::PublishedKey;
 
@@ -34,8 +35,8 @@ pub(super) fn to_document(client: &Client) -> Document {
         "name": client.name.as_str(),
         "authMethod": client.auth_method.as_str(),
         "__STATE__": client.state.as_str(),
-        PERMISSIONS: texts(client.permissions.iter().map(|p| p.as_str())),
-        "audience": texts(client.audience.iter().map(|a| a.as_str())),
+        PERMISSIONS: texts(client.permissions.iter().map(Permission::as_str)),
+        "audience": texts(client.audience.iter().map(Audience::as_str)),
         "allowedCustomClaims": texts(client.allowed_custom_claims.iter().map(String::as_str)),
         "metadata": Bson::try_from(Value::Object(client.metadata.clone())).unwrap_or(Bson::Document(doc! {})),
         "creatorId": author(&client.creator),
@@ -82,7 +83,7 @@ pub(super) fn to_client(document: &Document) -> Option<Client> {
         state: state.unwrap_or(crate::domain::state::State::Draft),
         permissions: list(document, PERMISSIONS),
         audience: list(document, "audience"),
-        scope: text(document, "scope").and_then(|s| s.parse().ok()).unwrap_or_else(Scope::default),
+        scope: text(document, "scope").and_then(|s| s.parse().ok()).unwrap_or_default(),
         groups: list(document, "groups"),
         allowed_custom_claims: list(document, "allowedCustomClaims"),
         grant_types: document.contains_key("grantTypes").then(|| list(document, "grantTypes")),

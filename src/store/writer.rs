@@ -112,6 +112,6 @@ fn commit(connection: &mut Connection, group: Vec<Job>) {
     // Of jobs that never ran nothing is said: their callers see the channel close.
     let outcome = outcome.map_err(|error: rusqlite::Error| StoreFailure(error.to_string()));
     for reply in replies {
-        reply(outcome.as_ref().map(|()| ()));
+        reply(outcome.as_ref().copied());
     }
 }

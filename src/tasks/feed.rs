@@ -11,16 +11,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
-use crate::domain::signing_key::{PublishedKey, SIGNING_PROMISE};
 use crate::domain::store_error::StoreError;
-use crate::jwt::KeyRing;
-use crate::oauth::{KeyNews, SigningKeyStore};
-use crate::registry::SharedFacts;
-use crate::store::CachedClients;
+use crate::oauth::KeyNews;
 
-use super::Upkeep;
+use super::key_exchange::KeyExchange;
+use super::{ClientCache, Upkeep};
 
 /// How often it is looked.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -28,72 +25,6 @@ const INTERVAL: Duration = Duration::from_millis(500);
 const OVERLAP_MS: i64 = 10_000;
 /// How many requests may wait for news of an unknown key at once; the others are refused.
 const WAITERS: usize = 64;
-/// Under this name the key that may sign at once is agreed on.
-const FIRST_KEY: &str = "first_signing_key";
-
-/// How the signing keys of all replicas come together.
-pub struct KeyExchange {
-    /// Our keys, and what is known of the others.
-    pub ring: Arc<KeyRing>,
-    /// Where public halves are shared.
-    pub store: Arc<dyn SigningKeyStore>,
-    /// Where the first key is agreed on.
-    pub facts: Arc<dyn SharedFacts>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// The longest that any token lives, and how far clocks may be apart: so long a key is needed
-    /// after it signed last.
-    pub needed_for: Duration,
-    /// When our promise to sign was last renewed.
-    pub promised: AtomicU64,
-}
-
-impl KeyExchange {
-    /// Shows our keys, looks at those of the others, and takes back what nobody needs.
-    pub async fn exchange(&self) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        if self.promised.load(Ordering::Relaxed) + SIGNING_PROMISE.as_secs() / 2 <= now.0 {
-            self.publish(now).await?;
-            self.promised.store(now.0, Ordering::Relaxed);
-        }
-        let first = self.first().await?;
-        let mut published = self.store.published().await?;
-        for gone in published.iter().filter(|key| !self.is_needed(key, now)) {
-            self.store.forget(&gone.jwk.kid).await?;
-        }
-        published.retain(|key| self.is_needed(key, now));
-        self.ring.update(&published, &first, now);
-        Ok(())
-    }
-
-    async fn publish(&self, now: Timestamp) -> Result<(), StoreError> {
-        let published = self.store.published().await?;
-        for own in self.ring.own() {
-            let jwk = own.key.public();
-            let known = published.iter().find(|key| key.jwk.kid == jwk.kid);
-            let key = PublishedKey {
-                jwk: jwk.clone(),
-                published: known.map_or(now, |known| known.published),
-                signs_until: now + SIGNING_PROMISE,
-                imported: known.map_or(own.imported.then_some(now), |known| known.imported),
-            };
-            self.store.publish(&key).await?;
-        }
-        Ok(())
-    }
-
-    /// Of all replicas that start on an empty store, the first one's key may sign at once.
-    async fn first(&self) -> Result<String, StoreError> {
-        let preferred = self.ring.own().iter().max_by_key(|own| own.preferred);
-        let proposal = preferred.map(|own| own.key.public().kid.clone()).unwrap_or_default();
-        let agreed = self.facts.agree(FIRST_KEY, proposal.as_bytes()).await?;
-        Ok(String::from_utf8_lossy(&agreed).into_owned())
-    }
-
-    fn is_needed(&self, key: &PublishedKey, now: Timestamp) -> bool {
-        now < key.signs_until + self.needed_for
-    }
-}
 
 /// Which changes were seen, and up to when.
 #[derive(Debug, Default)]
@@ -107,7 +38,7 @@ pub struct Feed {
     /// The keys.
     keys: KeyExchange,
     store: Arc<dyn Upkeep>,
-    clients: Arc<CachedClients>,
+    clients: Arc<dyn ClientCache>,
     // A store of our own has no other writers: what we change there we know already.
     shared: bool,
     seen: Mutex<Seen>,
@@ -122,7 +53,7 @@ impl Feed {
     pub fn new(
         keys: KeyExchange,
         store: Arc<dyn Upkeep>,
-        clients: Arc<CachedClients>,
+        clients: Arc<dyn ClientCache>,
         shared: bool,
     ) -> Self {
         Self {

@@ -40,7 +40,9 @@ impl PendingLogins {
         for batch in logins.chunks(BATCH) {
             failed = failed || store.write_logins(batch).await.is_err();
             if failed {
-                batch.iter().for_each(|(client, at)| self.note(client, *at));
+                for (client, at) in batch {
+                    self.note(client, *at);
+                }
             }
         }
         if failed {

@@ -1,6 +1,7 @@
 //! What runs without being asked: news from other replicas, logins written behind, sweeping.
 
 pub mod feed;
+pub mod key_exchange;
 pub mod logins;
 pub mod rehash;
 pub mod sweep;
@@ -9,6 +10,8 @@ use async_trait::async_trait;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
+use crate::domain::jwk::PublicJwk;
+use crate::domain::signing_key::PublishedKey;
 use crate::domain::store_error::StoreError;
 
 /// What the tasks need of a store.
@@ -25,6 +28,33 @@ pub trait Upkeep: Send + Sync {
 
     /// Which clients were changed since `since_ms`, by anybody.
     async fn changes(&self, since_ms: i64) -> Result<Changes, StoreError>;
+}
+
+/// Clients kept at hand, which the feed keeps honest.
+pub trait ClientCache: Send + Sync {
+    /// Forgets a client: the next use reads it again.
+    fn forget(&self, id: &ClientId);
+}
+
+/// The keys that this replica signs and verifies with.
+pub trait Ring: Send + Sync {
+    /// The public halves of our own.
+    fn own(&self) -> Vec<OwnPublicKey>;
+
+    /// Takes in what is published now. `first` names the key that may sign at once, because no
+    /// verifier could have cached a key set before it.
+    fn update(&self, published: &[PublishedKey], first: &str, now: Timestamp);
+}
+
+/// The public half of a key of ours.
+#[derive(Clone, Debug)]
+pub struct OwnPublicKey {
+    /// The key.
+    pub jwk: PublicJwk,
+    /// True for the key that the operator set to sign.
+    pub preferred: bool,
+    /// True if another platform signed with it before.
+    pub imported: bool,
 }
 
 /// Clients that were changed.

@@ -28,7 +28,7 @@ impl HashUpgrade for Rehash {
                 // Somebody else changed the client; the next use tries again.
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::warn!(client_id = %client, %error, "secret hash not replaced")
+                    tracing::warn!(client_id = %client, %error, "secret hash not replaced");
                 }
             }
         });
