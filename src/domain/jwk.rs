@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::id::CredentialId;
 use super::key_judge::{self, KeyFault};
+use super::key_material::Material;
 
 /// The signature algorithms in use, by the names of
 /// [RFC 7518 §3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1) and RFC 8037. Asymmetric ones only.
@@ -60,30 +61,6 @@ impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// The numbers of a public key.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Material {
-    /// A point on P-256, each half 32 bytes.
-    Ec {
-        /// The first coordinate.
-        x: Vec<u8>,
-        /// The second coordinate.
-        y: Vec<u8>,
-    },
-    /// An Ed25519 key, 32 bytes.
-    Ed25519 {
-        /// The encoded point.
-        x: Vec<u8>,
-    },
-    /// An RSA key, big-endian, without leading zeros.
-    Rsa {
-        /// The modulus.
-        n: Vec<u8>,
-        /// The public exponent.
-        e: Vec<u8>,
-    },
 }
 
 /// A public key that was judged and found good: `kid` and `alg` are always set.

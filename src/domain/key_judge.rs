@@ -3,7 +3,7 @@
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey};
 use serde_json::{Map, Value};
 
-use super::jwk::Material;
+use super::key_material::Material;
 
 /// Why a key is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -171,8 +171,8 @@ mod tests {
         // RFC 7517 Appendix A.1
         let x = "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4";
         let y = "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM";
-        let even = URL_SAFE_NO_PAD.encode([vec![0xff; 255], vec![0xfe]].concat());
-        let odd = |bytes| URL_SAFE_NO_PAD.encode([vec![0xff; bytes - 1], vec![0xff]].concat());
+        let even = URL_SAFE_NO_PAD.encode([vec![0xff_u8; 255], vec![0xfe]].concat());
+        let odd = |bytes: usize| URL_SAFE_NO_PAD.encode(vec![0xff_u8; bytes]);
 
         #[rustfmt::skip]
         let cases = [

@@ -9,6 +9,7 @@ pub mod error_code;
 pub mod id;
 pub mod jwk;
 pub mod key_judge;
+pub mod key_material;
 pub mod permission;
 pub mod scope;
 pub mod secret;

@@ -14,8 +14,9 @@ use rsa::pkcs8::{EncodePrivateKey, EncryptedPrivateKeyInfo, LineEnding, SecretDo
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use crate::domain::jwk::{Algorithm, Material, PublicJwk};
+use crate::domain::jwk::{Algorithm, PublicJwk};
 use crate::domain::key_judge::KeyFault;
+use crate::domain::key_material::Material;
 
 /// Why a private key cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,8 @@ use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::domain::jwk::{Algorithm, Material, PublicJwk};
+use crate::domain::jwk::{Algorithm, PublicJwk};
+use crate::domain::key_material::Material;
 
 /// Longer texts are no JWT that anybody sends us in earnest.
 const LONGEST: usize = 32 * 1024;

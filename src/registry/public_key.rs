@@ -7,8 +7,9 @@ use rsa::pkcs8::{Document, der::Decode};
 use rsa::traits::PublicKeyParts;
 use serde_json::Value;
 
-use crate::domain::jwk::{Material, PublicJwk};
+use crate::domain::jwk::PublicJwk;
 use crate::domain::key_judge::KeyFault;
+use crate::domain::key_material::Material;
 
 const ID_EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const ID_ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");

@@ -1,0 +1,94 @@
+//! What a user pays for: authenticating, sealing, opening.
+#![expect(missing_docs, reason = "criterion makes an undocumented function")]
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on must fail")]
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use latchkey::app::{App, Environment, OpenStore, assemble};
+use latchkey::config::{self, Resolved, Settings};
+use latchkey::domain::clock::SystemClock;
+use latchkey::domain::entropy::SystemEntropy;
+use latchkey::domain::jwk::Algorithm;
+use latchkey::oauth::authenticate::{AuthenticatedClient, Presented};
+use latchkey::oauth::token::TokenRequest;
+use latchkey::registry::draft::Registered;
+use latchkey::store::MemoryStore;
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+/// An app with its own key, on a store in memory.
+fn app(runtime: &Runtime, algorithm: Algorithm) -> App {
+    let command = <Settings as clap::Args>::augment_args(clap::Command::new("bench"));
+    let flags = command.get_matches_from(["bench"]);
+    let keys = tempfile::tempdir().unwrap();
+    let mut settings = config::load(&flags, |_| None, None).unwrap().settings;
+    settings.keys = keys.path().to_owned();
+    settings.algorithm = algorithm;
+    let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
+    let environment =
+        Environment { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+    let config = Resolved::of(settings, 8080).unwrap();
+    runtime.block_on(assemble(config, &store, environment)).unwrap()
+}
+
+fn client(runtime: &Runtime, app: &App) -> Registered {
+    let metadata = serde_json::from_value(json!({ "client_name": "bench" })).unwrap();
+    runtime.block_on(app.registration.register(&metadata, app.clock.now())).unwrap()
+}
+
+fn by_secret(registered: &Registered) -> Presented {
+    Presented::Secret {
+        client_id: registered.client.id.to_string(),
+        secret: registered.secret.clone().unwrap(),
+    }
+}
+
+fn prove(runtime: &Runtime, app: &App, presented: &Presented) -> AuthenticatedClient {
+    runtime.block_on(app.authenticator.authenticate(presented, app.clock.now())).unwrap()
+}
+
+fn hot_paths(criterion: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    for algorithm in [Algorithm::RS256, Algorithm::EdDSA] {
+        let app = app(&runtime, algorithm);
+        let registered = client(&runtime, &app);
+        let presented = by_secret(&registered);
+        let proved = prove(&runtime, &app, &presented);
+        let issue = || app.issuer.issue(&proved, TokenRequest::default(), app.clock.now()).unwrap();
+
+        criterion.bench_function(&format!("seal a token, {algorithm}"), |bench| {
+            bench.iter(|| black_box(issue()));
+        });
+        criterion.bench_function(&format!("open a token not seen before, {algorithm}"), |bench| {
+            bench.iter_batched(
+                || issue().access_token,
+                |token| runtime.block_on(app.judge.judge(&token, app.clock.now())).unwrap(),
+                criterion::BatchSize::SmallInput,
+            );
+        });
+        let seen = issue().access_token;
+        criterion.bench_function(&format!("open a token seen before, {algorithm}"), |bench| {
+            bench.iter(|| runtime.block_on(app.judge.judge(&seen, app.clock.now())).unwrap());
+        });
+        if algorithm == Algorithm::RS256 {
+            criterion.bench_function("authenticate by a secret seen before", |bench| {
+                bench.iter(|| prove(&runtime, &app, &presented));
+            });
+            let wrong = Presented::Secret {
+                client_id: registered.client.id.to_string(),
+                secret: format!("{}x", registered.secret.as_ref().unwrap().reveal()).into(),
+            };
+            criterion.bench_function("refuse a secret by its checksum", |bench| {
+                bench.iter(|| {
+                    let refused = app.authenticator.authenticate(&wrong, app.clock.now());
+                    runtime.block_on(refused).unwrap_err()
+                });
+            });
+        }
+    }
+}
+
+criterion_group!(benches, hot_paths);
+criterion_main!(benches);

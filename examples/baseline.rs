@@ -1,0 +1,98 @@
+//! What the measured speed is held against, on the same machine and in the same run:
+//!
+//! ```sh
+//! baseline static PORT BYTES     # one actix-web worker with a static JSON reply of that size
+//! baseline sign RS256            # signatures a second on one thread, by aws-lc alone
+//! baseline assertions KEY CLIENT_ID ISSUER COUNT    # so many assertions, one a line
+//! ```
+//!
+//! `benches/load/run.sh` puts them to use.
+#![expect(clippy::print_stdout, reason = "its output is what it is for")]
+#![expect(clippy::disallowed_methods, reason = "it measures real time")]
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use actix_web::http::header::{CACHE_CONTROL, ContentType};
+use actix_web::web::Bytes;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+use latchkey::domain::clock::Timestamp;
+use latchkey::jwt::{Assertion, PrivateKey, sign_assertion};
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+fn main() -> Outcome {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["static", port, bytes] => serve(port.parse()?, bytes.parse()?),
+        ["sign", algorithm] => sign(algorithm),
+        ["assertions", key, client, issuer, count] => {
+            assertions(key, client, issuer, count.parse()?)
+        }
+        _ => Err("usage: baseline static PORT BYTES | sign ALGORITHM | assertions …".into()),
+    }
+}
+
+#[actix_web::main]
+async fn serve(port: u16, bytes: usize) -> Outcome {
+    let body = Bytes::from("x".repeat(bytes));
+    let server = HttpServer::new(move || {
+        let body = body.clone();
+        let reply = move || {
+            let reply = HttpResponse::Ok()
+                .insert_header((CACHE_CONTROL, "no-store"))
+                .insert_header(ContentType::json())
+                .body(body.clone());
+            async move { reply }
+        };
+        App::new().route("/", web::get().to(reply))
+    });
+    Ok(server.workers(1).bind(("127.0.0.1", port))?.run().await?)
+}
+
+fn sign(algorithm: &str) -> Outcome {
+    let random = SystemRandom::new();
+    let message = [7; 500];
+    let one: Box<dyn Fn()> = match algorithm {
+        "RS256" => {
+            let pair = RsaKeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048)?;
+            Box::new(move || {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                let _ = pair.sign(&RSA_PKCS1_SHA256, &random, &message, &mut signature);
+                std::hint::black_box(signature);
+            })
+        }
+        "EdDSA" => {
+            let pair = Ed25519KeyPair::generate()?;
+            Box::new(move || drop(std::hint::black_box(pair.sign(&message))))
+        }
+        _ => return Err("RS256 or EdDSA".into()),
+    };
+    let started = Instant::now();
+    let mut made = 0_u32;
+    while started.elapsed() < Duration::from_secs(5) {
+        one();
+        made += 1;
+    }
+    println!("{:.0}", f64::from(made) / started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn assertions(key: &str, client: &str, issuer: &str, count: u32) -> Outcome {
+    let key = PrivateKey::from_pem(&std::fs::read_to_string(key)?, None)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    for number in 0..count {
+        let assertion = Assertion {
+            iss: client.to_owned(),
+            sub: client.to_owned(),
+            aud: issuer.to_owned(),
+            jti: format!("{now}-{number}-{}", std::process::id()),
+            iat: Timestamp(now),
+            exp: Timestamp(now + 3600),
+        };
+        println!("{}", sign_assertion(&assertion, &key, &key.public().kid)?);
+    }
+    Ok(())
+}

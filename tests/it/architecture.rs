@@ -1,0 +1,114 @@
+//! Which module may know which: read from the source, so that an arrow that turns round is noticed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// For each module at the top, the modules of ours that it may name.
+const MAY_NAME: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("files", &[]),
+    ("oauth", &["domain"]),
+    ("registry", &["domain"]),
+    ("tasks", &["domain", "oauth", "registry"]),
+    ("jwt", &["domain", "files", "oauth", "tasks"]),
+    ("store", &["domain", "oauth", "registry", "tasks"]),
+    ("config", &["domain", "registry"]),
+    ("telemetry", &["config"]),
+    (
+        "app",
+        &["config", "domain", "files", "jwt", "oauth", "registry", "store", "tasks", "telemetry"],
+    ),
+    ("http", &["app", "config", "domain", "oauth", "registry", "tasks", "telemetry"]),
+    ("cli", &["app", "config", "domain", "files", "http", "jwt", "registry", "telemetry"]),
+];
+
+/// Crates that only one module may import.
+const OWNERS: &[(&str, &[&str])] = &[
+    ("jsonwebtoken", &["jwt"]),
+    ("mongodb", &["store"]),
+    ("bson", &["store"]),
+    ("rusqlite", &["store"]),
+    ("actix_web", &["http"]),
+    ("clap", &["cli", "config"]),
+    ("reqwest", &["cli"]),
+    ("oxide_auth", &["domain"]),
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every source file with the top module it is in, without comments.
+fn files() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    sources(&root, &mut paths);
+    let module = |path: &Path| {
+        let first = path.strip_prefix(&root).unwrap().iter().next().unwrap();
+        first.to_string_lossy().trim_end_matches(".rs").to_owned()
+    };
+    let code = |path: &Path| {
+        let text = fs::read_to_string(path).unwrap();
+        let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    paths.iter().map(|path| (module(path), path.clone(), code(path))).collect()
+}
+
+/// The names that follow `prefix` as whole paths, such as `domain` in `crate::domain::id`.
+fn named_after<'a>(code: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+    code.match_indices(prefix).filter_map(move |(at, _)| {
+        let before = code[..at].chars().next_back();
+        let rest = &code[at + prefix.len()..];
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let whole = before.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '_' && c != ':');
+        (whole && end > 0).then_some(&rest[..end])
+    })
+}
+
+#[test]
+fn modules_name_only_what_is_below_them() {
+    for (module, path, code) in files() {
+        if ["lib", "main"].contains(&module.as_str()) {
+            continue;
+        }
+        let (_, allowed) = MAY_NAME
+            .iter()
+            .find(|(known, _)| *known == module)
+            .unwrap_or_else(|| panic!("say in MAY_NAME what the new module `{module}` may name"));
+        assert!(!code.contains("crate::{"), "{} groups modules in one `use`", path.display());
+        for named in named_after(&code, "crate::") {
+            let fine = named == module || allowed.contains(&named);
+            assert!(fine, "{} names `{named}`: {module} may not", path.display());
+        }
+    }
+}
+
+#[test]
+fn each_backend_has_one_owner() {
+    for (module, path, code) in files() {
+        for (library, owners) in OWNERS {
+            let named =
+                code.contains(&format!("{library}::")) || code.contains(&format!("use {library}"));
+            let fine = !named || owners.contains(&module.as_str());
+            assert!(fine, "{} imports `{library}`: only {owners:?} may", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_domain_is_pure() {
+    let impure = ["async ", "tokio", "tracing", "std::fs", "std::net", "std::env", "Instant::now"];
+    for (_, path, code) in files().into_iter().filter(|(module, ..)| module == "domain") {
+        for word in impure {
+            assert!(!code.contains(word), "{} has `{word}` in it", path.display());
+        }
+    }
+}
