@@ -1,5 +1,4 @@
 //! What a user pays for: authenticating, sealing, opening.
-#![expect(missing_docs, reason = "criterion makes an undocumented function")]
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on must fail")]
 
 use std::hint::black_box;

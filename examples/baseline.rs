@@ -66,7 +66,9 @@ fn sign(algorithm: &str) -> Outcome {
         }
         "EdDSA" => {
             let pair = Ed25519KeyPair::generate()?;
-            Box::new(move || drop(std::hint::black_box(pair.sign(&message))))
+            Box::new(move || {
+                std::hint::black_box(pair.sign(&message));
+            })
         }
         _ => return Err("RS256 or EdDSA".into()),
     };

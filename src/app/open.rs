@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 
 use crate::config::StoreUrl;
 use crate::domain::store_error::StoreError;
-use crate::store::{EmbeddedStore, MemoryStore, OpenError, Store};
+use crate::store::{EmbeddedStore, MemoryStore, MongoOpenError, MongoStore, OpenError, Store};
 
 /// A store that may not have been reached yet.
 #[derive(Clone)]
@@ -16,6 +16,8 @@ pub enum OpenStore {
     Embedded(Arc<EmbeddedStore>, PathBuf),
     /// In memory, for tests.
     Memory(Arc<MemoryStore>),
+    /// On a server that may be late.
+    Mongo(Arc<MongoStore>),
 }
 
 /// Why a store cannot be opened at all.
@@ -24,6 +26,9 @@ pub enum StoreOpenError {
     /// The embedded one.
     #[error(transparent)]
     Embedded(#[from] OpenError),
+    /// The database server, or its URL.
+    #[error(transparent)]
+    Mongo(#[from] MongoOpenError),
     /// The store does not answer.
     #[error(transparent)]
     Unavailable(#[from] StoreError),
@@ -35,7 +40,9 @@ pub fn open_store(url: &StoreUrl) -> Result<OpenStore, StoreOpenError> {
         StoreUrl::Folder(folder) => {
             Ok(OpenStore::Embedded(Arc::new(EmbeddedStore::open(folder)?), folder.clone()))
         }
-        StoreUrl::Mongo(url) => Err(StoreError::new(url.expose_secret().len().to_string()).into()),
+        StoreUrl::Mongo(url) => {
+            Ok(OpenStore::Mongo(Arc::new(MongoStore::open(url.expose_secret())?)))
+        }
     }
 }
 
@@ -46,6 +53,7 @@ impl OpenStore {
         match self {
             Self::Embedded(store, _) => store.clone(),
             Self::Memory(store) => store.clone(),
+            Self::Mongo(store) => store.clone(),
         }
     }
 
@@ -53,13 +61,14 @@ impl OpenStore {
     pub async fn prepare(&self) -> Result<(), StoreOpenError> {
         match self {
             Self::Embedded(..) | Self::Memory(_) => Ok(()),
+            Self::Mongo(store) => Ok(store.prepare().await?),
         }
     }
 
     /// Whether other processes write to it too.
     #[must_use]
     pub fn is_shared(&self) -> bool {
-        false
+        matches!(self, Self::Mongo(_))
     }
 
     /// The folder it is in, if it is in one.
@@ -67,7 +76,7 @@ impl OpenStore {
     pub fn folder(&self) -> Option<&Path> {
         match self {
             Self::Embedded(_, folder) => Some(folder),
-            Self::Memory(_) => None,
+            Self::Memory(_) | Self::Mongo(_) => None,
         }
     }
 }
@@ -76,6 +85,6 @@ impl StoreOpenError {
     /// Whether the same may go well a moment later: the server is late.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Mongo(MongoOpenError::Unreachable(_)))
     }
 }

@@ -4,8 +4,8 @@
 mod cached;
 mod embedded;
 mod memory;
+mod mongo;
 mod record;
-mod writer;
 
 use async_trait::async_trait;
 
@@ -17,6 +17,7 @@ use crate::tasks::Upkeep;
 pub use cached::CachedClients;
 pub use embedded::{EmbeddedStore, OpenError};
 pub use memory::MemoryStore;
+pub use mongo::{MongoOpenError, MongoStore};
 
 /// Everything that a store does.
 #[async_trait]

@@ -23,6 +23,8 @@ pub(super) const PERMISSIONS: &str = "permissions";
 pub(super) const LAST_LOGIN: &str = "lastLogin";
 pub(super) const UPDATED_AT: &str = "updatedAt";
 pub(super) const VERSION: &str = "version";
+pub(super) const PUBLISHED_AT: &str = "publishedAt";
+pub(super) const IMPORTED_AT: &str = "importedAt";
 
 /// What is said to be the author of a document that nobody signed: the platform's word for it.
 const NOBODY: &str = "public";
@@ -136,11 +138,11 @@ pub(super) fn signing_key_document(key: &PublishedKey) -> Document {
     let mut document = doc! {
         "kid": key.jwk.kid.as_str(),
         "jwk": json_to_bson(key.jwk.to_json()),
-        "publishedAt": date(key.published),
+        PUBLISHED_AT: date(key.published),
         "signsUntil": date(key.signs_until),
     };
     if let Some(imported) = key.imported {
-        document.insert("importedAt", date(imported));
+        document.insert(IMPORTED_AT, date(imported));
     }
     document
 }
@@ -150,9 +152,9 @@ pub(super) fn to_signing_key(document: &Document) -> Option<PublishedKey> {
     let jwk = Value::from(document.get("jwk")?.clone());
     Some(PublishedKey {
         jwk: PublicJwk::parse(&jwk).ok()?,
-        published: timestamp(document.get("publishedAt"))?,
+        published: timestamp(document.get(PUBLISHED_AT))?,
         signs_until: timestamp(document.get("signsUntil"))?,
-        imported: timestamp(document.get("importedAt")),
+        imported: timestamp(document.get(IMPORTED_AT)),
     })
 }
 
@@ -198,10 +200,16 @@ fn number(value: Option<&Bson>) -> Option<i64> {
 fn timestamp(value: Option<&Bson>) -> Option<Timestamp> {
     let millis = match value? {
         Bson::DateTime(date) => date.timestamp_millis(),
-        Bson::String(text) => DateTime::parse_rfc3339_str(text).ok()?.timestamp_millis(),
+        Bson::String(text) => text_date(text)?.timestamp_millis(),
         _ => return None,
     };
     u64::try_from(millis / 1000).ok().map(Timestamp)
+}
+
+/// A date that a tool, or a server that knows dates as text only, wrote; without a zone it is UTC.
+fn text_date(text: &str) -> Option<DateTime> {
+    let zoned = || format!("{}Z", text.replacen(' ', "T", 1));
+    DateTime::parse_rfc3339_str(text).or_else(|_| DateTime::parse_rfc3339_str(zoned())).ok()
 }
 
 fn metadata(document: &Document) -> Map<String, Value> {

@@ -27,6 +27,12 @@ pub(crate) const START: u64 = 1_800_000_000;
 /// A clock that goes only when told to.
 pub(crate) struct TestClock(AtomicU64);
 
+impl Default for TestClock {
+    fn default() -> Self {
+        Self(AtomicU64::new(START))
+    }
+}
+
 impl TestClock {
     pub(crate) fn advance(&self, by: Duration) {
         self.0.fetch_add(by.as_secs(), Ordering::SeqCst);
@@ -104,6 +110,15 @@ impl Server {
 
     /// With settings changed, on this store.
     pub(crate) async fn on(store: OpenStore, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::at(Arc::new(TestClock::default()), store, change).await
+    }
+
+    /// With settings changed, on this store, with the time of another server.
+    pub(crate) async fn at(
+        clock: Arc<TestClock>,
+        store: OpenStore,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let keys = tempfile::tempdir().unwrap();
         let mut settings = settings();
         settings.keys = keys.path().to_owned();
@@ -117,7 +132,6 @@ impl Server {
         let url = format!("http://{}", bound.address().unwrap());
         let admin_url = bound.admin_address().unwrap().map(|address| format!("http://{address}"));
         let config = Resolved::of(settings, bound.address().unwrap().port()).unwrap();
-        let clock = Arc::new(TestClock(AtomicU64::new(START)));
         let environment = Environment { clock: clock.clone(), entropy: Arc::new(SystemEntropy) };
         let mut running = server::serve(bound, &config).unwrap();
         let app = running.start(config, &store, environment).await.unwrap();

@@ -1,6 +1,21 @@
-//! The tests of the whole: one file per RFC or contract.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+//! What the server promises, from the outside: one file per RFC or contract.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "tests, and one binary"
+)]
 
 mod architecture;
+mod databases;
+mod embedded_store;
+mod foreign_documents;
 mod harness;
 mod main_job;
+mod mongo_store;
+mod outage;
+mod replicas;
+mod store_contract;
+mod stores;

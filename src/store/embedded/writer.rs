@@ -64,7 +64,7 @@ impl Writer {
         });
         let jobs = self.jobs.as_ref().ok_or_else(|| StoreError::new("the store is closed"))?;
         jobs.try_send(job).map_err(|_| StoreError::new("too many writes are waiting"))?;
-        answer.await.map_err(|_| StoreError::new("the writing thread has ended"))?
+        answer.await.map_err(|_| StoreError::new("the write was not begun"))?
     }
 }
 
@@ -85,11 +85,19 @@ fn in_savepoint<T>(
 ) -> rusqlite::Result<T> {
     transaction.prepare_cached("SAVEPOINT job")?.execute([])?;
     let outcome = write(transaction);
+    if is_undone(transaction) {
+        return outcome;
+    }
     if outcome.is_err() {
         transaction.prepare_cached("ROLLBACK TO job")?.execute([])?;
     }
     transaction.prepare_cached("RELEASE job")?.execute([])?;
     outcome
+}
+
+/// A full disk, say, does not only fail a statement: SQLite then undoes the whole transaction.
+fn is_undone(transaction: &Transaction<'_>) -> bool {
+    transaction.is_autocommit()
 }
 
 fn work(mut connection: Connection, queue: &Receiver<Job>) {
@@ -104,14 +112,69 @@ fn work(mut connection: Connection, queue: &Receiver<Job>) {
 
 fn commit(connection: &mut Connection, group: Vec<Job>) {
     let mut replies = Vec::with_capacity(group.len());
-    let outcome = (|| {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        replies.extend(group.into_iter().map(|job| job(&transaction)));
-        transaction.commit()
-    })();
+    let outcome = run(connection, group, &mut replies);
     // Of jobs that never ran nothing is said: their callers see the channel close.
-    let outcome = outcome.map_err(|error: rusqlite::Error| StoreFailure(error.to_string()));
     for reply in replies {
         reply(outcome.as_ref().copied());
+    }
+}
+
+fn run(
+    connection: &mut Connection,
+    group: Vec<Job>,
+    replies: &mut Vec<Reply>,
+) -> Result<(), StoreFailure> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for job in group {
+        replies.push(job(&transaction));
+        if is_undone(&transaction) {
+            // The next job would be committed by itself, and then be said to have failed.
+            return Err(StoreFailure("the writes of the same moment were undone".to_owned()));
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+impl From<rusqlite::Error> for StoreFailure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn insert(sql: &'static str, replies: &mpsc::Sender<bool>) -> Job {
+        let replies = replies.clone();
+        Box::new(move |transaction| {
+            let outcome = in_savepoint(transaction, |transaction| transaction.execute(sql, []));
+            Box::new(move |committed| {
+                replies.send(outcome.is_ok() && committed.is_ok()).unwrap();
+            })
+        })
+    }
+
+    #[test]
+    fn what_is_said_to_have_failed_left_nothing() {
+        let good = "INSERT INTO t VALUES (2)";
+        for (why, second, told, left) in [
+            ("all go well", "INSERT INTO t VALUES (3)", &[true, true, true][..], 4),
+            ("one fails by itself", "INSERT INTO t VALUES (1)", &[true, false, true], 3),
+            ("one takes all with it", "INSERT OR ROLLBACK INTO t VALUES (1)", &[false, false], 1),
+        ] {
+            let mut connection = Connection::open_in_memory().unwrap();
+            connection
+                .execute_batch("CREATE TABLE t (n INTEGER UNIQUE); INSERT INTO t VALUES (1)")
+                .unwrap();
+            let (replies, answers) = mpsc::channel();
+            let jobs = [good, second, "INSERT INTO t VALUES (4)"];
+            let group = jobs.map(|sql| insert(sql, &replies)).into_iter().collect();
+            drop(replies);
+            commit(&mut connection, group);
+            assert_eq!(answers.iter().collect::<Vec<_>>(), told, "{why}");
+            let count = "SELECT count(*) FROM t";
+            assert_eq!(connection.query_row(count, [], |row| row.get(0)), Ok(left), "{why}");
+        }
     }
 }

@@ -1,0 +1,82 @@
+//! Clients.
+
+use async_trait::async_trait;
+use mongodb::bson::DateTime;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::EmbeddedStore;
+use super::rows::{add, find, page, privileged, tick, to_text};
+use crate::domain::client::Client;
+use crate::domain::id::ClientId;
+use crate::domain::permission::Permission;
+use crate::domain::store_error::StoreError;
+use crate::registry::{Cursor, Inserted, ListQuery, Page, Registry};
+use crate::store::record;
+
+#[async_trait]
+impl Registry for EmbeddedStore {
+    async fn insert(&self, client: &Client) -> Result<Inserted, StoreError> {
+        let id = client.id.clone();
+        let mut document = record::to_document(client);
+        document.insert(record::VERSION, 1_i64);
+        self.writer.write(move |transaction| add(transaction, id.as_str(), document)).await
+    }
+
+    async fn read(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
+        let id = id.clone();
+        let found = self.read(move |connection| find(connection, id.as_str())).await?;
+        Ok(found.as_ref().and_then(record::to_client))
+    }
+
+    async fn replace(&self, old: &Client, new: &Client) -> Result<bool, StoreError> {
+        let (id, expected) = (old.id.clone(), old.revision);
+        let change = record::Change::between(old, new);
+        let replace = move |transaction: &Transaction<'_>| {
+            let Some(mut document) = find(transaction, id.as_str())? else { return Ok(false) };
+            if record::revision(&document) != expected {
+                return Ok(false);
+            }
+            let now = tick(transaction)?;
+            document.extend(change.set);
+            document.insert(record::UPDATED_AT, DateTime::from_millis(now));
+            for name in change.unset {
+                document.remove(name);
+            }
+            let privileged = privileged(&document);
+            transaction
+                .prepare_cached(
+                    "UPDATE clients SET updated_at = ?2, privileged = ?3, document = ?4 WHERE client_id = ?1",
+                )?
+                .execute(params![id.as_str(), now, privileged, to_text(document)?])?;
+            Ok(true)
+        };
+        self.writer.write(replace).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+        let after = query.after.as_ref().and_then(|cursor| cursor.0.parse().ok()).unwrap_or(0_i64);
+        let limit = query.limit;
+        let mut rows =
+            self.read(move |connection| page(connection, after, limit.saturating_add(1))).await?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more);
+        Ok(Page {
+            next: next.map(|(seq, _)| Cursor(seq.to_string())),
+            clients: rows.iter().filter_map(|(_, document)| record::to_client(document)).collect(),
+        })
+    }
+
+    async fn is_held(&self, permission: &Permission) -> Result<bool, StoreError> {
+        let (ours, name) = (permission.is_ours(), permission.to_string());
+        let held = move |connection: &Connection| {
+            let narrowed = if ours { "privileged = 1 AND" } else { "" };
+            let sql = format!(
+                "SELECT 1 FROM clients WHERE {narrowed} EXISTS \
+                 (SELECT 1 FROM json_each(document, '$.permissions') WHERE value = ?1) LIMIT 1"
+            );
+            connection.query_row(&sql, [name], |_| Ok(())).optional()
+        };
+        Ok(self.read(held).await?.is_some())
+    }
+}

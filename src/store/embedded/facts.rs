@@ -1,0 +1,42 @@
+//! What all processes on one store agree on; here that is one, at different times.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::EmbeddedStore;
+use crate::domain::store_error::StoreError;
+use crate::registry::SharedFacts;
+
+#[async_trait]
+impl SharedFacts for EmbeddedStore {
+    async fn agreed(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let name = name.to_owned();
+        self.read(move |connection| agreed(connection, &name).optional()).await
+    }
+
+    async fn agree(&self, name: &str, proposal: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let (name, proposal) = (name.to_owned(), proposal.to_vec());
+        let agree = move |transaction: &Transaction<'_>| {
+            transaction.execute(
+                "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                params![name, proposal],
+            )?;
+            agreed(transaction, &name)
+        };
+        self.writer.write(agree).await
+    }
+
+    async fn has_checksummed_secrets(&self) -> Result<bool, StoreError> {
+        let found = |connection: &Connection| {
+            let sql = "SELECT 1 FROM clients, json_each(document, '$.secrets') AS secret \
+                       WHERE CASE secret.type WHEN 'object' \
+                       THEN secret.value ->> 'checksummed' END LIMIT 1";
+            connection.query_row(sql, [], |_| Ok(())).optional()
+        };
+        Ok(self.read(found).await?.is_some())
+    }
+}
+
+fn agreed(connection: &Connection, name: &str) -> rusqlite::Result<Vec<u8>> {
+    connection.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
+}

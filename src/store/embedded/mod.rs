@@ -1,0 +1,103 @@
+//! The store that needs no server: SQLite in a folder.
+//!
+//! Documents are JSON, as MongoDB writes it (relaxed extended JSON), beside the few columns that
+//! are searched. The database survives `kill -9` at any moment: write-ahead log, full sync.
+
+mod assertions;
+mod clients;
+mod facts;
+mod folder;
+mod readers;
+mod rows;
+mod schema;
+mod signing_keys;
+mod transfer;
+mod upkeep;
+mod writer;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use crate::domain::store_error::StoreError;
+
+use readers::Readers;
+use writer::Writer;
+
+/// Why an embedded store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder or its lock file cannot be used.
+    #[error("the folder `{path}` cannot be used")]
+    Folder {
+        /// Which folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another process has it open.
+    #[error("the store in `{0}` is in use by another process; stop that one first")]
+    Locked(PathBuf),
+    /// A newer Latchkey wrote it.
+    #[error(
+        "the store in `{path}` was written by a newer version (schema {found}, known up to {known})",
+        known = schema::SCHEMA
+    )]
+    Newer {
+        /// Which folder.
+        path: PathBuf,
+        /// The schema it has.
+        found: i64,
+    },
+    /// The database cannot be opened.
+    #[error("the database in `{path}` cannot be opened")]
+    Database {
+        /// Which folder.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// The writing thread cannot be started.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// SQLite in a folder, for one process.
+pub struct EmbeddedStore {
+    writer: Writer,
+    readers: Arc<Readers>,
+    _lock: File,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in `folder`, making it if it is not there, and locks it.
+    pub fn open(folder: &Path) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Folder { path: folder.to_owned(), source };
+        let lock = folder::lock(folder)?;
+        let file = folder.join("latchkey.db");
+        folder::private_file(&file).map_err(failed)?; // else SQLite makes it readable for all
+        let database = |source| OpenError::Database { path: folder.to_owned(), source };
+        let connection = Connection::open(&file).map_err(database)?;
+        let found = schema::found(&connection).map_err(database)?;
+        if found > schema::SCHEMA {
+            return Err(OpenError::Newer { path: folder.to_owned(), found });
+        }
+        schema::prepare(&connection).map_err(database)?;
+        Ok(Self {
+            writer: Writer::start(connection)?,
+            readers: Arc::new(Readers::of(file)),
+            _lock: lock,
+        })
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let readers = self.readers.clone();
+        let done = tokio::task::spawn_blocking(move || readers.with(read)).await;
+        done.map_err(StoreError::new)?.map_err(StoreError::new)
+    }
+}

@@ -1,0 +1,41 @@
+//! The tables.
+
+use rusqlite::Connection;
+
+/// The major version of what is written here; a higher one is refused.
+pub(super) const SCHEMA: i64 = 1;
+
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS clients (
+    seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+    client_id   TEXT    NOT NULL UNIQUE,
+    updated_at  INTEGER NOT NULL,
+    privileged  INTEGER NOT NULL,  -- holds a permission about the server itself
+    document    TEXT    NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS clients_updated_at ON clients (updated_at);
+CREATE INDEX IF NOT EXISTS clients_privileged ON clients (seq) WHERE privileged = 1;
+CREATE TABLE IF NOT EXISTS used_assertions (
+    client_id   TEXT    NOT NULL,
+    jti         BLOB    NOT NULL,  -- SHA-256
+    until       INTEGER NOT NULL,
+    PRIMARY KEY (client_id, jti)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS used_assertions_until ON used_assertions (until);
+CREATE TABLE IF NOT EXISTS signing_keys (kid TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+";
+
+/// The schema of the database; 0 if it is new.
+pub(super) fn found(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// Makes what is missing. What was committed is on the disk from here on: a full sync each time.
+pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
+    connection.execute_batch(TABLES)?;
+    connection.pragma_update(None, "user_version", SCHEMA)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}

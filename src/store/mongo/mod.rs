@@ -1,0 +1,173 @@
+//! The store for several replicas: a MongoDB database, or one that speaks its protocol.
+//!
+//! One document is the unit of change. Races are decided by a unique index or by a
+//! compare-and-swap in the filter of an update; nothing here needs a transaction, so a standalone
+//! server will do. What the compatible servers get wrong is gone around where it says so.
+
+mod address;
+mod assertions;
+mod clients;
+mod facts;
+mod indexes;
+mod paging;
+mod signing_keys;
+mod transfer;
+mod upkeep;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mongodb::error::{Error, ErrorKind, WriteFailure};
+use mongodb::{Collection, Database};
+use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
+
+use crate::domain::store_error::StoreError;
+
+use super::Document;
+use address::Address;
+
+/// How long one operation may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many of many small writes are under way at once.
+const WRITES: usize = 8;
+
+const CLIENTS: &str = "clients";
+const USED_ASSERTIONS: &str = "used_assertions";
+const SIGNING_KEYS: &str = "signing_keys";
+const META: &str = "meta";
+
+/// Why a MongoDB store cannot be opened or prepared. Says nothing of a password.
+#[derive(Debug, thiserror::Error)]
+pub enum MongoOpenError {
+    /// An index that the promises of the store rest on cannot be had.
+    #[error(
+        "the collection `{collection}` cannot have a unique index on `{keys}`; duplicates, or an index that is not unique, may be in its way"
+    )]
+    Index {
+        /// Which collection.
+        collection: &'static str,
+        /// The members of the index.
+        keys: String,
+        /// What the server said.
+        source: Error,
+    },
+    /// A newer Latchkey wrote to the database, or nobody that we know.
+    #[error("the database was written by a newer version (schema `{0}`, known up to {known})", known = facts::SCHEMA)]
+    Newer(String),
+    /// The URL names no database.
+    #[error("the MongoDB URL names no database: it must read mongodb://host/NAME")]
+    NoDatabase,
+    /// Opened from where there is no runtime.
+    #[error("a MongoDB store can be opened on a Tokio runtime only")]
+    NoRuntime,
+    /// The database does not answer, or not as it should. Trying again may help.
+    #[error("the database does not answer")]
+    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The URL cannot be understood.
+    #[error("the MongoDB URL cannot be understood: {0}")]
+    Url(String),
+}
+
+/// A MongoDB database, for several replicas.
+///
+/// Every operation runs in a task of its own on the runtime on which the store was opened: it goes
+/// on when its caller goes away, and it may be asked for from any other runtime.
+pub struct MongoStore {
+    address: Arc<Address>,
+    runtime: Handle,
+    database: Arc<OnceCell<Database>>,
+}
+
+impl MongoStore {
+    /// A store on the database that `url` names. Does not connect: see [`prepare`](Self::prepare).
+    pub fn open(url: &str) -> Result<Self, MongoOpenError> {
+        Ok(Self {
+            address: Arc::new(Address::parse(url)?),
+            runtime: Handle::try_current().map_err(|_| MongoOpenError::NoRuntime)?,
+            database: Arc::default(),
+        })
+    }
+
+    /// Connects, checks the schema and makes the indexes. Until this has succeeded once every
+    /// operation fails; it may be tried again as often as need be.
+    pub async fn prepare(&self) -> Result<(), MongoOpenError> {
+        let (address, database) = (self.address.clone(), self.database.clone());
+        let prepare = async move {
+            let prepared = database.get_or_try_init(|| async {
+                let database = within(address.connect()).await.map_err(unreachable)?;
+                facts::check_schema(&database).await?;
+                indexes::ensure(&database).await?;
+                Ok(database)
+            });
+            prepared.await.map(drop)
+        };
+        self.runtime.spawn(prepare).await.map_err(unreachable)?
+    }
+
+    /// Runs one operation.
+    async fn run<T, F>(&self, operation: impl FnOnce(Database) -> F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        self.run_all(|database| within(operation(database))).await
+    }
+
+    /// Runs what consists of several operations, each of which is [`within`] its time.
+    async fn run_all<T, F>(&self, operations: impl FnOnce(Database) -> F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let database = self.database.get().cloned();
+        let database = database.ok_or_else(|| StoreError::new("the database is not ready yet"))?;
+        self.runtime.spawn(operations(database)).await.map_err(StoreError::new)?
+    }
+}
+
+impl fmt::Debug for MongoStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MongoStore").field("database", &self.address.name).finish_non_exhaustive()
+    }
+}
+
+async fn within<T>(operation: impl Future<Output = Result<T, Error>>) -> Result<T, StoreError> {
+    match tokio::time::timeout(PATIENCE, operation).await {
+        Ok(outcome) => outcome.map_err(StoreError::new),
+        Err(_) => Err(StoreError::new(format!("no answer within {PATIENCE:?}"))),
+    }
+}
+
+fn unreachable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> MongoOpenError {
+    MongoOpenError::Unreachable(cause.into())
+}
+
+fn clients(database: &Database) -> Collection<Document> {
+    database.collection(CLIENTS)
+}
+
+/// Whether a unique index refused the write.
+fn is_duplicate(error: &Error) -> bool {
+    const DUPLICATE_KEY: i32 = 11000;
+    match &*error.kind {
+        ErrorKind::Command(error) => error.code == DUPLICATE_KEY,
+        ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == DUPLICATE_KEY,
+        _ => false,
+    }
+}
+
+/// What became of a write that a unique index decides: whether it was the first.
+fn unless_duplicate<T>(written: Result<T, Error>) -> Result<bool, Error> {
+    match written {
+        Ok(_) => Ok(true),
+        Err(error) if is_duplicate(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}

@@ -1,0 +1,97 @@
+//! The database is late, or goes away and comes back.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use latchkey::app::{Environment, OpenStore};
+use latchkey::config::Resolved;
+use latchkey::domain::entropy::SystemEntropy;
+use latchkey::http::server;
+use latchkey::store::MongoStore;
+
+use crate::databases::Kind;
+use crate::harness::{GRANT, Server, TestClock, settings, signing_key};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn open(url: &str) -> OpenStore {
+    OpenStore::Mongo(Arc::new(MongoStore::open(url).unwrap()))
+}
+
+async fn while_it_is_away_what_needs_it_answers_503_and_the_rest_goes_on(kind: Kind) {
+    let Some(database) = kind.alone().await else { return };
+    let server = Server::on(open(&database.fresh_database()).await, |_| ()).await;
+    let (id, secret) = server.client_with_secret().await;
+    let token = server.token(Some((&id, &secret)), GRANT).await.text_of("access_token");
+    let (cold, cold_secret) = server.client_with_secret().await;
+    assert_eq!(server.get("/-/check-up").await.status, 200);
+
+    database.kill();
+    assert_eq!(server.tokeninfo(&token).await.status, 200, "no store is asked about a token");
+    assert_eq!(server.get("/-/healthz").await.status, 200);
+    assert_eq!(server.get("/-/check-up").await.status, 503);
+    let refused = server.token(Some((&cold, &cold_secret)), GRANT).await;
+    assert_eq!((refused.status, refused.error()), (503, Some("temporarily_unavailable")));
+    assert!(refused.header("retry-after").is_some());
+    assert!(!refused.text.contains("127.0.0.1"), "the cause is not for the caller: {refused:?}");
+    let register = server.register(serde_json::json!({ "client_name": "late" })).await;
+    assert_eq!((register.status, register.error()), (503, Some("temporarily_unavailable")));
+
+    database.start_again().await;
+    let began = Instant::now();
+    while server.token(Some((&cold, &cold_secret)), GRANT).await.status != 200 {
+        assert!(began.elapsed() < PATIENCE, "it does not recover");
+    }
+    assert_eq!(server.get("/-/check-up").await.status, 200);
+}
+
+async fn the_server_starts_before_it_and_opens_when_it_is_there(kind: Kind) {
+    let Some(database) = kind.alone().await else { return };
+    database.kill();
+    let keys = tempfile::tempdir().unwrap();
+    let pem = signing_key().to_pem().unwrap();
+    std::fs::write(keys.path().join("RS256-test.pem"), pem.as_bytes()).unwrap();
+    let mut settings = settings();
+    settings.keys = keys.path().to_owned();
+    let bound = server::bind(&settings).unwrap();
+    let url = format!("http://{}", bound.address().unwrap());
+    let config = Resolved::of(settings, bound.address().unwrap().port()).unwrap();
+    let store = open(&database.fresh_database()).await;
+    let environment =
+        Environment { clock: Arc::new(TestClock::default()), entropy: Arc::new(SystemEntropy) };
+    let mut server = server::serve(bound, &config).unwrap();
+
+    let http = reqwest::Client::new();
+    let status = async |path: &str| http.get(format!("{url}{path}")).send().await.unwrap().status();
+    let starting = server.start(config, &store, environment);
+    let meanwhile = async {
+        for (path, expected) in [("/-/healthz", 200), ("/-/ready", 503), ("/tokeninfo", 503)] {
+            assert_eq!(status(path).await, expected, "{path}");
+        }
+        database.start_again().await;
+    };
+    let (started, ()) = tokio::join!(starting, meanwhile);
+    started.unwrap();
+    assert_eq!(status("/-/ready").await, 200);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn nx_27017_goes_away() {
+    while_it_is_away_what_needs_it_answers_503_and_the_rest_goes_on(Kind::Nx27017).await;
+}
+
+#[actix_web::test]
+async fn ferretdb_goes_away() {
+    while_it_is_away_what_needs_it_answers_503_and_the_rest_goes_on(Kind::FerretDb).await;
+}
+
+#[actix_web::test]
+async fn nx_27017_is_late() {
+    the_server_starts_before_it_and_opens_when_it_is_there(Kind::Nx27017).await;
+}
+
+#[actix_web::test]
+async fn ferretdb_is_late() {
+    the_server_starts_before_it_and_opens_when_it_is_there(Kind::FerretDb).await;
+}

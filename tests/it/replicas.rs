@@ -1,0 +1,136 @@
+//! Several servers on one database, each with signing keys of its own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use latchkey::app::OpenStore;
+use latchkey::domain::jwk::Algorithm;
+use latchkey::store::MongoStore;
+use serde_json::json;
+
+use crate::databases::Kind;
+use crate::harness::{GRANT, Reply, Server, TestClock, client_key};
+
+/// How long news may take, with room for a slow machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server on the database, with the time of the others. Of the two servers of a test one has an
+/// Ed25519 key, so that their keys differ.
+async fn replica(url: &str, clock: Arc<TestClock>, algorithm: Algorithm) -> Server {
+    let store = OpenStore::Mongo(Arc::new(MongoStore::open(url).unwrap()));
+    Server::at(clock, store, |settings| settings.algorithm = algorithm).await
+}
+
+/// Asks again until the answer is right, for as long as news may take.
+async fn until(mut ask: impl AsyncFnMut() -> Reply, right: impl Fn(&Reply) -> bool) -> Reply {
+    let began = Instant::now();
+    loop {
+        let reply = ask().await;
+        if right(&reply) {
+            return reply;
+        }
+        assert!(began.elapsed() < PATIENCE, "still: {reply:?}");
+    }
+}
+
+async fn accept_each_others_tokens_and_publish_the_same_keys(kind: Kind) {
+    let Some(database) = kind.shared().await else { return };
+    let url = database.fresh_database();
+    let clock = Arc::new(TestClock::default());
+    let first = replica(&url, clock.clone(), Algorithm::RS256).await;
+    let second = replica(&url, clock.clone(), Algorithm::EdDSA).await;
+    let (id, secret) = first.client_with_secret().await;
+    let basic = Some((id.as_str(), secret.as_str()));
+
+    // The first key of all signs at once; the second is shown before it signs.
+    let from_first = first.token(basic, GRANT).await;
+    assert_eq!(from_first.status, 200, "{from_first:?}");
+    assert_eq!(second.get("/-/ready").await.status, 503);
+    let early = second.token(basic, GRANT).await;
+    assert_eq!((early.status, early.error()), (503, Some("temporarily_unavailable")));
+    let both = |reply: &Reply| reply.body["keys"].as_array().is_some_and(|keys| keys.len() == 2);
+    let jwks = until(async || first.get("/.well-known/jwks.json").await, both).await;
+    assert_eq!(second.get("/.well-known/jwks.json").await.text, jwks.text);
+
+    clock.advance(Duration::from_secs(60));
+    until(async || second.get("/-/ready").await, |reply| reply.status == 200).await;
+    let from_second = second.token(basic, GRANT).await;
+    assert_eq!(from_second.status, 200, "{from_second:?}");
+    for token in [&from_first, &from_second].map(|reply| reply.text_of("access_token")) {
+        assert_eq!(first.tokeninfo(&token).await.status, 200);
+        assert_eq!(second.tokeninfo(&token).await.status, 200);
+    }
+}
+
+async fn use_each_assertion_once_among_them(kind: Kind) {
+    let Some(database) = kind.shared().await else { return };
+    let url = database.fresh_database();
+    let clock = Arc::new(TestClock::default());
+    let first = replica(&url, clock.clone(), Algorithm::RS256).await;
+    let second = replica(&url, clock.clone(), Algorithm::RS256).await;
+    let key = client_key(Algorithm::ES256);
+    let id = first.client_with_key(key).await;
+    until(async || second.get("/-/ready").await, |reply| reply.status == 200).await;
+
+    let assertion = first.assertion(&id, key);
+    let attempts = (0..20).map(|attempt| {
+        let server = if attempt % 2 == 0 { &first } else { &second };
+        server.token_by(&assertion, "")
+    });
+    let replies = futures_util::future::join_all(attempts).await;
+    let issued = replies.iter().filter(|reply| reply.status == 200).count();
+    assert_eq!(issued, 1, "{replies:?}");
+    assert!(replies.iter().all(|reply| [200, 401].contains(&reply.status)), "{replies:?}");
+}
+
+async fn see_what_another_tool_writes(kind: Kind) {
+    let Some(database) = kind.shared().await else { return };
+    let url = database.fresh_database();
+    let server = replica(&url, Arc::new(TestClock::default()), Algorithm::RS256).await;
+    let created = server.create_client(json!({ "client_name": "svc" })).await;
+    let (id, secret) = (created.text_of("client_id"), created.text_of("client_secret"));
+    let basic = Some((id.as_str(), secret.as_str()));
+    assert_eq!(server.token(basic, GRANT).await.status, 200); // now it is remembered
+
+    let tool = mongodb::Client::with_uri_str(&url).await.unwrap().default_database().unwrap();
+    let clients = tool.collection::<mongodb::bson::Document>("clients");
+    let filter = mongodb::bson::doc! { "clientId": &id };
+    let change = mongodb::bson::doc! {
+        "$set": { "__STATE__": "DRAFT" },
+        "$currentDate": { "updatedAt": true },
+    };
+    clients.update_one(filter, change).await.unwrap();
+
+    let refused =
+        until(async || server.token(basic, GRANT).await, |reply| reply.status != 200).await;
+    assert_eq!((refused.status, refused.error()), (401, Some("invalid_client")));
+}
+
+macro_rules! on_servers {
+    ($($test:ident)*) => { $(
+        mod $test {
+            use crate::databases::Kind;
+
+            #[actix_web::test]
+            async fn mongodb() {
+                super::$test(Kind::MongoDb).await;
+            }
+
+            #[actix_web::test]
+            async fn nx_27017() {
+                super::$test(Kind::Nx27017).await;
+            }
+
+            #[actix_web::test]
+            async fn ferretdb() {
+                super::$test(Kind::FerretDb).await;
+            }
+        }
+    )* };
+}
+
+on_servers! {
+    accept_each_others_tokens_and_publish_the_same_keys
+    use_each_assertion_once_among_them
+    see_what_another_tool_writes
+}

@@ -1,0 +1,100 @@
+//! What every store promises: one contract. The stores it is held against are in `stores.rs`.
+
+mod clients;
+mod sharing;
+mod upkeep;
+
+use std::time::Duration;
+
+use latchkey::domain::client::{AuthMethod, Client, ClientKey, StoredSecret};
+use latchkey::domain::clock::Timestamp;
+use latchkey::domain::id::{ClientId, CredentialId};
+use latchkey::domain::jwk::PublicJwk;
+use latchkey::domain::secret::SecretHash;
+use latchkey::domain::state::State;
+use latchkey::registry::Inserted;
+use latchkey::store::Store;
+use serde_json::{Value, json};
+
+pub fn id(text: &str) -> ClientId {
+    text.parse().unwrap()
+}
+
+pub fn client(name: &str) -> Client {
+    Client::new(id(name), name.to_owned(), AuthMethod::default(), Timestamp(1_700_000_000))
+}
+
+fn key(jwk: &Value) -> PublicJwk {
+    PublicJwk::parse(jwk).unwrap()
+}
+
+/// RFC 7638 §3.1, RFC 8037 Appendix A.2 and RFC 7517 Appendix A.1.
+pub fn jwks() -> [PublicJwk; 3] {
+    [
+        key(
+            &json!({ "kty": "RSA", "kid": "2011-04-29", "alg": "RS256", "e": "AQAB", "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw" }),
+        ),
+        key(
+            &json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }),
+        ),
+        key(
+            &json!({ "kty": "EC", "crv": "P-256", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM" }),
+        ),
+    ]
+}
+
+pub fn secret(name: &str, checksummed: bool) -> StoredSecret {
+    StoredSecret {
+        id: CredentialId::from(name),
+        hash: SecretHash::stored(&format!("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA${name}")),
+        checksummed,
+        created: Timestamp(1_700_000_001),
+        expires: None,
+    }
+}
+
+pub fn full_client() -> Client {
+    let [rsa, ed25519, ec] = jwks();
+    let Value::Object(metadata) = json!({
+        "text": "é \" \\ \u{1F511}", "whole": 7, "large": 9_007_199_254_740_993_i64, "part": 1.5,
+        "none": null, "yes": true, "list": [1, "two", { "three": [] }], "empty": {},
+    }) else {
+        unreachable!()
+    };
+    let ending = |jwk| ClientKey {
+        expires: Some(Timestamp(1_900_000_000)),
+        ..ClientKey::new(jwk, Timestamp(1_700_000_002))
+    };
+    Client {
+        name: "Çlient \"full\"".to_owned(),
+        auth_method: AuthMethod::PrivateKeyJwt,
+        state: State::Draft,
+        permissions: vec!["read:orders".parse().unwrap(), "latchkey:admin".parse().unwrap()],
+        audience: vec!["orders".parse().unwrap(), "https://api.example.com/".parse().unwrap()],
+        scope: "openid orders:read".parse().unwrap(),
+        groups: vec!["one".to_owned(), "two".to_owned()],
+        allowed_custom_claims: vec!["tenant".to_owned()],
+        grant_types: Some(vec!["client_credentials".to_owned()]),
+        metadata,
+        access_token_lifetime: Some(Duration::from_secs(600)),
+        legacy_audience: Some(Timestamp(1_800_000_000)),
+        token_epoch: 3,
+        secrets: vec![
+            StoredSecret { expires: Some(Timestamp(1_900_000_000)), ..secret("first", true) },
+            secret("second", false),
+        ],
+        keys: vec![ending(rsa), ClientKey::new(ed25519, Timestamp(1_700_000_003)), ending(ec)],
+        creator: "alice".to_owned(),
+        updater: "bob".to_owned(),
+        ..client("full")
+    }
+}
+
+pub async fn add(store: &dyn Store, client: &Client) -> Client {
+    assert_eq!(store.insert(client).await.unwrap(), Inserted::Yes);
+    read(store, &client.id).await
+}
+
+pub async fn read(store: &dyn Store, id: &ClientId) -> Client {
+    store.read(id).await.unwrap().unwrap()
+}

@@ -1,0 +1,138 @@
+//! What goes on in the background: logins, sweeping, the feed of changes, moving elsewhere.
+
+use std::collections::BTreeSet;
+
+use latchkey::domain::client::Client;
+use latchkey::domain::clock::Timestamp;
+use latchkey::domain::id::ClientId;
+use latchkey::store::{Document, MemoryStore, Store};
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, doc};
+use serde_json::{Value, json};
+
+use super::{add, client, full_client, id, read};
+use crate::stores::{Place, on_every_store};
+
+on_every_store! {
+    it_answers
+    what_expired_is_swept_in_batches
+    a_login_is_no_change
+    changes_are_seen_by_date
+    documents_move_as_they_stand
+}
+
+async fn it_answers(place: &Place) {
+    place.store.ping().await.unwrap();
+}
+
+async fn what_expired_is_swept_in_batches(place: &Place) {
+    let store = &*place.store;
+    let until = [1_000, 1_000, 1_999, 2_000, 2_001];
+    for (jti, until) in (0..).zip(until) {
+        assert!(store.use_once(&id("svc"), [jti; 32], Timestamp(until)).await.unwrap());
+    }
+    for (round, swept) in [2, 1, 0].into_iter().enumerate() {
+        let found = store.sweep(Timestamp(2_000), 2).await.unwrap();
+        assert_eq!(found, swept, "round {round}");
+    }
+    for (jti, forgotten) in (0..).zip([true, true, true, false, false]) {
+        let first = store.use_once(&id("svc"), [jti; 32], Timestamp(3_000)).await.unwrap();
+        assert_eq!(first, forgotten, "until {}", until[usize::from(jti)]);
+    }
+}
+
+async fn a_login_is_no_change(place: &Place) {
+    let store = &*place.store;
+    let names: Vec<ClientId> = (0..20).map(|n| id(&format!("svc{n}"))).collect();
+    for name in &names {
+        add(store, &client(name.as_str())).await;
+    }
+    let before = read(store, &names[0]).await;
+    let seen = store.changes(0).await.unwrap().clients;
+    for at in [1_750_000_000, 1_750_000_001] {
+        let logins: Vec<_> = names.iter().map(|name| (name.clone(), Timestamp(at))).collect();
+        store.write_logins(&logins).await.unwrap();
+        let found = read(store, &names[0]).await;
+        let expected = Client { last_login: Some(Timestamp(at)), ..before.clone() };
+        assert_eq!(found, expected);
+    }
+    let (seen, now): (BTreeSet<_>, BTreeSet<_>) =
+        (seen.into_iter().collect(), store.changes(0).await.unwrap().clients.into_iter().collect());
+    assert_eq!(now, seen);
+
+    let renamed = Client { name: "renamed".to_owned(), ..before.clone() };
+    assert!(store.replace(&before, &renamed).await.unwrap(), "a login breaks no rewrite");
+    let login = read(store, &names[0]).await.last_login;
+    assert_eq!(login, Some(Timestamp(1_750_000_001)), "and a rewrite no login");
+}
+
+async fn changes_are_seen_by_date(place: &Place) {
+    let store = &*place.store;
+    for since in [i64::MIN, 0, i64::MAX] {
+        assert_eq!(store.changes(since).await.unwrap().clients, [], "since {since}");
+    }
+    let start = store.changes(i64::MAX).await.unwrap().now_ms;
+    let seen = async |client: &Client| {
+        let at = client.revision.updated_at_ms.unwrap();
+        let changes = store.changes(start).await.unwrap();
+        assert!(changes.clients.contains(&(client.id.clone(), at)), "{changes:?}");
+        assert!(changes.now_ms >= at, "{changes:?}");
+        let since = store.changes(at).await.unwrap().clients;
+        assert!(since.iter().any(|(id, _)| *id == client.id), "the bound belongs to it");
+        let after = store.changes(at + place.date_step_ms).await.unwrap().clients;
+        assert!(!after.iter().any(|(id, _)| *id == client.id), "what is before it does not");
+    };
+    let first = add(store, &client("svc")).await;
+    seen(&first).await;
+    add(store, &client("other")).await;
+    assert!(store.replace(&first, &first).await.unwrap());
+    seen(&read(store, &first.id).await).await;
+    assert_eq!(store.changes(i64::MAX).await.unwrap().clients, []);
+}
+
+async fn documents(store: &dyn Store) -> Vec<Document> {
+    let (mut documents, mut after) = (Vec::new(), None);
+    loop {
+        let export = store.export(after.as_deref()).await.unwrap();
+        documents.extend(export.documents);
+        after = export.next;
+        if after.is_none() {
+            return documents;
+        }
+    }
+}
+
+async fn documents_move_as_they_stand(place: &Place) {
+    let store = &*place.store;
+    let svc = add(store, &full_client()).await;
+    let oid = ObjectId::from_bytes([7; 12]);
+    let foreign = |name: &str| {
+        doc! { "_id": oid, "clientId": name, "name": name, "theirs": { "deep": [1, "x", null] } }
+    };
+    let taken = store.import(vec![
+        foreign("one"),
+        foreign("two"), // the same `_id`: another client all the same
+        doc! { "clientId": "full", "name": "overwritten" },
+        doc! { "name": "nobody" },
+    ]);
+    assert_eq!(taken.await.unwrap(), 2);
+    assert_eq!(store.import(vec![foreign("one")]).await.unwrap(), 0);
+    assert_eq!(read(store, &svc.id).await, svc, "what is there is left alone");
+    assert_eq!(read(store, &id("two")).await.name, "two");
+
+    let exported = documents(store).await;
+    assert_eq!(exported.len(), 3);
+    let one =
+        exported.iter().find(|document| document.get_str("clientId").is_ok_and(|id| id == "one"));
+    assert_eq!(one.unwrap().get("_id"), Some(&Bson::ObjectId(oid)));
+
+    let elsewhere = MemoryStore::default();
+    assert_eq!(elsewhere.import(exported).await.unwrap(), 3);
+    assert_eq!(read(&elsewhere, &svc.id).await, svc);
+    for name in ["one", "two"] {
+        let found = documents(&elsewhere).await;
+        let found = found.iter().find(|held| held.get_str("clientId").is_ok_and(|id| id == name));
+        let theirs = found.unwrap().get("theirs").cloned().map(Value::from);
+        assert_eq!(theirs, Some(json!({ "deep": [1, "x", null] })));
+    }
+}
