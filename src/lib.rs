@@ -15,6 +15,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod files;
+pub mod hashing;
 pub mod http;
 pub mod jwt;
 pub mod oauth;

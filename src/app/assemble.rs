@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::config::{Resolved, Settings};
-use crate::domain::secret::{ClientSecret, Pepper};
+use crate::domain::secret::ClientSecret;
+use crate::hashing::SlowHashes;
 use crate::jwt::{CachedOpener, KeyFolderError, KeyRing, NamedKey, StrictReader, load_or_make};
-use crate::oauth::authenticate::{AssertionRules, Authenticator, SecretChecks, SecretLimits};
+use crate::oauth::authenticate::{AssertionRules, Authenticator, SecretChecks};
 use crate::oauth::token::{TokenIssuer, TokenRules};
 use crate::oauth::tokeninfo::TokenJudge;
 use crate::registry::admin::{self, AdminCredentials};
@@ -93,9 +94,11 @@ pub async fn assemble(
     let feed = Arc::new(Feed::new(exchange, store.clone(), clients.clone(), open.is_shared()));
     feed.look().await.map_err(StoreOpenError::from)?;
 
+    let hashes = Arc::new(SlowHashes::for_this_machine());
     let enrolment = Arc::new(Enrolment {
         registry: clients.clone(),
         pepper: pepper.clone(),
+        hashes: hashes.clone(),
         entropy: entropy.clone(),
     });
     let app = App {
@@ -103,9 +106,13 @@ pub async fn assemble(
             clients: clients.clone(),
             assertions: store.clone(),
             reader: Arc::new(StrictReader),
-            upgrade: Arc::new(Rehash { registry: clients.clone(), entropy: entropy.clone() }),
-            secrets: SecretChecks::new(SecretLimits::default(), &*entropy)?,
-            pepper: pepper.clone(),
+            upgrade: Arc::new(Rehash {
+                registry: clients.clone(),
+                hashes: hashes.clone(),
+                entropy: entropy.clone(),
+            }),
+            secrets: SecretChecks::new(hashes, &*entropy)?,
+            pepper,
             rules: AssertionRules {
                 issuer: config.issuer.clone(),
                 token_endpoint: config.url("/oauth/token"),
@@ -150,7 +157,7 @@ pub async fn assemble(
         openid_configuration: openid_configuration(settings)?,
         config,
     };
-    set_up_admin(&app, &pepper, open.folder()).await?;
+    set_up_admin(&app, open.folder()).await?;
     Ok(app)
 }
 
@@ -180,14 +187,13 @@ fn openid_configuration(settings: &Settings) -> Result<Map<String, Value>, Start
 
 /// Sees to it that there is an administrator: the one that is configured, or, on a store of our
 /// own, one whose credentials are left in a file.
-async fn set_up_admin(app: &App, pepper: &Pepper, folder: Option<&Path>) -> Result<(), StartError> {
+async fn set_up_admin(app: &App, folder: Option<&Path>) -> Result<(), StartError> {
     let now = app.clock.now();
-    let entropy = app.issuer.entropy.clone();
     if let Some((id, secret)) = &app.config.admin {
         let secret = secrecy::ExposeSecret::expose_secret(secret).to_owned();
         let credentials =
             AdminCredentials { client_id: id.parse()?, secret: ClientSecret::from(secret) };
-        admin::install(&*app.registry, &credentials, pepper, entropy, now).await?;
+        app.enrolment.install_admin(&credentials, now).await?;
         tracing::info!(client_id = %credentials.client_id, "the configured administrator is set");
         return Ok(());
     }
@@ -207,12 +213,13 @@ async fn set_up_admin(app: &App, pepper: &Pepper, folder: Option<&Path>) -> Resu
     let credentials = match admin_file::read(&path).map_err(failed)? {
         Some(credentials) => credentials,
         None => {
-            let credentials = AdminCredentials::random(pepper, &*entropy)?;
+            let credentials =
+                AdminCredentials::random(&app.enrolment.pepper, &*app.enrolment.entropy)?;
             admin_file::write(&path, &credentials).map_err(failed)?;
             credentials
         }
     };
-    admin::install(&*app.registry, &credentials, pepper, entropy, now).await?;
+    app.enrolment.install_admin(&credentials, now).await?;
     let client_id = &credentials.client_id;
     tracing::info!(%client_id, file = %path.display(), "made an administrator; its secret is in the file");
     Ok(())
@@ -232,6 +239,8 @@ pub async fn reset_admin(
         Some(id) => AdminCredentials::random_for(id, &pepper, &*entropy)?,
         None => AdminCredentials::random(&pepper, &*entropy)?,
     };
-    admin::install(&*store, &credentials, &pepper, entropy, environment.clock.now()).await?;
+    let hashes = Arc::new(SlowHashes::for_this_machine());
+    let enrolment = Enrolment { registry: store, pepper, hashes, entropy };
+    enrolment.install_admin(&credentials, environment.clock.now()).await?;
     Ok(credentials)
 }

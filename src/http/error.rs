@@ -162,7 +162,7 @@ impl From<OAuthError> for Refusal {
 impl From<RegistryError> for Refusal {
     fn from(error: RegistryError) -> Self {
         let description = match &error {
-            RegistryError::Store(_) | RegistryError::NoEntropy(_) => {
+            RegistryError::Busy(_) | RegistryError::NoEntropy(_) | RegistryError::Store(_) => {
                 "the server cannot answer now".to_owned()
             }
             told => told.to_string(),

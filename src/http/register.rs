@@ -46,7 +46,7 @@ pub(super) fn created(shown: &Value) -> HttpResponse {
     HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(shown)
 }
 
-/// Reads a JSON object; a member that is there twice is refused, as it would be in a form.
+/// Reads a JSON object, and nothing else that JSON can be.
 pub(super) fn object(body: &[u8]) -> Result<Value, RegistryError> {
     let value: Value = serde_json::from_slice(body)
         .map_err(|_| RegistryError::Malformed("the body is not valid JSON".to_owned()))?;

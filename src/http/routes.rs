@@ -1,6 +1,6 @@
 //! Every route we serve.
 
-use actix_web::{HttpRequest, Route, web};
+use actix_web::{HttpRequest, Route, guard, web};
 
 use super::error::Refusal;
 use super::{
@@ -16,7 +16,7 @@ pub struct Entry {
     pub path: &'static str,
     /// On which listener, and under which prefix.
     pub at: Where,
-    handler: fn() -> Route,
+    handler: fn(Route) -> Route,
 }
 
 /// Where a route is found.
@@ -37,22 +37,22 @@ pub enum Where {
 /// All of them. `openapi.yaml` is held to this table by a test.
 #[rustfmt::skip]
 pub const TABLE: &[Entry] = &[
-    Entry { method: "POST", path: "/register",                               at: Where::Service,        handler: || web::post().to(register::post) },
-    Entry { method: "POST", path: "/clients",                                at: Where::Admin,          handler: || web::post().to(clients::post) },
-    Entry { method: "GET",  path: "/clients",                                at: Where::Admin,          handler: || web::get().to(clients::list) },
-    Entry { method: "GET",  path: "/clients/{client_id}",                    at: Where::Admin,          handler: || web::get().to(clients::show) },
-    Entry { method: "POST", path: "/oauth/token",                            at: Where::Service,        handler: || web::post().to(token::post) },
-    Entry { method: "GET",  path: "/tokeninfo",                              at: Where::Service,        handler: || web::get().to(tokeninfo::get) },
-    Entry { method: "GET",  path: "/.well-known/jwks.json",                  at: Where::RootAndService, handler: || web::get().to(well_known::jwks) },
-    Entry { method: "GET",  path: "/.well-known/oauth-authorization-server", at: Where::RootAndService, handler: || web::get().to(well_known::authorization_server) },
-    Entry { method: "GET",  path: "/.well-known/openid-configuration",       at: Where::RootAndService, handler: || web::get().to(well_known::openid_configuration) },
-    Entry { method: "GET",  path: "/-/healthz",                              at: Where::Status,         handler: || web::get().to(status::healthz) },
-    Entry { method: "GET",  path: "/-/ready",                                at: Where::Status,         handler: || web::get().to(status::ready) },
-    Entry { method: "GET",  path: "/-/check-up",                             at: Where::Status,         handler: || web::get().to(status::check_up) },
-    Entry { method: "GET",  path: "/-/metrics",                              at: Where::AdminRoot,      handler: || web::get().to(status::metrics) },
-    Entry { method: "GET",  path: "/documentation/json",                     at: Where::AdminRoot,      handler: || web::get().to(documentation::json) },
-    Entry { method: "GET",  path: "/documentation",                          at: Where::AdminRoot,      handler: || web::get().to(documentation::redirect) },
-    Entry { method: "GET",  path: "/documentation/{file:.*}",                at: Where::AdminRoot,      handler: || web::get().to(documentation::page) },
+    Entry { method: "POST", path: "/register",                               at: Where::Service,        handler: |route| route.to(register::post) },
+    Entry { method: "POST", path: "/clients",                                at: Where::Admin,          handler: |route| route.to(clients::post) },
+    Entry { method: "GET",  path: "/clients",                                at: Where::Admin,          handler: |route| route.to(clients::list) },
+    Entry { method: "GET",  path: "/clients/{client_id}",                    at: Where::Admin,          handler: |route| route.to(clients::show) },
+    Entry { method: "POST", path: "/oauth/token",                            at: Where::Service,        handler: |route| route.to(token::post) },
+    Entry { method: "GET",  path: "/tokeninfo",                              at: Where::Service,        handler: |route| route.to(tokeninfo::get) },
+    Entry { method: "GET",  path: "/.well-known/jwks.json",                  at: Where::RootAndService, handler: |route| route.to(well_known::jwks) },
+    Entry { method: "GET",  path: "/.well-known/oauth-authorization-server", at: Where::RootAndService, handler: |route| route.to(well_known::authorization_server) },
+    Entry { method: "GET",  path: "/.well-known/openid-configuration",       at: Where::RootAndService, handler: |route| route.to(well_known::openid_configuration) },
+    Entry { method: "GET",  path: "/-/healthz",                              at: Where::Status,         handler: |route| route.to(status::healthz) },
+    Entry { method: "GET",  path: "/-/ready",                                at: Where::Status,         handler: |route| route.to(status::ready) },
+    Entry { method: "GET",  path: "/-/check-up",                             at: Where::Status,         handler: |route| route.to(status::check_up) },
+    Entry { method: "GET",  path: "/-/metrics",                              at: Where::AdminRoot,      handler: |route| route.to(status::metrics) },
+    Entry { method: "GET",  path: "/documentation/json",                     at: Where::AdminRoot,      handler: |route| route.to(documentation::json) },
+    Entry { method: "GET",  path: "/documentation",                          at: Where::AdminRoot,      handler: |route| route.to(documentation::redirect) },
+    Entry { method: "GET",  path: "/documentation/{file:.*}",                at: Where::AdminRoot,      handler: |route| route.to(documentation::page) },
 ];
 
 /// Which listener it is.
@@ -127,12 +127,7 @@ fn resource(config: &mut web::ServiceConfig, path: &str, entries: &[&'static Ent
     let allow = allowed.join(", ");
     let mut resource = web::resource(path);
     for entry in entries {
-        resource = resource.route((entry.handler)());
-        if entry.method == "GET" {
-            // A HEAD is a GET whose body the server leaves out: RFC 9110 §9.3.2.
-            let head = (entry.handler)().method(actix_web::http::Method::HEAD);
-            resource = resource.route(head);
-        }
+        resource = resource.route((entry.handler)(route(entry.method)));
     }
     let resource = resource
         .default_service(web::to(move || {
@@ -149,4 +144,12 @@ fn resource(config: &mut web::ServiceConfig, path: &str, entries: &[&'static Ent
 pub(super) async fn not_found(request: HttpRequest) -> Refusal {
     let _ = request;
     Refusal::new(ErrorCode::NotFound, "there is no such route")
+}
+
+/// Matches the method; a GET also answers HEAD, whose body the server leaves out: RFC 9110 §9.3.2.
+fn route(method: &str) -> Route {
+    match method {
+        "GET" => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+        _ => web::post(),
+    }
 }

@@ -20,6 +20,9 @@ use super::tls::Certificate;
 
 /// How long a request's header may take, and a handshake.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept: longer than gateways keep theirs, so that it is they who
+/// close it and no request meets a closed door.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long the store is given to come up between two attempts.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -110,6 +113,7 @@ impl Server {
         };
         let server = server
             .workers(workers)
+            .keep_alive(KEEP_ALIVE)
             .client_request_timeout(PATIENCE)
             .tls_handshake_timeout(PATIENCE)
             .shutdown_timeout(settings.shutdown_timeout)

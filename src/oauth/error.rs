@@ -3,6 +3,7 @@
 use crate::domain::audience::Audience;
 use crate::domain::error_code::ErrorCode;
 use crate::domain::store_error::StoreError;
+use crate::hashing::Busy;
 
 use super::{NotOurs, SealError};
 
@@ -65,8 +66,8 @@ pub enum OAuthError {
     #[error("`audience` and `requested_audiences` differ")]
     AudiencesDiffer,
     /// The queue for slow hashes is full.
-    #[error("too many secrets are being checked")]
-    Busy,
+    #[error(transparent)]
+    Busy(#[from] Busy),
     /// The client is not who it says.
     #[error("client authentication failed: {0}")]
     Client(#[from] AuthFailure),
@@ -137,7 +138,7 @@ impl OAuthError {
             Self::GrantNotAllowed => ErrorCode::UnauthorizedClient,
             Self::NoEntropy(_) | Self::Seal(SealError::Signature(_)) => ErrorCode::ServerError,
             Self::Scope | Self::MalformedScope => ErrorCode::InvalidScope,
-            Self::Busy | Self::Seal(SealError::NoActiveKey) | Self::Store(_) => {
+            Self::Busy(_) | Self::Seal(SealError::NoActiveKey) | Self::Store(_) => {
                 ErrorCode::TemporarilyUnavailable
             }
             Self::UnsupportedGrant => ErrorCode::UnsupportedGrantType,
@@ -151,7 +152,7 @@ impl OAuthError {
         match self {
             Self::Client(AuthFailure::Claim(fault)) => (*fault).to_owned(),
             Self::Client(_) => "client authentication failed".to_owned(),
-            Self::NoEntropy(_) | Self::Seal(_) | Self::Store(_) | Self::Busy => {
+            Self::NoEntropy(_) | Self::Seal(_) | Self::Store(_) | Self::Busy(_) => {
                 "the server cannot answer now".to_owned()
             }
             told => told.to_string(),

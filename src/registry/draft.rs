@@ -10,7 +10,8 @@ use crate::domain::clock::Timestamp;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
-use crate::domain::secret::{ClientSecret, Pepper, SecretHash};
+use crate::domain::secret::{ClientSecret, Pepper};
+use crate::hashing::SlowHashes;
 
 use super::error::RegistryError;
 use super::{Inserted, Registry, public_key};
@@ -148,6 +149,8 @@ pub struct Enrolment {
     pub registry: Arc<dyn Registry>,
     /// The server's part of the checksums.
     pub pepper: Pepper,
+    /// What computes hashes.
+    pub hashes: Arc<SlowHashes>,
     /// What makes names and secrets.
     pub entropy: Arc<dyn Entropy>,
 }
@@ -182,12 +185,7 @@ impl Enrolment {
     ) -> Result<(ClientSecret, StoredSecret), RegistryError> {
         let id = CredentialId::random(&*self.entropy)?;
         let secret = ClientSecret::generate(client, &id, &self.pepper, &*self.entropy)?;
-        let (entropy, hashed) = (self.entropy.clone(), secret.clone());
-        let hash = tokio::task::spawn_blocking(move || SecretHash::of(&hashed, &*entropy))
-            .await
-            .map_err(|lost| {
-            RegistryError::Store(crate::domain::store_error::StoreError::new(lost))
-        })??;
+        let hash = self.hashes.hash(&secret, &self.entropy).await??;
         let stored = StoredSecret { id, hash, checksummed: true, created: now, expires: None };
         Ok((secret, stored))
     }

@@ -4,10 +4,14 @@ use crate::domain::entropy::NoEntropy;
 use crate::domain::error_code::ErrorCode;
 use crate::domain::key_judge::KeyFault;
 use crate::domain::store_error::StoreError;
+use crate::hashing::Busy;
 
 /// Why a registration or an admin's request is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
+    /// The queue for slow hashes is full.
+    #[error(transparent)]
+    Busy(#[from] Busy),
     /// Nobody may register here.
     #[error("registration is closed; ask an administrator for a client")]
     Closed,
@@ -60,7 +64,7 @@ impl RegistryError {
             Self::NotPermitted(_) => ErrorCode::InsufficientScope,
             Self::NotFound => ErrorCode::NotFound,
             Self::NoEntropy(_) => ErrorCode::ServerError,
-            Self::Store(_) => ErrorCode::TemporarilyUnavailable,
+            Self::Busy(_) | Self::Store(_) => ErrorCode::TemporarilyUnavailable,
             Self::TooMany => ErrorCode::TooManyRequests,
         }
     }

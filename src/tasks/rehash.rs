@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::secret::{ClientSecret, SecretHash};
+use crate::hashing::SlowHashes;
 use crate::oauth::HashUpgrade;
 use crate::registry::Registry;
 
@@ -12,6 +13,8 @@ use crate::registry::Registry;
 pub struct Rehash {
     /// Where the clients are.
     pub registry: Arc<dyn Registry>,
+    /// What computes hashes.
+    pub hashes: Arc<SlowHashes>,
     /// What makes salts.
     pub entropy: Arc<dyn Entropy>,
 }
@@ -19,10 +22,10 @@ pub struct Rehash {
 impl HashUpgrade for Rehash {
     fn upgrade(&self, client: &ClientId, secret: &CredentialId, presented: &ClientSecret) {
         let (registry, entropy) = (self.registry.clone(), self.entropy.clone());
+        let hashes = self.hashes.clone();
         let (client, secret, presented) = (client.clone(), secret.clone(), presented.clone());
         tokio::spawn(async move {
-            let hash = tokio::task::spawn_blocking(move || SecretHash::of(&presented, &*entropy));
-            let Ok(Ok(hash)) = hash.await else { return };
+            let Ok(Ok(hash)) = hashes.hash(&presented, &entropy).await else { return };
             match replace(&*registry, &client, &secret, hash).await {
                 Ok(true) => tracing::info!(client_id = %client, "imported secret hash replaced"),
                 // Somebody else changed the client; the next use tries again.

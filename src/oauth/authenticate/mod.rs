@@ -18,7 +18,7 @@ use crate::domain::state::State;
 use super::error::{AuthFailure, OAuthError};
 use super::{AssertionReader, AssertionStore, ClientStore, HashUpgrade};
 
-pub use secret::{SecretChecks, SecretLimits};
+pub use secret::SecretChecks;
 
 /// What the caller shows to prove who it is.
 #[derive(Debug)]

@@ -1,43 +1,25 @@
 //! `client_secret_basic` and `client_secret_post`: RFC 6749 §2.3.1.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_lc_rs::hmac;
 use quick_cache::sync::Cache;
-use tokio::sync::Semaphore;
 
 use crate::domain::client::{AuthMethod, Client, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::entropy::{Entropy, NoEntropy};
 use crate::domain::secret::{ClientSecret, Form};
+use crate::hashing::{Busy, SlowHashes};
 
 use super::{Asserted, AuthFailure, AuthenticatedClient, Authenticator, OAuthError, published};
 
-/// How much work slow hashes may be.
-#[derive(Clone, Copy, Debug)]
-pub struct SecretLimits {
-    /// How many are computed at once.
-    pub at_once: usize,
-    /// How many may wait.
-    pub waiting: usize,
-    /// How many proven secrets are remembered.
-    pub remembered: usize,
-}
+/// Proven secrets that are remembered.
+const REMEMBERED: usize = 100_000;
 
-impl Default for SecretLimits {
-    fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { at_once: cores.div_ceil(2), waiting: 64, remembered: 100_000 }
-    }
-}
-
-/// Checks secrets against their slow hashes: few at a time, and each secret once per process.
+/// Checks secrets against their slow hashes, each secret once per process.
 #[derive(Debug)]
 pub struct SecretChecks {
-    permits: Arc<Semaphore>,
-    waiting: AtomicUsize,
-    limits: SecretLimits,
+    hashes: Arc<SlowHashes>,
     // Proven pairs of hash and secret, as a digest under a key that dies with the process.
     proven: Cache<[u8; 32], ()>,
     key: hmac::Key,
@@ -45,32 +27,17 @@ pub struct SecretChecks {
 
 impl SecretChecks {
     /// With nothing proven yet.
-    pub fn new(limits: SecretLimits, entropy: &dyn Entropy) -> Result<Self, NoEntropy> {
-        Ok(Self {
-            permits: Arc::new(Semaphore::new(limits.at_once)),
-            waiting: AtomicUsize::new(0),
-            limits,
-            proven: Cache::new(limits.remembered),
-            key: hmac::Key::new(hmac::HMAC_SHA256, &entropy.bytes::<32>()?),
-        })
+    pub fn new(hashes: Arc<SlowHashes>, entropy: &dyn Entropy) -> Result<Self, NoEntropy> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &entropy.bytes::<32>()?);
+        Ok(Self { hashes, proven: Cache::new(REMEMBERED), key })
     }
 
-    async fn matches(
-        &self,
-        stored: &StoredSecret,
-        presented: &ClientSecret,
-    ) -> Result<bool, OAuthError> {
+    async fn matches(&self, stored: &StoredSecret, presented: &ClientSecret) -> Result<bool, Busy> {
         let digest = self.digest(stored, presented);
         if self.proven.get(&digest).is_some() {
             return Ok(true);
         }
-        let _place = Place::take(&self.waiting, self.limits.waiting + self.limits.at_once)
-            .ok_or(OAuthError::Busy)?;
-        let _permit = self.permits.acquire().await.map_err(|_| OAuthError::Busy)?;
-        let (hash, secret) = (stored.hash.clone(), presented.clone());
-        let matched = tokio::task::spawn_blocking(move || hash.matches(&secret))
-            .await
-            .map_err(|_| OAuthError::Busy)?;
+        let matched = self.hashes.matches(&stored.hash, presented).await?;
         if matched {
             self.proven.insert(digest, ());
         }
@@ -85,23 +52,6 @@ impl SecretChecks {
         let mut digest = [0; 32];
         digest.copy_from_slice(context.sign().as_ref());
         digest
-    }
-}
-
-/// A place in the queue, given back when dropped: also when the caller has gone away.
-struct Place<'a>(&'a AtomicUsize);
-
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize, most: usize) -> Option<Self> {
-        let before = waiting.fetch_add(1, Ordering::Relaxed);
-        let place = Self(waiting);
-        (before < most).then_some(place)
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

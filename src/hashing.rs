@@ -1,0 +1,103 @@
+//! Slow hashes, few at a time.
+//!
+//! They take about 12 ms and 19 MiB each, on purpose. All of them go through one bounded queue, so
+//! that nobody can make this server do nothing else; when the queue is full the caller is told to
+//! come back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Semaphore;
+
+use crate::domain::entropy::{Entropy, NoEntropy};
+use crate::domain::secret::{ClientSecret, SecretHash};
+
+/// The queue for slow hashes.
+#[derive(Debug)]
+pub struct SlowHashes {
+    permits: Semaphore,
+    inside: AtomicUsize,
+    most_inside: usize,
+}
+
+/// The queue is full, or the process is ending.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("too many secrets are being checked")]
+pub struct Busy;
+
+impl SlowHashes {
+    /// `at_once` are computed at the same time, `waiting` more may wait.
+    #[must_use]
+    pub fn new(at_once: usize, waiting: usize) -> Self {
+        Self {
+            permits: Semaphore::new(at_once),
+            inside: AtomicUsize::new(0),
+            most_inside: at_once + waiting,
+        }
+    }
+
+    /// Half of the cores at once, so that the others go on serving; 64 may wait.
+    #[must_use]
+    pub fn for_this_machine() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self::new(cores.div_ceil(2), 64)
+    }
+
+    /// Whether the presented secret has this hash.
+    pub async fn matches(&self, hash: &SecretHash, presented: &ClientSecret) -> Result<bool, Busy> {
+        let (hash, presented) = (hash.clone(), presented.clone());
+        self.run(move || hash.matches(&presented)).await
+    }
+
+    /// The hash of a secret.
+    pub async fn hash(
+        &self,
+        secret: &ClientSecret,
+        entropy: &Arc<dyn Entropy>,
+    ) -> Result<Result<SecretHash, NoEntropy>, Busy> {
+        let (secret, entropy) = (secret.clone(), entropy.clone());
+        self.run(move || SecretHash::of(&secret, &*entropy)).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        let _place = Place::take(&self.inside, self.most_inside).ok_or(Busy)?;
+        let _permit = self.permits.acquire().await.map_err(|_| Busy)?;
+        tokio::task::spawn_blocking(work).await.map_err(|_| Busy)
+    }
+}
+
+/// A place in the queue, given back when dropped: also when the caller has gone away.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(inside: &'a AtomicUsize, most: usize) -> Option<Self> {
+        let before = inside.fetch_add(1, Ordering::Relaxed);
+        let place = Self(inside);
+        (before < most).then_some(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::future::join_all;
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_and_empties_again() {
+        let hashes = SlowHashes::new(1, 1);
+        let hash = SecretHash::stored("$2b$04$invalid");
+        let secret = ClientSecret::from("x".to_owned());
+        let all = join_all((0..5).map(|_| hashes.matches(&hash, &secret))).await;
+        assert_eq!(all.iter().filter(|outcome| outcome.is_err()).count(), 3);
+        assert!(hashes.matches(&hash, &secret).await.is_ok());
+    }
+}
