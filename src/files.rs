@@ -7,6 +7,22 @@ use std::path::{Path, PathBuf};
 /// Writes a file that only its owner can read: whole or not at all, also if the power fails.
 /// Refuses to replace one that is there.
 pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let draft = write_draft(path, content)?;
+    // A second name, unlike a new one, never replaces what is there.
+    let linked = fs::hard_link(&draft, path);
+    let _ = fs::remove_file(&draft);
+    linked?;
+    sync_folder(path)
+}
+
+/// The same, in the place of whatever is there.
+pub fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    let draft = write_draft(path, content)?;
+    fs::rename(&draft, path)?;
+    sync_folder(path)
+}
+
+fn write_draft(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
     let draft = draft(path);
     let _ = fs::remove_file(&draft); // left by an attempt that was cut off
     let mut options = File::options();
@@ -14,15 +30,18 @@ pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&draft)?;
-    let written = file.write_all(content).and_then(|()| file.sync_all());
-    // A second name, unlike a new one, never replaces what is there.
-    let linked = written.and_then(|()| fs::hard_link(&draft, path));
-    let _ = fs::remove_file(&draft);
-    linked?;
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        File::open(folder)?.sync_all()?;
+    if let Err(error) = file.write_all(content).and_then(|()| file.sync_all()) {
+        let _ = fs::remove_file(&draft);
+        return Err(error);
     }
-    Ok(())
+    Ok(draft)
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 fn draft(path: &Path) -> PathBuf {

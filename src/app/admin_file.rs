@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::domain::id::ClientId;
 use crate::domain::secret::ClientSecret;
-use crate::files::write_private;
+use crate::files::{replace_private, write_private};
 use crate::registry::admin::AdminCredentials;
 
 /// What is in the file.
@@ -21,12 +21,12 @@ struct Content {
 
 /// Where the credentials are, in the folder of the store.
 #[must_use]
-pub(super) fn path(folder: &Path) -> PathBuf {
+pub fn path(folder: &Path) -> PathBuf {
     folder.join("admin.json")
 }
 
 /// Reads the credentials; `None` if there is no such file.
-pub(super) fn read(path: &Path) -> io::Result<Option<AdminCredentials>> {
+pub fn read(path: &Path) -> io::Result<Option<AdminCredentials>> {
     let text = match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         text => text?,
@@ -39,10 +39,19 @@ pub(super) fn read(path: &Path) -> io::Result<Option<AdminCredentials>> {
 }
 
 /// Writes the credentials, for the owner of the file alone.
-pub(super) fn write(path: &Path, credentials: &AdminCredentials) -> io::Result<()> {
+pub fn write(path: &Path, credentials: &AdminCredentials) -> io::Result<()> {
+    write_private(path, &text(credentials))
+}
+
+/// Puts other credentials in the place of those that may be there.
+pub fn replace(path: &Path, credentials: &AdminCredentials) -> io::Result<()> {
+    replace_private(path, &text(credentials))
+}
+
+fn text(credentials: &AdminCredentials) -> Vec<u8> {
     let content = json!({
         "client_id": credentials.client_id,
         "client_secret": credentials.secret.reveal(),
     });
-    write_private(path, format!("{content:#}\n").as_bytes())
+    format!("{content:#}\n").into_bytes()
 }

@@ -224,23 +224,3 @@ async fn set_up_admin(app: &App, folder: Option<&Path>) -> Result<(), StartError
     tracing::info!(%client_id, file = %path.display(), "made an administrator; its secret is in the file");
     Ok(())
 }
-
-/// Gives the administrator of this store new credentials, and returns them.
-pub async fn reset_admin(
-    open: &OpenStore,
-    environment: &Environment,
-    client_id: Option<crate::domain::id::ClientId>,
-) -> Result<AdminCredentials, StartError> {
-    open.prepare().await?;
-    let store = open.store();
-    let entropy = environment.entropy.clone();
-    let pepper = pepper(&*store, &*entropy).await?;
-    let credentials = match client_id {
-        Some(id) => AdminCredentials::random_for(id, &pepper, &*entropy)?,
-        None => AdminCredentials::random(&pepper, &*entropy)?,
-    };
-    let hashes = Arc::new(SlowHashes::for_this_machine());
-    let enrolment = Enrolment { registry: store, pepper, hashes, entropy };
-    enrolment.install_admin(&credentials, environment.clock.now()).await?;
-    Ok(credentials)
-}

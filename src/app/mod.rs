@@ -1,8 +1,10 @@
 //! The adapters chosen at start, put together. The only module that names concrete ones.
 
-mod admin_file;
+pub mod admin_file;
 mod assemble;
+mod copy;
 mod open;
+mod reset;
 
 use std::sync::Arc;
 
@@ -20,8 +22,10 @@ use crate::tasks::Upkeep;
 use crate::tasks::feed::Feed;
 use crate::tasks::logins::PendingLogins;
 
-pub use assemble::{StartError, assemble, reset_admin};
-pub use open::{OpenStore, StoreOpenError, open_store};
+pub use assemble::{StartError, assemble};
+pub use copy::{Copied, CopyError, copy_store};
+pub use open::{OpenStore, StoreOpenError, open_existing_store, open_store};
+pub use reset::{Reset, reset_admin};
 
 /// Everything that answers requests.
 pub struct App {

@@ -23,6 +23,9 @@ pub enum OpenStore {
 /// Why a store cannot be opened at all.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreOpenError {
+    /// There is none where one must be.
+    #[error("there is no store in the folder `{0}`")]
+    Absent(PathBuf),
     /// The embedded one.
     #[error(transparent)]
     Embedded(#[from] OpenError),
@@ -43,6 +46,16 @@ pub fn open_store(url: &StoreUrl) -> Result<OpenStore, StoreOpenError> {
         StoreUrl::Mongo(url) => {
             Ok(OpenStore::Mongo(Arc::new(MongoStore::open(url.expose_secret())?)))
         }
+    }
+}
+
+/// Opens a store that must be there already: a misspelt folder is no new store.
+pub fn open_existing_store(url: &StoreUrl) -> Result<OpenStore, StoreOpenError> {
+    match url {
+        StoreUrl::Folder(folder) if !EmbeddedStore::is_in(folder) => {
+            Err(StoreOpenError::Absent(folder.clone()))
+        }
+        StoreUrl::Folder(_) | StoreUrl::Mongo(_) => open_store(url),
     }
 }
 

@@ -1,7 +1,21 @@
 //! The command line: one file per command.
 
-mod serve;
+#![expect(clippy::doc_markdown, reason = "what describes an argument is shown on a terminal")]
 
+mod admin;
+mod assertion;
+mod clients;
+mod config_check;
+mod credential;
+mod healthcheck;
+mod keypair;
+mod remote;
+mod serve;
+mod store_copy;
+mod token;
+mod tokeninfo;
+
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Args, Command, value_parser};
@@ -17,6 +31,8 @@ pub fn main() -> ExitCode {
     let matches = command().get_matches();
     match run(&matches) {
         Ok(()) => ExitCode::SUCCESS,
+        // `latchkey clients list | head` is no failure.
+        Err(error) if error.is::<NobodyReads>() => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("latchkey: {}", chain(&*error));
             ExitCode::FAILURE
@@ -42,9 +58,32 @@ fn command() -> Command {
     Command::new("latchkey")
         .version(env!("CARGO_PKG_VERSION"))
         .about("An OAuth 2.0 client-credentials authorization server")
+        .after_help("Start one:  latchkey serve")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(with_settings(Command::new("serve").about("Run the server")))
+        .subcommand(
+            with_settings(Command::new("serve").about("Run the server"))
+                .after_help("Example:  latchkey serve --config latchkey.toml"),
+        )
+        .subcommand(
+            group("config", "Look at the settings")
+                .subcommand(with_settings(config_check::command())),
+        )
+        .subcommand(keypair::command())
+        .subcommand(token::command())
+        .subcommand(assertion::command())
+        .subcommand(tokeninfo::command())
+        .subcommand(clients::command())
+        .subcommand(
+            group("admin", "Look after the administrator")
+                .subcommand(with_settings(admin::reset_command())),
+        )
+        .subcommand(group("store", "Look after a store").subcommand(store_copy::command()))
+        .subcommand(healthcheck::command())
+}
+
+fn group(name: &'static str, about: &'static str) -> Command {
+    Command::new(name).about(about).subcommand_required(true).arg_required_else_help(true)
 }
 
 /// A command that takes every setting of the server.
@@ -54,20 +93,66 @@ fn with_settings(command: Command) -> Command {
         .value_name("FILE")
         .value_parser(value_parser!(std::path::PathBuf))
         .help("A TOML file with settings; the environment and flags override it");
-    config::with_environment_in_help(Settings::augment_args(command.arg(file)))
+    // The arguments alone: with them would come a description that is not the command's.
+    let settings = Settings::augment_args(Command::new("settings"));
+    config::with_environment_in_help(command.arg(file).args(settings.get_arguments().cloned()))
 }
 
 fn settings(matches: &ArgMatches) -> Result<Loaded, config::ConfigError> {
     let file = matches.get_one::<std::path::PathBuf>("config").cloned();
-    let variable = |name: &str| std::env::var(name).ok();
-    let file =
-        file.or_else(|| variable("LATCHKEY_CONFIG").filter(|f| !f.is_empty()).map(Into::into));
+    let file = file.or_else(|| variable("LATCHKEY_CONFIG").map(Into::into));
     config::load(matches, variable, file.as_deref())
 }
 
+/// A variable of the environment; an empty one counts as absent.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 fn run(matches: &ArgMatches) -> Outcome {
-    match matches.subcommand() {
-        Some(("serve", matches)) => serve::run(matches),
-        _ => Err("there is no such command; see `latchkey --help`".into()),
+    let Some((name, matches)) = matches.subcommand() else { return no_such_command() };
+    match (name, matches.subcommand()) {
+        ("admin", Some(("reset", matches))) => admin::reset(matches),
+        ("assertion", None) => assertion::run(matches),
+        ("clients", Some(_)) => clients::run(matches),
+        ("config", Some(("check", matches))) => config_check::run(matches),
+        ("healthcheck", None) => healthcheck::run(matches),
+        ("keypair", None) => keypair::run(matches),
+        ("serve", None) => serve::run(matches),
+        ("store", Some(("copy", matches))) => store_copy::run(matches),
+        ("token", None) => token::run(matches),
+        ("tokeninfo", None) => tokeninfo::run(matches),
+        _ => no_such_command(),
+    }
+}
+
+fn no_such_command() -> Outcome {
+    Err("there is no such command; see `latchkey --help`".into())
+}
+
+/// Runs what has to wait for others.
+fn wait_for(work: impl Future<Output = Outcome>) -> Outcome {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// Standard output leads to nobody any more.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads the output")]
+struct NobodyReads;
+
+/// Writes a line to standard output.
+fn print(line: &str) -> Outcome {
+    let mut output = io::stdout().lock();
+    match writeln!(output, "{line}").and_then(|()| output.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(NobodyReads.into()),
+        written => Ok(written?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_commands_are_well_formed() {
+        super::command().debug_assert();
     }
 }

@@ -85,7 +85,7 @@ pub struct Settings {
     #[arg(long, default_value_t = 64, help_heading = "Storage")]
     pub token_cache: u64,
 
-    /// The issuer identifier [default: http://localhost:PORT on a loopback address]
+    /// The issuer identifier [default: http(s)://localhost:PORT on a loopback address]
     #[arg(long, value_parser = not_empty, help_heading = "Tokens")]
     pub issuer: Option<String>,
 

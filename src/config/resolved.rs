@@ -35,7 +35,8 @@ impl Resolved {
     pub fn of(mut settings: Settings, port: u16) -> Result<Self, ConfigError> {
         settings.listen.set_port(port);
         let loopback = settings.listen.ip().is_loopback();
-        let local = format!("http://localhost:{port}");
+        let scheme = if settings.tls_certificate.is_some() { "https" } else { "http" };
+        let local = format!("{scheme}://localhost:{port}");
         let issuer = match &settings.issuer {
             Some(issuer) => issuer.clone(),
             None if loopback => local.clone(),

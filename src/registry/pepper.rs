@@ -7,7 +7,7 @@ use crate::domain::store_error::StoreError;
 use super::SharedFacts;
 
 /// Under this name the pepper is agreed on.
-const NAME: &str = "pepper";
+pub const FACT: &str = "pepper";
 
 /// Why there is no pepper.
 #[derive(Debug, thiserror::Error)]
@@ -31,10 +31,10 @@ pub enum NoPepper {
 
 /// The pepper that all replicas on this store use.
 pub async fn pepper(facts: &dyn SharedFacts, entropy: &dyn Entropy) -> Result<Pepper, NoPepper> {
-    let agreed = match facts.agreed(NAME).await? {
+    let agreed = match facts.agreed(FACT).await? {
         Some(agreed) => agreed,
         None if facts.has_checksummed_secrets().await? => return Err(NoPepper::Lost),
-        None => facts.agree(NAME, &entropy.bytes::<{ Pepper::LENGTH }>()?).await?,
+        None => facts.agree(FACT, &entropy.bytes::<{ Pepper::LENGTH }>()?).await?,
     };
     let bytes: [u8; Pepper::LENGTH] = agreed.try_into().map_err(|_| NoPepper::Damaged)?;
     Ok(Pepper::from(bytes))

@@ -16,7 +16,7 @@ use crate::oauth::{AssertionStore, SigningKeyStore};
 use crate::registry::{Cursor, Inserted, ListQuery, Page, Registry, SharedFacts};
 use crate::tasks::{Changes, Upkeep};
 
-use super::{Document, Export, Store, record};
+use super::{Document, Export, Store, UsedAssertion, record};
 
 /// Keeps everything in maps.
 #[derive(Debug, Default)]
@@ -216,5 +216,28 @@ impl Store for MemoryStore {
             taken += usize::from(tables.add(id, document) == Inserted::Yes);
         }
         Ok(taken)
+    }
+
+    async fn used_assertions(
+        &self,
+        after: Option<&UsedAssertion>,
+    ) -> Result<Vec<UsedAssertion>, StoreError> {
+        let tables = self.tables();
+        let mut used: Vec<_> = tables
+            .assertions
+            .iter()
+            .map(|((client, jti_digest), until)| UsedAssertion {
+                client: client.clone(),
+                jti_digest: *jti_digest,
+                until: *until,
+            })
+            .filter(|used| {
+                after.is_none_or(|last| {
+                    (&last.client, &last.jti_digest) < (&used.client, &used.jti_digest)
+                })
+            })
+            .collect();
+        used.sort_by(|a, b| (&a.client, &a.jti_digest).cmp(&(&b.client, &b.jti_digest)));
+        Ok(used)
     }
 }

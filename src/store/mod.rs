@@ -9,6 +9,8 @@ mod record;
 
 use async_trait::async_trait;
 
+use crate::domain::clock::Timestamp;
+use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
 use crate::oauth::{AssertionStore, SigningKeyStore};
 use crate::registry::{Registry, SharedFacts};
@@ -28,6 +30,24 @@ pub trait Store: AssertionStore + Registry + SharedFacts + SigningKeyStore + Upk
     /// Takes documents of another store as they stand; those whose client is there already are
     /// left alone. How many were taken.
     async fn import(&self, documents: Vec<Document>) -> Result<usize, StoreError>;
+
+    /// Some assertions that were used, in the order of their clients and digests, behind `after`.
+    /// An empty list: that was all.
+    async fn used_assertions(
+        &self,
+        after: Option<&UsedAssertion>,
+    ) -> Result<Vec<UsedAssertion>, StoreError>;
+}
+
+/// An assertion that was used, and is remembered until it could not be used anyway.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct UsedAssertion {
+    /// Whose it was.
+    pub client: ClientId,
+    /// The SHA-256 of its `jti`.
+    pub jti_digest: [u8; 32],
+    /// Until when it is remembered.
+    pub until: Timestamp,
 }
 
 /// A client document, with whatever other tools keep in it.

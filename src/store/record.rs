@@ -197,7 +197,7 @@ fn number(value: Option<&Bson>) -> Option<i64> {
     }
 }
 
-fn timestamp(value: Option<&Bson>) -> Option<Timestamp> {
+pub(super) fn timestamp(value: Option<&Bson>) -> Option<Timestamp> {
     let millis = match value? {
         Bson::DateTime(date) => date.timestamp_millis(),
         Bson::String(text) => text_date(text)?.timestamp_millis(),

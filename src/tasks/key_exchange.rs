@@ -14,7 +14,7 @@ use crate::registry::SharedFacts;
 use super::Ring;
 
 /// Under this name the key that may sign at once is agreed on.
-const FIRST_KEY: &str = "first_signing_key";
+pub const FIRST_KEY: &str = "first_signing_key";
 
 /// Publishes, looks and forgets.
 pub struct KeyExchange {

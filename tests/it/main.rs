@@ -9,6 +9,7 @@
 )]
 
 mod architecture;
+mod command_line;
 mod databases;
 mod embedded_store;
 mod foreign_documents;

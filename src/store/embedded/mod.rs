@@ -26,6 +26,9 @@ use crate::domain::store_error::StoreError;
 use readers::Readers;
 use writer::Writer;
 
+/// The database, in its folder.
+const FILE: &str = "latchkey.db";
+
 /// Why an embedded store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -72,11 +75,17 @@ pub struct EmbeddedStore {
 }
 
 impl EmbeddedStore {
+    /// Whether there is a store in `folder`.
+    #[must_use]
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(FILE).is_file()
+    }
+
     /// Opens the store in `folder`, making it if it is not there, and locks it.
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Folder { path: folder.to_owned(), source };
         let lock = folder::lock(folder)?;
-        let file = folder.join("latchkey.db");
+        let file = folder.join(FILE);
         folder::private_file(&file).map_err(failed)?; // else SQLite makes it readable for all
         let database = |source| OpenError::Database { path: folder.to_owned(), source };
         let connection = Connection::open(&file).map_err(database)?;

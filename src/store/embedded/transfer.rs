@@ -1,13 +1,14 @@
 //! Moving documents to and from another store.
 
 use async_trait::async_trait;
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction, params};
 
 use super::EmbeddedStore;
 use super::rows::{add, page};
+use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
 use crate::registry::Inserted;
-use crate::store::{Document, Export, Store, record};
+use crate::store::{Document, Export, Store, UsedAssertion, record};
 
 /// How many documents are exported at once.
 const AT_ONCE: usize = 1000;
@@ -38,5 +39,31 @@ impl Store for EmbeddedStore {
             Ok(taken)
         };
         self.writer.write(import).await
+    }
+
+    async fn used_assertions(
+        &self,
+        after: Option<&UsedAssertion>,
+    ) -> Result<Vec<UsedAssertion>, StoreError> {
+        let (client, jti) = after
+            .map_or((String::new(), [0; 32]), |last| (last.client.to_string(), last.jti_digest));
+        let used = move |connection: &Connection| {
+            let mut rows = connection.prepare_cached(
+                "SELECT client_id, jti, until FROM used_assertions \
+                 WHERE (client_id, jti) > (?1, ?2) ORDER BY client_id, jti LIMIT ?3",
+            )?;
+            let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
+            let rows = rows.query_map(params![client, jti, limit], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, [u8; 32]>(1)?, row.get::<_, i64>(2)?))
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let rows = self.read(used).await?;
+        let used = rows.into_iter().map(|(client, jti_digest, until)| {
+            let client = client.parse().map_err(StoreError::new)?;
+            let until = Timestamp(u64::try_from(until).unwrap_or_default());
+            Ok(UsedAssertion { client, jti_digest, until })
+        });
+        used.collect()
     }
 }

@@ -6,9 +6,9 @@ use mongodb::Collection;
 use mongodb::bson::doc;
 use mongodb::error::Error;
 
-use super::{MongoStore, WRITES, clients, paging, unless_duplicate, within};
+use super::{MongoStore, USED_ASSERTIONS, WRITES, clients, hex, paging, unless_duplicate, within};
 use crate::domain::store_error::StoreError;
-use crate::store::{Document, Export, Store, record};
+use crate::store::{Document, Export, Store, UsedAssertion, record};
 
 /// How many documents are exported at once.
 const AT_ONCE: usize = 1000;
@@ -36,6 +36,47 @@ impl Store for MongoStore {
         };
         self.run_all(import).await
     }
+
+    async fn used_assertions(
+        &self,
+        after: Option<&UsedAssertion>,
+    ) -> Result<Vec<UsedAssertion>, StoreError> {
+        let behind = after.map_or(doc! {}, |last| {
+            let (client, jti) = (last.client.as_str(), hex(&last.jti_digest));
+            doc! { "$or": [
+                { "clientId": { "$gt": client } },
+                { "clientId": client, "jti": { "$gt": jti } },
+            ] }
+        });
+        let used = |database: mongodb::Database| async move {
+            let found = database
+                .collection::<Document>(USED_ASSERTIONS)
+                .find(behind)
+                .sort(doc! { "clientId": 1, "jti": 1 })
+                .limit(i64::try_from(AT_ONCE).unwrap_or(i64::MAX))
+                .await?;
+            found.try_collect::<Vec<Document>>().await
+        };
+        let documents = self.run(used).await?;
+        let damaged = || StoreError::new("a used assertion cannot be read");
+        documents.iter().map(|used| to_used_assertion(used).ok_or_else(damaged)).collect()
+    }
+}
+
+fn to_used_assertion(document: &Document) -> Option<UsedAssertion> {
+    Some(UsedAssertion {
+        client: document.get_str("clientId").ok()?.parse().ok()?,
+        jti_digest: from_hex(document.get_str("jti").ok()?)?,
+        until: record::timestamp(document.get("until"))?,
+    })
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    for (index, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    (text.len() == 64).then_some(digest)
 }
 
 /// Takes a document, under its own `_id` unless another client has that one.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use latchkey::domain::client::Client;
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::id::ClientId;
-use latchkey::store::{Document, MemoryStore, Store};
+use latchkey::store::{Document, MemoryStore, Store, UsedAssertion};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, doc};
 use serde_json::{Value, json};
@@ -19,6 +19,7 @@ on_every_store! {
     a_login_is_no_change
     changes_are_seen_by_date
     documents_move_as_they_stand
+    used_assertions_are_listed_in_order
 }
 
 async fn it_answers(place: &Place) {
@@ -38,6 +39,24 @@ async fn what_expired_is_swept_in_batches(place: &Place) {
     for (jti, forgotten) in (0..).zip([true, true, true, false, false]) {
         let first = store.use_once(&id("svc"), [jti; 32], Timestamp(3_000)).await.unwrap();
         assert_eq!(first, forgotten, "until {}", until[usize::from(jti)]);
+    }
+}
+
+async fn used_assertions_are_listed_in_order(place: &Place) {
+    let store = &*place.store;
+    assert_eq!(store.used_assertions(None).await.unwrap(), []);
+    let used = |client: &str, digest, until| UsedAssertion {
+        client: id(client),
+        jti_digest: [digest; 32],
+        until: Timestamp(until),
+    };
+    let all = [used("a", 7, 2_000), used("a", 200, 1_000), used("b", 1, 3_000)];
+    for used in all.iter().rev() {
+        assert!(store.use_once(&used.client, used.jti_digest, used.until).await.unwrap());
+    }
+    assert_eq!(store.used_assertions(None).await.unwrap(), all);
+    for (place, last) in all.iter().enumerate() {
+        assert_eq!(store.used_assertions(Some(last)).await.unwrap(), all[place + 1..]);
     }
 }
 

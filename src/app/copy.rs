@@ -1,0 +1,203 @@
+//! Copies one store into another, with all that its secrets and tokens need to stay good.
+
+use std::io;
+use std::path::PathBuf;
+
+use futures_util::future::try_join_all;
+
+use crate::domain::store_error::StoreError;
+use crate::registry::pepper::{self, NoPepper};
+use crate::store::Store;
+use crate::tasks::key_exchange::FIRST_KEY;
+
+use super::{OpenStore, StoreOpenError, admin_file};
+
+/// How many used assertions are written at once: the embedded store commits them together.
+const AT_ONCE: usize = 256;
+
+/// Why a store cannot be copied.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The administrator's file cannot be copied.
+    #[error("`{0}` cannot be used: {1}")]
+    File(PathBuf, io::Error),
+    /// The other store verifies other secrets.
+    #[error(
+        "the store to write has been in use on its own: it holds another pepper, with which the \
+         copied secrets would not verify; copy into an empty one"
+    )]
+    OtherPepper,
+    /// The pepper of the store to read is lost.
+    #[error(transparent)]
+    Pepper(#[from] NoPepper),
+    /// A store does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A store cannot be used.
+    #[error(transparent)]
+    Open(#[from] StoreOpenError),
+}
+
+/// What was copied.
+#[derive(Debug, Default)]
+pub struct Copied {
+    /// Clients that are new in the other store.
+    pub clients: usize,
+    /// Clients that it had already.
+    pub known: usize,
+    /// Public halves of signing keys.
+    pub signing_keys: usize,
+    /// Assertions that were used, and must not be again.
+    pub used_assertions: usize,
+    /// Where the administrator's credentials went, if there was such a file and is none there yet.
+    pub admin_file: Option<PathBuf>,
+}
+
+/// Copies `from` into `to`; tells `progress` how many clients were looked at. The clients come
+/// last: none of them is there without what protects it. May be run again.
+pub async fn copy_store(
+    from: &OpenStore,
+    to: &OpenStore,
+    progress: impl Fn(usize),
+) -> Result<Copied, CopyError> {
+    from.prepare().await?;
+    to.prepare().await?;
+    let (source, target) = (from.store(), to.store());
+    copy_pepper(&*source, &*target).await?;
+    if let Some(first) = source.agreed(FIRST_KEY).await? {
+        target.agree(FIRST_KEY, &first).await?;
+    }
+    let mut copied = Copied {
+        signing_keys: copy_signing_keys(&*source, &*target).await?,
+        used_assertions: copy_used_assertions(&*source, &*target).await?,
+        admin_file: copy_admin_file(from, to)?,
+        ..Copied::default()
+    };
+
+    let mut after = None;
+    loop {
+        let export = source.export(after.as_deref()).await?;
+        let found = export.documents.len();
+        let taken = target.import(export.documents).await?;
+        copied.clients += taken;
+        copied.known += found - taken;
+        progress(copied.clients + copied.known);
+        match export.next {
+            Some(next) => after = Some(next),
+            None => return Ok(copied),
+        }
+    }
+}
+
+async fn copy_pepper(from: &dyn Store, to: &dyn Store) -> Result<(), CopyError> {
+    let Some(ours) = from.agreed(pepper::FACT).await? else {
+        let lost = from.has_checksummed_secrets().await?;
+        return if lost { Err(NoPepper::Lost.into()) } else { Ok(()) };
+    };
+    let theirs = to.agree(pepper::FACT, &ours).await?;
+    if theirs == ours { Ok(()) } else { Err(CopyError::OtherPepper) }
+}
+
+async fn copy_signing_keys(from: &dyn Store, to: &dyn Store) -> Result<usize, CopyError> {
+    let keys = from.published().await?;
+    for key in &keys {
+        to.publish(key).await?;
+    }
+    Ok(keys.len())
+}
+
+async fn copy_used_assertions(from: &dyn Store, to: &dyn Store) -> Result<usize, CopyError> {
+    let mut copied = 0;
+    let mut used = from.used_assertions(None).await?;
+    while let Some(last) = used.last() {
+        for some in used.chunks(AT_ONCE) {
+            let each = some.iter().map(|u| to.use_once(&u.client, u.jti_digest, u.until));
+            try_join_all(each).await?;
+        }
+        copied += used.len();
+        used = from.used_assertions(Some(last)).await?;
+    }
+    Ok(copied)
+}
+
+fn copy_admin_file(from: &OpenStore, to: &OpenStore) -> Result<Option<PathBuf>, CopyError> {
+    let (Some(from), Some(to)) = (from.folder(), to.folder()) else { return Ok(None) };
+    let (from, to) = (admin_file::path(from), admin_file::path(to));
+    let Some(credentials) = admin_file::read(&from).map_err(|e| CopyError::File(from, e))? else {
+        return Ok(None);
+    };
+    match admin_file::write(&to, &credentials) {
+        Ok(()) => Ok(Some(to)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(CopyError::File(to, error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::StoreUrl;
+    use crate::domain::clock::Timestamp;
+    use crate::domain::entropy::{Entropy, SystemEntropy};
+    use crate::domain::jwk::Algorithm;
+    use crate::domain::signing_key::PublishedKey;
+    use crate::jwt::PrivateKey;
+    use crate::store::{MemoryStore, UsedAssertion};
+
+    use super::super::open_store;
+
+    async fn used(store: &OpenStore) -> Vec<UsedAssertion> {
+        let (store, mut all) = (store.store(), Vec::new());
+        loop {
+            let some = store.used_assertions(all.last()).await.unwrap();
+            if some.is_empty() {
+                return all;
+            }
+            all.extend(some);
+        }
+    }
+
+    #[tokio::test]
+    async fn everything_arrives_however_much_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let embedded =
+            |name: &str| open_store(&StoreUrl::Folder(folder.path().join(name))).unwrap();
+        let memory = || OpenStore::Memory(Arc::new(MemoryStore::default()));
+        let stores = [memory(), embedded("a"), embedded("b"), memory()];
+
+        let (first, entropy): (_, &dyn Entropy) = (stores[0].store(), &SystemEntropy);
+        first.agree(pepper::FACT, &[7; 32]).await.unwrap();
+        first.agree(FIRST_KEY, b"kid").await.unwrap();
+        let key = PublishedKey {
+            jwk: PrivateKey::generate(Algorithm::EdDSA).unwrap().public().clone(),
+            published: Timestamp(1),
+            signs_until: Timestamp(2),
+            imported: Some(Timestamp(3)),
+        };
+        first.publish(&key).await.unwrap();
+        for number in 0..2500 {
+            let client = format!("client {}", number % 7).parse().unwrap();
+            let digest = entropy.bytes().unwrap();
+            assert!(first.use_once(&client, digest, Timestamp(number)).await.unwrap());
+        }
+
+        for pair in stores.windows(2) {
+            let [from, to] = pair else { continue };
+            let copied = copy_store(from, to, |_| ()).await.unwrap();
+            assert_eq!((copied.signing_keys, copied.used_assertions), (1, 2500));
+            assert_eq!(used(from).await, used(to).await);
+            let store = to.store();
+            assert_eq!(store.published().await.unwrap(), std::slice::from_ref(&key));
+            assert_eq!(store.agreed(pepper::FACT).await.unwrap(), Some(vec![7; 32]));
+            assert_eq!(store.agreed(FIRST_KEY).await.unwrap(), Some(b"kid".to_vec()));
+        }
+
+        let other = memory();
+        other.store().agree(pepper::FACT, &[8; 32]).await.unwrap();
+        let refused = copy_store(&stores[0], &other, |_| ()).await;
+        assert!(matches!(refused, Err(CopyError::OtherPepper)));
+        assert!(used(&other).await.is_empty());
+    }
+}

@@ -1,0 +1,653 @@
+//! The binary, as a user meets it: its commands, its files, its exit codes.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How long anything may take before the test gives up. Nothing waits longer than it must.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder in which somebody works.
+struct Home(TempDir);
+
+/// What a command did.
+#[derive(Debug)]
+struct Ran {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ran {
+    /// The output of a command that must have gone well, as JSON.
+    fn json(&self) -> Value {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+
+    /// The output of a command that must have gone well.
+    fn text(&self) -> &str {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.stdout.trim()
+    }
+}
+
+impl Home {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn mode(&self, name: &str) -> u32 {
+        fs::metadata(self.path(name)).unwrap().permissions().mode() & 0o777
+    }
+
+    fn admin(&self, folder: &str) -> (String, String) {
+        let text = fs::read_to_string(self.path(folder).join("admin.json")).unwrap();
+        let file: Value = serde_json::from_str(&text).unwrap();
+        let text = |name: &str| file[name].as_str().unwrap().to_owned();
+        (text("client_id"), text("client_secret"))
+    }
+
+    /// A program in this folder, with an environment that holds nothing but these.
+    fn program(&self, program: impl AsRef<Path>, env: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(program.as_ref());
+        command.current_dir(self.0.path()).env_clear().envs(env.iter().copied());
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        self.run_with(args, &[], "")
+    }
+
+    fn run_with(&self, args: &[&str], env: &[(&str, &str)], input: &str) -> Ran {
+        let mut command = self.program(env!("CARGO_BIN_EXE_latchkey"), env);
+        finish(command.args(args), input)
+    }
+
+    /// Starts a server on a free port, and waits until it is ready. Its issuer is a plain name,
+    /// so that it is the same on every port.
+    fn serve(&self, more: &[&str]) -> Running {
+        let mut args = vec!["serve", "--listen=127.0.0.1:0", "--log-format=json", "--workers=1"];
+        args.extend_from_slice(more);
+        let mut command = self.program(env!("CARGO_BIN_EXE_latchkey"), &[]);
+        let command = command.args(args).stdin(Stdio::null()).stdout(Stdio::null());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let (lines, log) = mpsc::channel();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let _ = lines.send(line);
+            }
+        });
+        let mut running = Running { child, log, url: String::new() };
+        running.url = running.when_ready();
+        running
+    }
+}
+
+fn finish(command: &mut Command, input: &str) -> Ran {
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A command that reads no input may be gone already.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    Ran {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A server; killed when it is forgotten.
+struct Running {
+    child: Child,
+    log: Receiver<String>,
+    url: String,
+}
+
+impl Running {
+    fn when_ready(&self) -> String {
+        let end = Instant::now() + PATIENCE;
+        let mut seen = Vec::new();
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let Ok(line) = self.log.recv_timeout(left) else { panic!("not ready: {seen:#?}") };
+            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+            if entry["message"] == "ready" {
+                let port = entry["listen"].as_str().unwrap().rsplit_once(':').unwrap().1;
+                return format!("http://localhost:{port}");
+            }
+            seen.push(line);
+        }
+    }
+
+    /// Asks it to stop, and waits until it has.
+    fn stop(mut self) -> ExitStatus {
+        let kill = format!("kill -TERM {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => return status,
+                None if Instant::now() > end => panic!("it does not stop"),
+                None => std::thread::sleep(Duration::from_millis(10)),
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn post(url: &str, body: &Value) -> Value {
+    let reply = reqwest::Client::new().post(url).json(body).send().await.unwrap();
+    reply.json().await.unwrap()
+}
+
+/// Registers a client with a secret: its id and its secret.
+async fn register(server: &Running) -> (String, String) {
+    let client =
+        post(&format!("{}/register", server.url), &json!({ "client_name": "my app" })).await;
+    let text = |name: &str| client[name].as_str().unwrap().to_owned();
+    (text("client_id"), text("client_secret"))
+}
+
+/// Registers a client with a key: its id.
+async fn register_key(server: &Running, name: &str, key: Value) -> String {
+    let metadata = json!({
+        "client_name": "my app", "token_endpoint_auth_method": "private_key_jwt", name: key,
+    });
+    let client = post(&format!("{}/register", server.url), &metadata).await;
+    client["client_id"].as_str().unwrap_or_else(|| panic!("{client}")).to_owned()
+}
+
+/// Gets a token with a secret.
+fn token(home: &Home, server: &Running, (id, secret): (&str, &str)) -> Ran {
+    let args = ["token", "--issuer", &server.url, "--client-id", id];
+    home.run_with(&args, &[("LATCHKEY_CLIENT_SECRET", secret)], "")
+}
+
+#[actix_web::test]
+async fn what_a_new_user_does() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    let issuer = &*server.url;
+
+    let (id, secret) = register(&server).await;
+    let issued = token(&home, &server, (&id, &secret));
+    let claims = home.run(&["tokeninfo", "--issuer", issuer, issued.text()]).json();
+    assert_eq!((claims["sub"].as_str(), claims["iss"].as_str()), (Some(&*id), Some(issuer)));
+
+    fs::write(home.path("secret"), format!("{secret}\n")).unwrap();
+    let with_file = ["token", "--issuer", issuer, "--client-id", &id, "--secret-file", "secret"];
+    let whole = home.run(&[&with_file[..], &["--json"]].concat()).json();
+    assert_eq!(whole["token_type"], "Bearer");
+    let piped =
+        home.run_with(&["tokeninfo", "--issuer", issuer, "-"], &[], &home.run(&with_file).stdout);
+    assert_eq!(piped.json()["sub"], id);
+
+    for algorithm in ["RS256", "PS256", "ES256", "EdDSA"] {
+        let file = format!("{algorithm}.key");
+        let made = home.run(&["keypair", "--out", &file, "--algorithm", algorithm]);
+        assert_eq!((home.mode(&file), made.stderr.as_str()), (0o600, ""));
+        let jwk = made.json();
+        assert!(jwk.get("d").is_none() && jwk["alg"] == algorithm);
+
+        let id = register_key(&server, "public_key", jwk).await;
+        let key = ["--issuer", issuer, "--client-id", &id, "--key", &file];
+        let key =
+            [&key[..], if algorithm == "PS256" { &["--algorithm", "PS256"] } else { &[] }].concat();
+        let issued = home.run(&[&["token"], &key[..]].concat());
+        assert_eq!(home.run(&["tokeninfo", "--issuer", issuer, issued.text()]).json()["sub"], id);
+
+        let assertion = home.run(&[&["assertion"], &key[..], &["--lifetime", "60"]].concat());
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", assertion.text()),
+        ];
+        let request = reqwest::Client::new().post(format!("{issuer}/oauth/token")).form(&form);
+        assert_eq!(request.send().await.unwrap().status(), 200, "{algorithm}");
+    }
+    assert_eq!(server.stop().code(), Some(0));
+}
+
+#[actix_web::test]
+async fn what_is_refused_is_explained() {
+    let home = Home::new();
+    let server = home.serve(&["--algorithm=EdDSA"]);
+    let issuer = &*server.url;
+    let (id, secret) = register(&server).await;
+    for file in ["good.key", "wrong.key"] {
+        home.run(&["keypair", "--out", file, "--algorithm", "EdDSA"]);
+    }
+    fs::write(home.path("empty"), "\n").unwrap();
+    fs::write(home.path("no.key"), "nothing").unwrap();
+    let other = issuer.replace("localhost", "127.0.0.1");
+    let nobody = "http://localhost:1";
+
+    #[rustfmt::skip]
+    let cases: [(&str, &[&str], &str); 14] = [
+        ("wrong key",       &["token", "--issuer", issuer, "--client-id", &id, "--key", "wrong.key"],      "invalid_client"),
+        ("no credential",   &["token", "--issuer", issuer, "--client-id", &id],                            "--key, --secret-file"),
+        ("no such file",    &["token", "--issuer", issuer, "--client-id", &id, "--key", "absent"],         "cannot read `absent`"),
+        ("no key in it",    &["token", "--issuer", issuer, "--client-id", &id, "--key", "no.key"],         "the key in `no.key`"),
+        ("empty secret",    &["token", "--issuer", issuer, "--client-id", &id, "--secret-file", "empty"],  "`empty` is empty"),
+        ("another issuer",  &["token", "--issuer", &other, "--client-id", &id, "--key", "good.key"],       "--issuer http://localhost"),
+        ("no server",       &["tokeninfo", "--issuer", nobody, "x"],                                       "cannot reach http://localhost:1/"),
+        ("no URL",          &["tokeninfo", "--issuer", "my platform", "x"],                                "is no http(s) URL"),
+        ("no metadata",     &["tokeninfo", "--issuer", &format!("{issuer}/elsewhere"), "x"],               "found no authorization server"),
+        ("bad token",       &["tokeninfo", "--issuer", issuer, "x"],                                       "the token is refused: invalid_token"),
+        ("no token",        &["tokeninfo", "--issuer", issuer, "-"],                                       "this is no access token"),
+        ("key exists",      &["keypair", "--out", "good.key"],                                             "exists and is not replaced"),
+        ("private key",     &["clients", "create", "--issuer", issuer, "--name", "x", "--public-key", "good.key"], "holds a private key"),
+        ("no administrator", &["clients", "list", "--issuer", issuer, "--admin-file", "absent"],           "there is no `absent`"),
+    ];
+    for (why, args, said) in cases {
+        let ran = home.run(args);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{why}: {ran:?}");
+        assert!(ran.stderr.contains(said) && ran.stderr.lines().count() == 1, "{why}: {ran:?}");
+    }
+    let wrong = token(&home, &server, (&id, &format!("{secret}x")));
+    assert_eq!(wrong.code, Some(1));
+    assert!(wrong.stderr.contains("invalid_client") && !wrong.stderr.contains(&secret));
+    assert_eq!(home.run(&["no-such-command"]).code, Some(2));
+}
+
+#[actix_web::test]
+async fn the_openssl_recipe() {
+    let home = Home::new();
+    for tool in ["openssl", "curl"] {
+        if Command::new(tool).arg("--version").output().is_err() {
+            eprintln!("left out: the openssl recipe, because there is no `{tool}` here");
+            return;
+        }
+    }
+    let server = home.serve(&["--algorithm=EdDSA"]);
+    let openssl = |args: &str| {
+        let ran = finish(home.program("openssl", &[]).args(args.split(' ')), "");
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        ran.stdout
+    };
+    openssl("genrsa -out private.pem 2048");
+    let spki = openssl("rsa -in private.pem -pubout");
+    let pkcs1 = openssl("rsa -in private.pem -RSAPublicKey_out");
+    let metadata = json!({
+        "client_name": "my app", "token_endpoint_auth_method": "private_key_jwt", "public_key_pem": spki,
+    });
+    let client = post(&format!("{}/register", server.url), &metadata).await;
+    let kid = client["jwks"]["keys"][0]["kid"].as_str().unwrap();
+    let by_pkcs1 = register_key(&server, "public_key_pem", pkcs1.into()).await;
+
+    for id in [client["client_id"].as_str().unwrap(), &by_pkcs1] {
+        let env = [("ID", id), ("KID", kid), ("ISSUER", &server.url), ("URL", &server.url)];
+        let ran = finish(home.program("sh", &env).args(["-c", RECIPE]), "");
+        let token =
+            ran.json()["access_token"].as_str().unwrap_or_else(|| panic!("{ran:?}")).to_owned();
+        let claims = home.run(&["tokeninfo", "--issuer", &server.url, &token]).json();
+        assert_eq!(claims["sub"], id);
+    }
+    // The file that openssl made serves our own command as well.
+    let args = ["token", "--issuer", &server.url, "--client-id", &by_pkcs1, "--key", "private.pem"];
+    assert!(home.run(&args).text().starts_with("ey"));
+}
+
+/// As it is documented.
+const RECIPE: &str = r#"
+header=$(printf '{"alg":"RS256","typ":"JWT","kid":"%s"}' "$KID" | openssl base64 -A | tr '+/' '-_' | tr -d '=')
+now=$(date +%s)
+claims=$(printf '{"iss":"%s","sub":"%s","aud":"%s","jti":"%s","iat":%d,"exp":%d}' "$ID" "$ID" "$ISSUER" "$(openssl rand -hex 16)" $now $((now+3600)) | openssl base64 -A | tr '+/' '-_' | tr -d '=')
+signature=$(printf '%s.%s' "$header" "$claims" | openssl dgst -sha256 -sign private.pem -binary | openssl base64 -A | tr '+/' '-_' | tr -d '=')
+curl -s "$URL/oauth/token" -d grant_type=client_credentials -d client_id="$ID" -d token_endpoint_auth_method=private_key_jwt \
+     -d client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer -d client_assertion="$header.$claims.$signature"
+"#;
+
+#[actix_web::test]
+async fn clients_are_looked_after_with_the_file_of_the_first_start() {
+    let home = Home::new();
+    let server = home.serve(&["--algorithm=EdDSA", "--registration-rate=0"]);
+    let clients =
+        |args: &[&str]| home.run(&[&["clients"], args, &["--issuer", &server.url]].concat());
+    home.run(&["keypair", "--out", "my.key", "--algorithm", "ES256"]);
+    let jwk = home.run(&["keypair", "--out", "other.key", "--algorithm", "EdDSA"]).stdout;
+    fs::write(home.path("other.jwk"), jwk).unwrap();
+
+    let granted = ["--permission", "p1", "--permission", "p2", "--audience", "a", "--scope", "s t"];
+    let more = ["--group", "g", "--state", "DRAFT", "--auth-method", "client_secret_post"];
+    let made = clients(&[&["create", "--name", "reporter"], &granted[..], &more].concat()).json();
+    assert!(made["client_secret"].is_string());
+    for (member, value) in [
+        ("client_name", json!("reporter")),
+        ("permissions", json!(["p1", "p2"])),
+        ("audience", json!(["a"])),
+        ("scope", json!("s t")),
+        ("groups", json!(["g"])),
+        ("__STATE__", json!("DRAFT")),
+        ("token_endpoint_auth_method", json!("client_secret_post")),
+    ] {
+        assert_eq!(made[member], value);
+    }
+    let id = made["client_id"].as_str().unwrap();
+    let shown = clients(&["show", id]).json();
+    assert_eq!((&shown["client_id"], shown.get("client_secret")), (&json!(id), None));
+
+    let keyed = clients(&["create", "--name", "keyed", "--public-key", "other.jwk"]).json();
+    assert_eq!(keyed["token_endpoint_auth_method"], "private_key_jwt");
+    let key = ["--client-id", keyed["client_id"].as_str().unwrap(), "--key", "other.key"];
+    home.run(&[&["token", "--issuer", &server.url], &key[..]].concat()).text();
+
+    let listed = clients(&["list", "--json"]);
+    let ids: Vec<Value> =
+        listed.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(ids.len(), 3, "two and the administrator");
+    let table = clients(&["list"]);
+    assert!(
+        table.text().starts_with("CLIENT ID") && table.stdout.contains("reporter"),
+        "{table:?}"
+    );
+    assert_eq!(table.text().lines().count(), 4);
+
+    // More than one page; clients with keys, for which nothing slow is hashed.
+    let jwk: Value =
+        serde_json::from_str(&fs::read_to_string(home.path("other.jwk")).unwrap()).unwrap();
+    for _ in 0..200 {
+        register_key(&server, "public_key", jwk.clone()).await;
+    }
+    assert_eq!(clients(&["list", "--json"]).text().lines().count(), 203);
+
+    let (admin, secret) = home.admin("data");
+    fs::rename(home.path("data/admin.json"), home.path("elsewhere.json")).unwrap();
+    assert!(clients(&["list"]).stderr.contains("as whom?"));
+    clients(&["list", "--admin-file", "elsewhere.json"]).text();
+    fs::write(home.path("secret"), &secret).unwrap();
+    clients(&["list", "--client-id", &admin, "--secret-file", "secret"]).text();
+    let env = [
+        ("LATCHKEY_ADMIN_CLIENT_ID", &*admin),
+        ("LATCHKEY_ADMIN_SECRET", &*secret),
+        ("LATCHKEY_ISSUER", &*server.url),
+    ];
+    home.run_with(&["clients", "list"], &env, "").text();
+    let refused = clients(&["show", "nobody", "--client-id", &admin, "--secret-file", "secret"]);
+    assert!(refused.stderr.contains("404") && refused.stderr.contains("there is no such client"));
+}
+
+#[actix_web::test]
+async fn admin_routes_on_a_listener_of_their_own() {
+    let home = Home::new();
+    // A port that was free a moment ago: the log does not name the second one.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let listen = format!("--admin-listen={free}");
+    let server = home.serve(&["--algorithm=EdDSA", "--service-prefix=/cc", &listen]);
+    let admin_url = format!("http://{free}/cc");
+    let args = ["clients", "list", "--issuer", &server.url];
+    assert_eq!(home.run(&args).code, Some(1));
+    home.run(&[&args[..], &["--admin-url", &admin_url]].concat()).text();
+}
+
+#[actix_web::test]
+async fn a_restart_loses_nothing() {
+    let home = Home::new();
+    let same = ["--algorithm=EdDSA", "--issuer=my platform"];
+    let server = home.serve(&same);
+    let (id, secret) = register(&server).await;
+    let issued = token(&home, &server, (&id, &secret));
+    let second = home.run(&["serve", "--listen=127.0.0.1:0", "--issuer=x"]);
+    assert_eq!(second.code, Some(1));
+    assert!(second.stderr.contains("in use by another process"), "{second:?}");
+    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!((home.mode("data/admin.json"), home.mode("data")), (0o600, 0o700));
+    for key in fs::read_dir(home.path("keys")).unwrap() {
+        assert_eq!(key.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    let server = home.serve(&same);
+    let issuer = &*server.url;
+    let claims = home.run(&["tokeninfo", "--issuer", issuer, issued.text()]).json();
+    assert_eq!((&claims["sub"], &claims["iss"]), (&json!(id), &json!("my platform")));
+    let shown = home.run(&["clients", "show", "--issuer", issuer, &id]).json();
+    assert_eq!(shown["last_login_at"], claims["iat"]);
+    token(&home, &server, (&id, &secret)).text();
+}
+
+#[actix_web::test]
+async fn the_administrator_gets_a_new_secret() {
+    let home = Home::new();
+    let same = ["--algorithm=EdDSA", "--issuer=my platform"];
+    let reset = ["admin", "reset", "--store=file:./data"];
+    let absent = home.run(&reset);
+    assert!(absent.code == Some(1) && absent.stderr.contains("there is no store"), "{absent:?}");
+    assert!(!home.path("data").exists(), "nothing was made by mistake");
+
+    let server = home.serve(&same);
+    let (id, old) = home.admin("data");
+    let running = home.run(&reset);
+    assert!(running.code == Some(1) && running.stderr.contains("in use"), "{running:?}");
+    token(&home, &server, (&id, &old)).text();
+    assert_eq!(server.stop().code(), Some(0));
+
+    let done = home.run(&reset);
+    let (same_id, new) = home.admin("data");
+    assert!(done.text().contains("admin.json") && done.text().contains(&id));
+    assert!(!done.stdout.contains(&new) && !done.stderr.contains(&new));
+    assert_eq!((&same_id, home.mode("data/admin.json")), (&id, 0o600));
+    fs::remove_file(home.path("data/admin.json")).unwrap();
+    home.run(&[&reset[..], &["--client-id", "root"]].concat()).text();
+    let (root, root_secret) = home.admin("data");
+    assert_eq!(root, "root");
+
+    let server = home.serve(&same);
+    token(&home, &server, (&id, &new)).text();
+    token(&home, &server, (&root, &root_secret)).text();
+    assert_eq!(token(&home, &server, (&id, &old)).code, Some(1));
+    home.run(&["clients", "list", "--issuer", &server.url]).text();
+}
+
+#[actix_web::test]
+async fn a_store_is_copied_with_all_that_its_credentials_need() {
+    let home = Home::new();
+    let same = |store: &'static str| ["--algorithm=EdDSA", "--issuer=my platform", store];
+    let copy = |from: &str, to: &str| home.run(&["store", "copy", from, to]);
+    let server = home.serve(&same("--store=file:a"));
+    let (id, secret) = register(&server).await;
+    let issued = token(&home, &server, (&id, &secret));
+    let jwk = home.run(&["keypair", "--out", "my.key", "--algorithm", "ES256"]).json();
+    let keyed = register_key(&server, "public_key", jwk).await;
+    let key = ["--issuer", &server.url, "--client-id", &keyed, "--key", "my.key"];
+    let assertion = home.run(&[&["assertion"], &key[..]].concat());
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", assertion.text()),
+    ];
+    let send = async |server: &Running| {
+        let url = format!("{}/oauth/token", server.url);
+        reqwest::Client::new().post(url).form(&form).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(send(&server).await, 200);
+    assert!(copy("file:a", "file:b").stderr.contains("in use"));
+    assert_eq!(server.stop().code(), Some(0));
+
+    for (why, from, to, said) in [
+        ("no store", "file:typo", "file:b", "there is no store"),
+        ("the same", "file:a", "file:./a/../a", "the same store"),
+    ] {
+        let refused = copy(from, to);
+        assert!(refused.code == Some(1) && refused.stderr.contains(said), "{why}: {refused:?}");
+    }
+    let copied = copy("file:a", "file:b");
+    assert!(
+        copied.stderr.contains("copied 3 clients (0 were there already), 1 signing keys, 1 used"),
+        "{copied:?}"
+    );
+    assert_eq!((home.admin("a"), home.mode("b/admin.json")), (home.admin("b"), 0o600));
+    let again = copy("file:a", "file:b");
+    assert!(again.stderr.contains("copied 0 clients (3 were there already)"), "{again:?}");
+
+    let server = home.serve(&same("--store=file:b"));
+    let info = home.run(&["tokeninfo", "--issuer", &server.url, issued.text()]);
+    assert_eq!(info.json()["sub"], id);
+    token(&home, &server, (&id, &secret)).text();
+    assert_eq!(send(&server).await, 401, "used before the move");
+    home.run(&["clients", "list", "--issuer", &server.url, "--admin-file", "b/admin.json"]).text();
+    drop(server);
+
+    drop(home.serve(&same("--store=file:c")));
+    let refused = copy("file:a", "file:c");
+    assert!(refused.code == Some(1) && refused.stderr.contains("pepper"), "{refused:?}");
+}
+
+#[test]
+fn the_settings_in_force_are_a_file_that_can_be_used() {
+    let home = Home::new();
+    let check = |args: &str, env: &[(&str, &str)]| {
+        let args: Vec<&str> =
+            ["config", "check"].into_iter().chain(args.split_whitespace()).collect();
+        home.run_with(&args, env, "")
+    };
+    fs::write(home.path("secret"), "hunter2\n").unwrap();
+    let many = "--accepted-audiences=a,b --trusted-proxies=10.0.0.0/8 --require-audience --workers=3 \
+                --legacy-audience-until=2027-01-31T00:00:00Z --service-prefix=/cc --log-format=json \
+                --initial-access-token-file=secret --registration=token --store=mongodb://u:p@h/db \
+                --public-url=https://a.test/x";
+    let none = ("", "");
+    let alias = ("MIA_JWT_EXPIRES_IN", "60");
+    let secret = ("LATCHKEY_ADMIN_SECRET", "hunter2");
+    #[rustfmt::skip]
+    let good = [
+        ("defaults",   "", none,                         "listen = \"127.0.0.1:8080\""),
+        ("an issuer",  "", none,                         "issuer = \"http://localhost:8080\""),
+        ("a default",  "", none,                         "# registration is open"),
+        ("an alias",   "", alias,                        "# MIA_JWT_EXPIRES_IN is taken as the setting token_lifetime"),
+        ("port 0",     "--listen=127.0.0.1:0", none,     "listen = \"127.0.0.1:0\""),
+        ("a warning",  "--listen=0.0.0.0:80 --issuer=https://a.test", none, "# warning: listening beyond this machine"),
+        ("a secret",   "--admin-client-id=root", secret, "# admin_secret = "),
+        ("many",       many, none,                       "accepted_audiences = [\"a\", \"b\"]"),
+        ("a password", many, none,                       "store = \"mongodb://[redacted]@h/db\""),
+    ];
+    for (why, args, env, said) in good {
+        let first = check(args, if env == none { &[] } else { std::slice::from_ref(&env) });
+        assert!(first.text().contains(said), "{why}: {first:?}");
+        assert!(!first.stdout.contains("hunter2"), "{why}");
+        fs::write(home.path("again.toml"), &first.stdout).unwrap();
+        // What the output leaves out has to come from where it came from.
+        let elsewhere = [secret];
+        let again = check("--config=again.toml", if env == secret { &elsewhere } else { &[] });
+        let settings = |ran: &Ran| -> Vec<String> {
+            let lines = ran.text().lines().filter(|line| !line.starts_with("# MIA"));
+            lines.map(str::to_owned).collect()
+        };
+        assert_eq!(settings(&first), settings(&again), "{why}");
+    }
+
+    fs::write(home.path("bad.toml"), "lisen = 1").unwrap();
+    fs::write(home.path("list.json"), "[]").unwrap();
+    #[rustfmt::skip]
+    let bad = [
+        ("unknown key",     "--config=bad.toml",                                    "unknown setting `lisen`"),
+        ("no file",         "--config=absent.toml",                                 "cannot read `absent.toml`"),
+        ("no issuer",       "--listen=0.0.0.0:80",                                  "set the issuer"),
+        ("half an admin",   "--admin-client-id=root",                               "go together"),
+        ("no secret file",  "--admin-client-id=root --admin-secret-file=absent",    "cannot read `absent`"),
+        ("no token",        "--registration=token",                                 "set initial_access_token"),
+        ("no certificate",  "--tls-certificate=absent.pem --tls-key=absent.key",    "cannot read `absent.pem`"),
+        ("no JSON object",  "--openid-configuration-file=list.json",                "must hold a JSON object"),
+        ("no key",          "--signing-key-file=secret",                            "the key in `secret`"),
+        ("no filter",       "--log-level=a=b=c",                                    "log_level"),
+    ];
+    for (why, args, said) in bad {
+        let ran = check(args, &[]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{why}: {ran:?}");
+        assert!(ran.stderr.contains(said), "{why}: {ran:?}");
+    }
+    let only_these = ["again.toml", "bad.toml", "list.json", "secret"];
+    assert_eq!(fs::read_dir(home.0.path()).unwrap().count(), only_these.len(), "it makes nothing");
+}
+
+#[actix_web::test]
+async fn the_health_check_is_an_exit_code() {
+    let home = Home::new();
+    let server = home.serve(&["--algorithm=EdDSA", "--service-prefix=/cc"]);
+    let ran = home.run(&["healthcheck", "--url", &server.url]);
+    assert_eq!((ran.code, ran.stdout, ran.stderr), (Some(0), String::new(), String::new()));
+    let listen = server.url.replace("http://localhost", "0.0.0.0");
+    assert_eq!(home.run_with(&["healthcheck"], &[("LATCHKEY_LISTEN", &listen)], "").code, Some(0));
+    assert_eq!(home.run(&["healthcheck", "--url", "http://127.0.0.1:1"]).code, Some(1));
+}
+
+#[actix_web::test]
+async fn with_tls_the_commands_check_the_certificate() {
+    let home = Home::new();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(home.path("tls.pem"), made.cert.pem()).unwrap();
+    fs::write(home.path("tls.key"), made.signing_key.serialize_pem()).unwrap();
+    let tls = ["--algorithm=EdDSA", "--tls-certificate=tls.pem", "--tls-key=tls.key"];
+    let server = home.serve(&tls);
+    let issuer = server.url.replace("http://", "https://");
+    let list = ["clients", "list", "--issuer", &issuer];
+    home.run_with(&list, &[("SSL_CERT_FILE", "tls.pem")], "").text();
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(home.path("other.pem"), other.cert.pem()).unwrap();
+    let refused = home.run_with(&list, &[("SSL_CERT_FILE", "other.pem")], "");
+    assert!(refused.code == Some(1) && refused.stderr.contains("cannot reach"), "{refused:?}");
+    assert!(refused.stderr.contains("certificate"), "{refused:?}");
+    // On the machine itself the name in the certificate cannot be asked for.
+    let address = issuer.replace("localhost", "127.0.0.1");
+    assert_eq!(home.run(&["healthcheck", "--url", &address]).code, Some(0));
+}
+
+#[test]
+fn each_help_has_an_example() {
+    let home = Home::new();
+    for command in [
+        "serve",
+        "config check",
+        "keypair",
+        "token",
+        "assertion",
+        "tokeninfo",
+        "clients",
+        "clients create",
+        "clients list",
+        "clients show",
+        "admin reset",
+        "store copy",
+        "healthcheck",
+    ] {
+        let args: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let help = home.run(&args);
+        assert!(help.text().contains(&format!("latchkey {command}")), "{help:?}");
+        assert!(help.text().contains("Example:"), "{command}");
+        assert!(!help.text().starts_with("What an operator"), "{command}");
+    }
+}
+
+#[test]
+fn a_reader_that_stops_is_no_failure() {
+    let home = Home::new();
+    let mut command = home.program(env!("CARGO_BIN_EXE_latchkey"), &[]);
+    let mut child = command
+        .args(["config", "check"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
