@@ -131,8 +131,10 @@ fn endpoints(
         }
     };
     let base = base.trim_end_matches('/');
-    // An issuer or public URL that already ends with the prefix says where the prefix begins.
-    let base = base.strip_suffix(settings.service_prefix.as_str()).unwrap_or(base);
+    // An issuer or public URL that already ends with the prefix says where the prefix begins; but
+    // `http://auth` does not end with the prefix `/auth`.
+    let stripped = base.strip_suffix(settings.service_prefix.as_str());
+    let base = stripped.filter(|base| !base.ends_with('/')).unwrap_or(base);
     Ok(format!("{base}{}", settings.service_prefix))
 }
 

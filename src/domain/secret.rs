@@ -29,7 +29,8 @@ pub struct ClientSecret(SecretString);
 pub enum Form {
     /// Made by us, for this client: its checksum is right. Under this id its hash is kept.
     Ours(CredentialId),
-    /// Dressed as one of ours, and not: the checksum is wrong.
+    /// Dressed as one of ours, and not: the checksum is wrong. Or no secret at all: it holds a
+    /// control character, and bcrypt would take a secret that is repeated behind a NUL for itself.
     Forged,
     /// Not made by us: an operator's, or another platform's.
     Foreign,
@@ -59,6 +60,9 @@ impl ClientSecret {
     #[must_use]
     pub fn form(&self, client: &ClientId, pepper: &Pepper) -> Form {
         let text = self.reveal();
+        if text.chars().any(char::is_control) {
+            return Form::Forged;
+        }
         let Some(rest) = text.strip_prefix(PREFIX) else { return Form::Foreign };
         let whole = CredentialId::SECRET_LENGTH + RANDOM_LENGTH + CHECKSUM_LENGTH;
         if rest.len() != whole || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
@@ -191,6 +195,7 @@ mod tests {
             ("last character", format!("{}{flipped}", &text[..63]), &svc, &pepper),
             ("too short", text[..63].to_owned(), &svc, &pepper),
             ("not ASCII", format!("{}é", &text[..62]), &svc, &pepper),
+            ("control character", "hunter2\0hunter2".to_owned(), &svc, &pepper),
         ] {
             let form = ClientSecret::from(text).form(client, pepper);
             assert!(matches!(form, Form::Forged), "{why}");

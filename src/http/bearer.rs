@@ -4,6 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 
 use crate::app::App;
+use crate::oauth::NotOurs;
 use crate::oauth::error::TokenFault;
 use crate::oauth::tokeninfo::LiveToken;
 use crate::registry::actor::Actor;
@@ -17,13 +18,12 @@ pub(super) fn token(request: &HttpRequest) -> Result<&str, TokenFault> {
     if headers.next().is_some() {
         return Err(TokenFault::Repeated);
     }
-    let text = header.to_str().map_err(|_| TokenFault::Missing)?;
-    match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-            Some(token.trim()).filter(|token| !token.is_empty()).ok_or(TokenFault::Missing)
-        }
-        _ => Err(TokenFault::Missing),
+    let (scheme, token) = header.as_bytes().split_at_checked(7).ok_or(TokenFault::Missing)?;
+    let token = token.trim_ascii();
+    if !scheme.eq_ignore_ascii_case(b"bearer ") || token.is_empty() {
+        return Err(TokenFault::Missing);
     }
+    std::str::from_utf8(token).map_err(|_| NotOurs::Malformed.into())
 }
 
 /// The token, judged.

@@ -43,8 +43,8 @@ pub(super) async fn post(
     let client_id = &registered.client.id;
     tracing::info!(%client_id, by = %actor.id(), "client created");
     let mut response = register::created(&view::created(&registered));
-    let location = app.config.url(&format!("/clients/{client_id}"));
-    if let Ok(location) = location.parse() {
+    // Relative: the admin's listener may be reached by another name than the issuer's.
+    if let Ok(location) = format!("clients/{client_id}").parse() {
         response.headers_mut().insert(LOCATION, location);
     }
     Ok(response)

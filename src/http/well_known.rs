@@ -17,9 +17,11 @@ use super::lobby::Running;
 /// The key set: RFC 7517 §5.
 pub(super) async fn jwks(app: Running, request: HttpRequest) -> HttpResponse {
     let jwks = app.ring.jwks();
-    let known = request.headers().get(IF_NONE_MATCH).and_then(|etags| etags.to_str().ok());
+    let lines = request.headers().get_all(IF_NONE_MATCH).filter_map(|line| line.to_str().ok());
+    let mut known = lines.flat_map(|line| line.split(',')).map(str::trim);
+    // A cache on the way may have made it a weak one, which here is as good: RFC 9110 §13.1.2.
     let unchanged =
-        known.is_some_and(|etags| etags.split(',').any(|etag| etag.trim() == jwks.etag));
+        known.any(|etag| etag == "*" || etag.strip_prefix("W/").unwrap_or(etag) == jwks.etag);
     let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     open(&mut response).insert_header((ETAG, jwks.etag.as_str()));
     if unchanged {
@@ -61,8 +63,11 @@ fn metadata(app: &App) -> Map<String, Value> {
         "grant_types_supported": [CLIENT_CREDENTIALS],
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": algorithms,
-        "service_documentation": format!("{}/documentation", config.root()),
     }));
+    if config.settings.admin_listen.is_none() {
+        let documentation = format!("{}/documentation", config.root());
+        shown.insert("service_documentation".to_owned(), documentation.into());
+    }
     if app.registration.is_possible() {
         shown.insert("registration_endpoint".to_owned(), config.url("/register").into());
     }

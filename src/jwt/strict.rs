@@ -6,7 +6,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::domain::jwk::{Algorithm, PublicJwk};
@@ -29,10 +29,23 @@ pub(super) struct Parts<'a> {
 #[derive(Deserialize)]
 pub(super) struct Header {
     pub(super) alg: String,
+    #[serde(default, deserialize_with = "present")]
     pub(super) kid: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     pub(super) typ: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     crit: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
     b64: Option<Value>,
+}
+
+/// A member that is `null` is there: only an absent one is `None`.
+fn present<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 impl<'a> Parts<'a> {
@@ -46,7 +59,12 @@ impl<'a> Parts<'a> {
         if payload.contains('.') || signature.is_empty() {
             return None;
         }
-        let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+        let header = URL_SAFE_NO_PAD.decode(header).ok()?;
+        // A list of the right length would do for the parser.
+        if !header.trim_ascii_start().starts_with(b"{") {
+            return None;
+        }
+        let header: Header = serde_json::from_slice(&header).ok()?;
         if header.crit.is_some() || header.b64.is_some() {
             return None;
         }

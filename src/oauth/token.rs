@@ -12,6 +12,7 @@ use crate::domain::claims::{self, AccessTokenClaims};
 use crate::domain::client::{CLIENT_CREDENTIALS, Client};
 use crate::domain::clock::Timestamp;
 use crate::domain::entropy::Entropy;
+use crate::domain::permission::Permission;
 use crate::domain::scope::Scope;
 
 use super::authenticate::AuthenticatedClient;
@@ -124,6 +125,7 @@ impl TokenIssuer {
     ) -> Result<Vec<Audience>, OAuthError> {
         let Some(asked) = asked else {
             return match &client.audience {
+                granted if granted.is_empty() && administers(client) => Ok(Vec::new()),
                 _ if self.rules.require_audience => Err(OAuthError::AudienceRequired),
                 granted if granted.is_empty() => Ok(self.rules.default_audience.clone()),
                 granted => Ok(granted.clone()),
@@ -134,6 +136,12 @@ impl TokenIssuer {
             None => Ok(asked),
         }
     }
+}
+
+/// Whether its tokens are for this server itself. Without an audience of its own it could ask for
+/// none, and where one is required nobody could administer the server.
+fn administers(client: &Client) -> bool {
+    client.permissions.iter().any(Permission::is_ours)
 }
 
 /// The form and the assertion may both name audiences, if they name the same.

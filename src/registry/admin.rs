@@ -15,6 +15,11 @@ use super::{Inserted, Registry};
 /// What an admin client is called where nobody named it.
 const NAME: &str = "Latchkey administrator";
 
+/// Why a secret can be nobody's: it would be refused at every use.
+const UNUSABLE: &str = "its secret has a control character in it, or begins with `lk_` and was not \
+                        made for this client on this store; choose another, or remove the file \
+                        that it is kept in";
+
 /// A client id and its secret.
 #[derive(Clone, Debug)]
 pub struct AdminCredentials {
@@ -55,6 +60,9 @@ impl Enrolment {
         credentials: &AdminCredentials,
         now: Timestamp,
     ) -> Result<(), RegistryError> {
+        if let Form::Forged = credentials.secret.form(&credentials.client_id, &self.pepper) {
+            return Err(RegistryError::Metadata(UNUSABLE.to_owned()));
+        }
         // A replica that starts at the same moment may win any of these races; then look again.
         for _ in 0..8 {
             let Some(found) = self.registry.read(&credentials.client_id).await? else {

@@ -58,7 +58,9 @@ impl ClientMetadata {
     pub fn to_client(&self, id: ClientId, now: Timestamp) -> Result<Client, RegistryError> {
         let name = match &self.client_name {
             Value::String(name)
-                if (1..=256).contains(&name.trim().len()) && !name.contains(char::is_control) =>
+                if !name.trim().is_empty()
+                    && name.chars().count() <= 256
+                    && !name.contains(char::is_control) =>
             {
                 name.clone()
             }

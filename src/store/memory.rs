@@ -92,7 +92,7 @@ impl Registry for MemoryStore {
     async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
         let start = query.after.as_ref().and_then(|cursor| cursor.0.parse::<u64>().ok());
         let tables = self.tables();
-        let after = tables.clients.range(start.map_or(0, |last| last + 1)..);
+        let after = tables.clients.range(start.map_or(0, |last| last.saturating_add(1))..);
         let mut found = after.take(query.limit + 1).peekable();
         let (mut clients, mut last) = (Vec::new(), None);
         while clients.len() < query.limit {

@@ -292,7 +292,8 @@ fn keys(document: &Document) -> Vec<ClientKey> {
 
     let mut keys: Vec<ClientKey> = Vec::new();
     for key in slot.into_iter().chain(others) {
-        if !keys.iter().any(|known| known.id == key.id) {
+        // One key may have two names, one for each of its algorithms.
+        if !keys.iter().any(|known| known.jwk == key.jwk) {
             keys.push(key);
         }
     }

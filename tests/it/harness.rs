@@ -1,19 +1,27 @@
 //! A whole server, on a free port, with a clock that the test holds. It returns facts and asserts
 //! nothing.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256,
+    RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
+};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use clap::{Args, Command};
-use latchkey::app::{App, Environment, OpenStore};
-use latchkey::config::{self, Resolved, Settings};
+use latchkey::app::{App, Environment, OpenStore, StartError, open_store};
+use latchkey::config::{self, Resolved, Settings, StoreUrl};
 use latchkey::domain::clock::{Clock, Timestamp};
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::http::server;
-use latchkey::jwt::{Assertion, PrivateKey, sign_assertion};
-use latchkey::store::MemoryStore;
+use latchkey::jwt::PrivateKey;
+use latchkey::store::{Document, MemoryStore};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -37,6 +45,10 @@ impl TestClock {
     pub(crate) fn advance(&self, by: Duration) {
         self.0.fetch_add(by.as_secs(), Ordering::SeqCst);
     }
+
+    pub(crate) fn set(&self, now: u64) {
+        self.0.store(now, Ordering::SeqCst);
+    }
 }
 
 impl Clock for TestClock {
@@ -52,6 +64,7 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) app: Arc<App>,
     pub(crate) http: reqwest::Client,
+    pub(crate) store: OpenStore,
     running: Option<server::Server>,
     _keys: TempDir,
 }
@@ -97,6 +110,18 @@ pub(crate) fn settings() -> Settings {
     settings
 }
 
+/// The embedded store in this folder, as soon as the server that had it before has let it go.
+pub(crate) async fn store_in(folder: &Path) -> OpenStore {
+    let url: StoreUrl = format!("file:{}", folder.display()).parse().unwrap();
+    for _ in 0..250 {
+        if let Ok(store) = open_store(&url) {
+            return store;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    open_store(&url).unwrap()
+}
+
 impl Server {
     /// With everything as it is by default, in memory.
     pub(crate) async fn start() -> Self {
@@ -106,6 +131,13 @@ impl Server {
     /// With settings changed, in memory.
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         Self::on(OpenStore::Memory(Arc::new(MemoryStore::default())), change).await
+    }
+
+    /// With these client documents in its memory, as another tool wrote them.
+    pub(crate) async fn holding(documents: Vec<Document>) -> Self {
+        let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
+        store.store().import(documents).await.unwrap();
+        Self::on(store, |_| ()).await
     }
 
     /// With settings changed, on this store.
@@ -119,6 +151,22 @@ impl Server {
         store: OpenStore,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
+        Self::try_at(clock, store, change).await.unwrap()
+    }
+
+    /// With settings changed, on this store, where it may refuse to start.
+    pub(crate) async fn attempt(
+        store: OpenStore,
+        change: impl FnOnce(&mut Settings),
+    ) -> Result<Self, StartError> {
+        Self::try_at(Arc::new(TestClock::default()), store, change).await
+    }
+
+    async fn try_at(
+        clock: Arc<TestClock>,
+        store: OpenStore,
+        change: impl FnOnce(&mut Settings),
+    ) -> Result<Self, StartError> {
         let keys = tempfile::tempdir().unwrap();
         let mut settings = settings();
         settings.keys = keys.path().to_owned();
@@ -134,10 +182,11 @@ impl Server {
         let config = Resolved::of(settings, bound.address().unwrap().port()).unwrap();
         let environment = Environment { clock: clock.clone(), entropy: Arc::new(SystemEntropy) };
         let mut running = server::serve(bound, &config).unwrap();
-        let app = running.start(config, &store, environment).await.unwrap();
+        let app = Box::pin(running.start(config, &store, environment)).await?;
         let http =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { url, admin_url, clock, app, http, running: Some(running), _keys: keys }
+        let running = Some(running);
+        Ok(Self { url, admin_url, clock, app, http, store, running, _keys: keys })
     }
 
     /// Stops it as a signal would: gracefully.
@@ -184,6 +233,47 @@ impl Server {
         self.register(metadata).await.text_of("client_id")
     }
 
+    /// Posts this body, of this type, to a path.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        media_type: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> Reply {
+        let request = self.http.post(format!("{}{path}", self.url));
+        self.send(request.header("content-type", media_type).body(body.into())).await
+    }
+
+    /// Registers a client as an administrator, who grants it more: its id and its secret.
+    pub(crate) async fn granted(&self, mut grants: Value) -> (String, String) {
+        grants["client_name"] = "svc".into();
+        let reply = self.create_client(grants).await;
+        (reply.text_of("client_id"), reply.text_of("client_secret"))
+    }
+
+    /// Registers a client with this key as an administrator, who grants it more: its id.
+    pub(crate) async fn granted_with_key(&self, key: &PrivateKey, mut grants: Value) -> String {
+        grants["token_endpoint_auth_method"] = "private_key_jwt".into();
+        grants["public_key"] = key.public().to_json();
+        self.granted(grants).await.0
+    }
+
+    /// Asks for a token with whatever is in this `Authorization` header.
+    pub(crate) async fn token_as(&self, authorization: &[u8], form: &str) -> Reply {
+        let value = reqwest::header::HeaderValue::from_bytes(authorization).unwrap();
+        let request = self.http.post(format!("{}/oauth/token", self.url));
+        let request = request.header("authorization", value).body(form.to_owned());
+        self.send(request.header("content-type", FORM)).await
+    }
+
+    /// The client's document, as the store keeps it.
+    pub(crate) async fn document(&self, id: &str) -> Document {
+        let all = self.store.store().export(None).await.unwrap().documents;
+        all.into_iter()
+            .find(|document| document.get_str("clientId").is_ok_and(|held| held == id))
+            .unwrap()
+    }
+
     /// Asks for a token: credentials for the header, and the form as it is.
     pub(crate) async fn token(&self, basic: Option<(&str, &str)>, form: &str) -> Reply {
         let mut request = self.http.post(format!("{}/oauth/token", self.url));
@@ -194,8 +284,7 @@ impl Server {
             };
             request = request.basic_auth(encode(id), Some(encode(secret)));
         }
-        let form_type = "application/x-www-form-urlencoded";
-        self.send(request.header("content-type", form_type).body(form.to_owned())).await
+        self.send(request.header("content-type", FORM).body(form.to_owned())).await
     }
 
     /// Asks for a token with an assertion.
@@ -247,29 +336,78 @@ impl Server {
 
     /// A good assertion of this client.
     pub(crate) fn assertion(&self, client_id: &str, key: &PrivateKey) -> String {
-        let claims: AssertionClaims =
-            serde_json::from_value(self.assertion_claims(client_id)).unwrap();
-        let assertion = Assertion {
-            iss: claims.iss,
-            sub: claims.sub,
-            aud: claims.aud,
-            jti: claims.jti,
-            iat: Timestamp(claims.iat),
-            exp: Timestamp(claims.exp),
-        };
-        sign_assertion(&assertion, key, &key.public().kid).unwrap()
+        signed(&header_of(key), &self.assertion_claims(client_id), key)
     }
 }
 
-#[derive(serde::Deserialize)]
-struct AssertionClaims {
-    iss: String,
-    sub: String,
-    aud: String,
-    jti: String,
-    iat: u64,
-    exp: u64,
+/// The header that a client with this key gives its assertions.
+pub(crate) fn header_of(key: &PrivateKey) -> Value {
+    let public = key.public();
+    json!({ "alg": public.algorithm.as_str(), "kid": public.kid, "typ": "JWT" })
 }
+
+/// A JWT of whatever header and claims, signed by this key with its own algorithm.
+pub(crate) fn signed(header: &Value, claims: &Value, key: &PrivateKey) -> String {
+    signed_text(&header.to_string(), &claims.to_string(), key)
+}
+
+/// The same of texts that need not even be JSON.
+pub(crate) fn signed_text(header: &str, claims: &str, key: &PrivateKey) -> String {
+    let signed = format!("{}.{}", base64url(header), base64url(claims));
+    let signature = signature(signed.as_bytes(), key);
+    format!("{signed}.{}", base64url(signature))
+}
+
+/// Base64url without padding.
+pub(crate) fn base64url(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The claims of a JWT, without a look at its signature.
+pub(crate) fn claims_of(token: &str) -> Value {
+    part(token, 1)
+}
+
+/// The header of a JWT.
+pub(crate) fn jose_header_of(token: &str) -> Value {
+    part(token, 0)
+}
+
+fn part(token: &str, index: usize) -> Value {
+    let part = token.split('.').nth(index).unwrap_or_default();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap_or_default()).unwrap_or_default()
+}
+
+/// `Basic` credentials of two halves as they are, not encoded.
+pub(crate) fn basic(id: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
+}
+
+fn signature(message: &[u8], key: &PrivateKey) -> Vec<u8> {
+    let pem = key.to_pem().unwrap();
+    let der = pem::parse(pem.as_bytes()).unwrap().into_contents();
+    let rsa = |padding: &'static dyn RsaEncoding| {
+        let pair = RsaKeyPair::from_pkcs8(&der).unwrap();
+        let mut signature = vec![0; pair.public_modulus_len()];
+        pair.sign(padding, &SystemRandom::new(), message, &mut signature).unwrap();
+        signature
+    };
+    match key.public().algorithm {
+        Algorithm::RS256 => rsa(&RSA_PKCS1_SHA256),
+        Algorithm::PS256 => rsa(&RSA_PSS_SHA256),
+        Algorithm::ES256 => {
+            let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der).unwrap();
+            pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec()
+        }
+        Algorithm::EdDSA => {
+            let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).unwrap();
+            pair.sign(message).as_ref().to_vec()
+        }
+    }
+}
+
+/// The media type of a form.
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The shortest good form.
 pub(crate) const GRANT: &str = "grant_type=client_credentials";

@@ -8,15 +8,25 @@
     reason = "tests, and one binary"
 )]
 
+mod admin_api;
 mod architecture;
 mod command_line;
 mod databases;
 mod embedded_store;
 mod foreign_documents;
+mod garbage;
 mod harness;
 mod main_job;
+mod mia;
 mod mongo_store;
 mod outage;
+mod real_client;
 mod replicas;
+mod rfc6749_client_authentication;
+mod rfc6749_token_endpoint;
+mod rfc6750_tokeninfo;
+mod rfc7523_private_key_jwt;
+mod rfc7591_registration;
+mod rfc8414_metadata;
 mod store_contract;
 mod stores;

@@ -173,8 +173,15 @@ fn requested(value: Value) -> Result<Vec<Audience>, AuthFailure> {
         Value::String(one) => vec![Value::String(one)],
         other => other.as_array().cloned().unwrap_or_else(|| vec![Value::Null]),
     };
-    list.iter()
-        .map(|item| item.as_str().and_then(|text| text.parse().ok()))
-        .collect::<Option<_>>()
-        .ok_or(AuthFailure::Claim("requested_audiences must be a list of audiences"))
+    let mut audiences = Vec::new();
+    for item in &list {
+        let audience = item
+            .as_str()
+            .and_then(|text| text.parse().ok())
+            .ok_or(AuthFailure::Claim("requested_audiences must be a list of audiences"))?;
+        if !audiences.contains(&audience) {
+            audiences.push(audience);
+        }
+    }
+    Ok(audiences)
 }

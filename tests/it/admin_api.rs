@@ -1,0 +1,321 @@
+//! `/clients`: what an admin does.
+
+use latchkey::domain::jwk::Algorithm;
+use serde_json::{Value, json};
+
+use crate::harness::{ADMIN, GRANT, Reply, START, Server, claims_of, client_key};
+
+/// A token of a fresh client with these permissions.
+async fn token_with(server: &Server, permissions: &[&str]) -> String {
+    let (id, secret) = server.granted(json!({ "permissions": permissions })).await;
+    server.token(Some((&id, &secret)), GRANT).await.text_of("access_token")
+}
+
+async fn ask(server: &Server, method: &str, path: &str, token: &str, body: &Value) -> Reply {
+    let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+    let request = server.http.request(method.clone(), format!("{}{path}", server.url));
+    let request = if method == "POST" { request.json(body) } else { request };
+    server.send(request.bearer_auth(token)).await
+}
+
+#[actix_web::test]
+async fn permissions_are_needed() {
+    let server = Server::start().await;
+    let (id, _) = server.client_with_secret().await;
+    let client = json!({ "client_name": "c" });
+    let show = format!("/clients/{id}");
+    let requests =
+        [("POST", "/clients", 201), ("GET", "/clients", 200), ("GET", show.as_str(), 200)];
+    #[rustfmt::skip]
+    let cases: &[(&str, &[&str], [bool; 3])] = &[
+        // why                   permissions                                             may create, list, show
+        ("nothing",              &[],                                                    [false, false, false]),
+        ("to read",              &["latchkey:clients:read"],                             [false, true,  true]),
+        ("to write",             &["latchkey:clients:write"],                            [true,  false, false]),
+        ("both",                 &["latchkey:clients:read", "latchkey:clients:write"],   [true,  true,  true]),
+        ("admin",                &["latchkey:admin"],                                    [true,  true,  true]),
+        ("of another service",   &["clients:read", "admin"],                             [false, false, false]),
+        ("a prefix",             &["latchkey:clients", "latchkey:"],                     [false, false, false]),
+        ("other letter case",    &["Latchkey:Admin"],                                    [false, false, false]),
+        ("a wildcard",           &["latchkey:*", "*"],                                   [false, false, false]),
+    ];
+    for (why, permissions, allowed) in cases {
+        let token = token_with(&server, permissions).await;
+        for ((method, path, good), allowed) in requests.iter().zip(allowed) {
+            let reply = ask(&server, method, path, &token, &client).await;
+            let why = format!("{why}: {method} {path}");
+            assert_eq!(reply.status, if *allowed { *good } else { 403 }, "{why}: {reply:?}");
+            assert_eq!(reply.header("cache-control"), Some("no-store"), "{why}");
+            if !allowed {
+                assert_eq!(reply.error(), Some("insufficient_scope"), "{why}");
+                let challenge = reply.header("www-authenticate").unwrap();
+                assert!(challenge.contains(r#"error="insufficient_scope""#), "{why}");
+            }
+        }
+    }
+    for (method, path, _) in requests {
+        let reply = ask(&server, method, path, "x", &client).await;
+        assert_eq!((reply.status, reply.error()), (401, Some("invalid_token")), "{method} {path}");
+        let request = server.http.request(method.parse().unwrap(), format!("{}{path}", server.url));
+        let reply = server.send(request.basic_auth(ADMIN.0, Some(ADMIN.1))).await;
+        assert_eq!(reply.status, 401, "a secret is no bearer token: {method} {path}");
+        let challenge = reply.header("www-authenticate").unwrap();
+        assert!(!challenge.contains("error"), "{method} {path}: {challenge}");
+    }
+}
+
+#[actix_web::test]
+async fn only_an_admin_grants_power_over_this_server() {
+    let server = Server::start().await;
+    let writer = token_with(&server, &["latchkey:clients:write", "latchkey:clients:read"]).await;
+    let admin = server.admin_token().await;
+    for (permission, by_writer) in [
+        ("read:x", 201),
+        ("latchkey:admin", 403),
+        ("latchkey:clients:read", 403),
+        ("latchkey:clients:write", 403),
+        ("latchkey:anything", 403),
+        ("latchkeys:admin", 201),
+    ] {
+        let body = json!({ "client_name": "c", "permissions": ["a", permission] });
+        assert_eq!(
+            ask(&server, "POST", "/clients", &writer, &body).await.status,
+            by_writer,
+            "{permission}"
+        );
+        assert_eq!(
+            ask(&server, "POST", "/clients", &admin, &body).await.status,
+            201,
+            "{permission}"
+        );
+    }
+}
+
+#[actix_web::test]
+async fn what_a_client_is_given() {
+    let server = Server::start().await;
+    let asked = json!({
+        "client_name": "c", "permissions": ["b", "a", "b"], "audience": ["y", "x", "y"],
+        "scope": "s  t s", "__STATE__": "DRAFT", "metadata": { "team": { "n": [1, null] } },
+        "groups": ["g", "g"], "allowedCustomClaims": ["customerName"],
+        "access_token_lifetime": 60, "legacyAudience": START + 100,
+        "grant_types": ["client_credentials"], "response_types": [],
+    });
+    let created = server.create_client(asked).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    assert_eq!(created.header("cache-control"), Some("no-store"));
+    let id = created.text_of("client_id");
+    assert_eq!(created.header("location"), Some(format!("clients/{id}").as_str()));
+    let expected = json!({
+        "permissions": ["b", "a"], "audience": ["y", "x"], "scope": "s t", "__STATE__": "DRAFT",
+        "metadata": { "team": { "n": [1, null] } }, "groups": ["g"],
+        "allowedCustomClaims": ["customerName"], "access_token_lifetime": 60,
+        "legacyAudience": START + 100,
+    });
+    let shown = server.admin_get(&format!("/clients/{id}")).await;
+    for (member, value) in expected.as_object().unwrap() {
+        assert_eq!(created.body[member], *value, "{member}, when it was made");
+        assert_eq!(shown.body[member], *value, "{member}, later on");
+    }
+    assert!(created.body["client_secret"].is_string());
+    assert_eq!(shown.body.get("client_secret"), None);
+    assert_eq!(shown.body["secrets"][0]["expires_at"], 0);
+    assert_eq!(shown.body["secrets"][0].get("hash"), None);
+    assert_eq!(
+        (&shown.body["creatorId"], &shown.body["updaterId"]),
+        (&json!("admin"), &json!("admin"))
+    );
+
+    let key = client_key(Algorithm::EdDSA);
+    let id = server.granted_with_key(key, json!({})).await;
+    let shown = server.admin_get(&format!("/clients/{id}")).await;
+    assert_eq!(shown.body["keys"][0]["jwk"], key.public().to_json());
+    assert_eq!(shown.body["secrets"], json!([]));
+
+    let unknown = server.admin_get("/clients/who").await;
+    assert_eq!((unknown.status, unknown.error()), (404, Some("not_found")));
+    for path in
+        ["/clients/%00", "/clients/a%0Ab", "/clients/%C3%A9", "/clients/..%2f..", "/clients/%ff"]
+    {
+        assert_eq!(server.admin_get(path).await.status, 404, "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn what_is_refused() {
+    let server = Server::start().await;
+    let long = "x".repeat(257);
+    #[rustfmt::skip]
+    let cases = [
+        // why                            member                                              named in the answer
+        ("unknown member",                json!({ "permision": [] }),                          "permision"),
+        ("submitted id",                  json!({ "client_id": "mine" }),                      "client_id"),
+        ("submitted secret",              json!({ "client_secret": "hunter2" }),               "client_secret"),
+        ("document member",               json!({ "tokenEpoch": 1 }),                          "tokenEpoch"),
+        ("state unknown",                 json!({ "__STATE__": "GONE" }),                      "__STATE__"),
+        ("state in lower case",           json!({ "__STATE__": "public" }),                    "__STATE__"),
+        ("permissions a string",          json!({ "permissions": "a" }),                       "permissions"),
+        ("permissions with a number",     json!({ "permissions": [1] }),                       "permissions"),
+        ("permissions null",              json!({ "permissions": null }),                      "permissions"),
+        ("permission empty",              json!({ "permissions": [""] }),                      "permissions"),
+        ("permission with a NUL",         json!({ "permissions": ["a\0"] }),                   "permissions"),
+        ("permission too long",           json!({ "permissions": [long] }),                    "permissions"),
+        ("audience with a space",         json!({ "audience": ["a b"] }),                      "audience"),
+        ("audience empty",                json!({ "audience": [""] }),                         "audience"),
+        ("scope with a quote",            json!({ "scope": "a\"" }),                           "scope"),
+        ("scope a list",                  json!({ "scope": ["a"] }),                           "scope"),
+        ("groups with a line break",      json!({ "groups": ["a\n"] }),                        "group"),
+        ("group empty",                   json!({ "groups": [""] }),                           "group"),
+        ("lifetime 0",                    json!({ "access_token_lifetime": 0 }),               "access_token_lifetime"),
+        ("lifetime too long",             json!({ "access_token_lifetime": 86_401 }),          "access_token_lifetime"),
+        ("lifetime negative",             json!({ "access_token_lifetime": -1 }),              "access_token_lifetime"),
+        ("lifetime a fraction",           json!({ "access_token_lifetime": 1.5 }),             "access_token_lifetime"),
+        ("lifetime a string",             json!({ "access_token_lifetime": "60" }),            "access_token_lifetime"),
+        ("legacyAudience true",           json!({ "legacyAudience": true }),                   "legacyAudience"),
+        ("legacyAudience a date",         json!({ "legacyAudience": "2027-01-01" }),           "legacyAudience"),
+        ("metadata a list",               json!({ "metadata": [] }),                           "metadata"),
+        ("metadata with a dot",           json!({ "metadata": { "a.b": 1 } }),                 "a.b"),
+        ("metadata with a dollar",        json!({ "metadata": { "$set": 1 } }),                "$set"),
+        ("metadata with one, deep",       json!({ "metadata": { "a": [{ "b": { "$c": 1 } }] } }), "$c"),
+        ("metadata without a name",       json!({ "metadata": { "": 1 } }),                    "metadata"),
+        ("metadata with a NUL",           json!({ "metadata": { "a\0": 1 } }),                 "metadata"),
+        ("claim reserved: sub",           json!({ "allowedCustomClaims": ["a", "sub"] }),      "sub"),
+        ("claim reserved: permissions",   json!({ "allowedCustomClaims": ["permissions"] }),   "permissions"),
+        ("claim reserved: groups",        json!({ "allowedCustomClaims": ["groups"] }),        "groups"),
+        ("claim reserved: client_id",     json!({ "allowedCustomClaims": ["client_id"] }),     "client_id"),
+        ("claim reserved: cnf",           json!({ "allowedCustomClaims": ["cnf"] }),           "cnf"),
+        ("claim reserved: act",           json!({ "allowedCustomClaims": ["act"] }),           "act"),
+        ("claim reserved: epoch",         json!({ "allowedCustomClaims": ["epoch"] }),         "epoch"),
+        ("claim reserved: cred",          json!({ "allowedCustomClaims": ["cred"] }),          "cred"),
+        ("claim reserved, other name",    json!({ "allowed_custom_claims": ["iss"] }),         "iss"),
+        ("claim empty",                   json!({ "allowedCustomClaims": [""] }),              "claim"),
+        ("claims under both names",       json!({ "allowedCustomClaims": [], "allowed_custom_claims": [] }), "allowed"),
+        ("method unknown",                json!({ "token_endpoint_auth_method": "none" }),     "token_endpoint_auth_method"),
+        ("a key method without a key",    json!({ "token_endpoint_auth_method": "private_key_jwt" }), "key"),
+        ("jwks_uri",                      json!({ "jwks_uri": "https://x.test" }),             "jwks_uri"),
+    ];
+    for (why, member, named) in cases {
+        let mut body = json!({ "client_name": "c" });
+        body.as_object_mut().unwrap().extend(member.as_object().unwrap().clone());
+        let reply = server.create_client(body).await;
+        assert_eq!(
+            (reply.status, reply.error()),
+            (400, Some("invalid_client_metadata")),
+            "{why}: {reply:?}"
+        );
+        let told = reply.text_of("error_description");
+        assert!(told.contains(named), "{why}: {told}");
+    }
+    let bounds =
+        server.create_client(json!({ "client_name": "c", "access_token_lifetime": 86_400 })).await;
+    assert_eq!(bounds.status, 201, "the longest");
+    let admin = server.admin_token().await;
+    for body in [json!(null), json!([]), json!("c")] {
+        let reply = ask(&server, "POST", "/clients", &admin, &body).await;
+        assert_eq!((reply.status, reply.error()), (400, Some("invalid_request")), "{body}");
+    }
+}
+
+#[actix_web::test]
+async fn pages() {
+    let server = Server::start().await;
+    let mut made = vec![ADMIN.0.to_owned()];
+    for _ in 0..7 {
+        made.push(server.granted(json!({ "__STATE__": "DRAFT" })).await.0);
+    }
+    for limit in [1, 3, 4, 7, 8, 200] {
+        let (mut found, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
+        loop {
+            let page = server.admin_get(&format!("/clients?limit={limit}{cursor}")).await;
+            let clients = page.body["clients"].as_array().unwrap();
+            assert!(clients.len() <= limit);
+            found.extend(
+                clients.iter().map(|client| client["client_id"].as_str().unwrap().to_owned()),
+            );
+            pages += 1;
+            match page.body["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(found, made, "each once, oldest first, by {limit}");
+        assert_eq!(pages, made.len().div_ceil(limit), "no empty page, by {limit}");
+    }
+    #[rustfmt::skip]
+    let cases = [
+        ("limit 0",            "limit=0"),
+        ("limit too large",    "limit=201"),
+        ("limit negative",     "limit=-1"),
+        ("limit no number",    "limit=x"),
+        ("limit empty",        "limit="),
+        ("limit twice",        "limit=1&limit=2"),
+        ("unknown parameter",  "page=2"),
+        ("cursor empty",       "cursor="),
+        ("cursor with signs",  "cursor=%24ne"),
+        ("cursor too long",    &format!("cursor={}", "1".repeat(300))),
+    ];
+    for (why, query) in cases {
+        let reply = server.admin_get(&format!("/clients?{query}")).await;
+        assert_eq!(
+            (reply.status, reply.error()),
+            (400, Some("invalid_request")),
+            "{why}: {reply:?}"
+        );
+    }
+    for cursor in ["18446744073709551615", "99999999999999999999999", "abc", "-1"] {
+        let reply = server.admin_get(&format!("/clients?cursor={cursor}")).await;
+        assert!(reply.status < 500, "{cursor}");
+    }
+}
+
+#[actix_web::test]
+async fn a_listener_for_admins() {
+    let server = Server::with(|settings| {
+        settings.admin_listen = Some("127.0.0.1:0".parse().unwrap());
+        settings.service_prefix = "/cc".to_owned();
+    })
+    .await;
+    let admin = server.admin_url.clone().unwrap();
+    let only_admin =
+        ["/cc/clients", "/cc/clients/x", "/-/metrics", "/documentation", "/documentation/json"];
+    let only_public = [
+        "/cc/oauth/token",
+        "/cc/register",
+        "/cc/tokeninfo",
+        "/cc/.well-known/jwks.json",
+        "/.well-known/oauth-authorization-server",
+    ];
+    let both = ["/-/healthz", "/-/ready", "/-/check-up"];
+    let status = async |base: &str, path: &str| {
+        server.send(server.http.get(format!("{base}{path}"))).await.status
+    };
+    for path in only_admin {
+        assert_eq!(status(&server.url, path).await, 404, "{path} for everybody");
+        assert_ne!(status(&admin, path).await, 404, "{path} for admins");
+    }
+    for path in only_public {
+        assert_ne!(status(&server.url, path).await, 404, "{path} for everybody");
+        assert_eq!(status(&admin, path).await, 404, "{path} for admins");
+    }
+    for path in both {
+        assert_eq!(status(&server.url, path).await, 200, "{path} for everybody");
+        assert_eq!(status(&admin, path).await, 200, "{path} for admins");
+    }
+    let request = server.http.post(format!("{}/cc/clients", server.url));
+    let reply = server.send(request.json(&json!({ "client_name": "c" }))).await;
+    assert_eq!(reply.status, 404, "also to post");
+}
+
+#[actix_web::test]
+async fn an_admin_is_not_locked_out_by_a_required_audience() {
+    let server = Server::with(|settings| settings.require_audience = true).await;
+    let reply = server.token(Some(ADMIN), GRANT).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(claims_of(&reply.text_of("access_token")).get("aud"), None);
+    let (id, secret) = server.granted(json!({ "permissions": ["read:x"] })).await;
+    assert_eq!(server.token(Some((&id, &secret)), GRANT).await.error(), Some("invalid_request"));
+    let (id, secret) =
+        server.granted(json!({ "permissions": ["latchkey:admin"], "audience": ["a"] })).await;
+    let reply = server.token(Some((&id, &secret)), GRANT).await;
+    assert_eq!(reply.error(), Some("invalid_request"), "it has one to ask for");
+}

@@ -1,0 +1,518 @@
+//! RFC 6749 §3.2, §3.3, §4.4 and §5: what may be asked of the token endpoint, and what it answers.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use latchkey::domain::jwk::Algorithm;
+use mongodb::bson::{DateTime, doc};
+use serde_json::{Value, json};
+
+use crate::harness::{
+    ADMIN, FORM, GRANT, START, Server, basic, claims_of, client_key, header_of, jose_header_of,
+    signed, store_in,
+};
+
+#[actix_web::test]
+async fn s3_2_parameters() {
+    let server = Server::start().await;
+    let (id, secret) = server.granted(json!({ "scope": "a b", "audience": ["x", "y"] })).await;
+    let all = "grant_type=client_credentials";
+
+    #[rustfmt::skip]
+    let cases = [
+        // why                                   form                                           status error
+        ("as it should be",                      all.to_owned(),                                200, None),
+        ("nothing",                              String::new(),                                 400, Some("invalid_request")),
+        ("no grant_type",                        "scope=a".to_owned(),                          400, Some("invalid_request")),
+        ("empty grant_type",                     "grant_type=".to_owned(),                      400, Some("invalid_request")),
+        ("grant_type without a value",           "grant_type".to_owned(),                       400, Some("invalid_request")),
+        ("another grant",                        "grant_type=authorization_code".to_owned(),    400, Some("unsupported_grant_type")),
+        ("password",                             "grant_type=password&username=u&password=p".to_owned(), 400, Some("unsupported_grant_type")),
+        ("refresh_token",                        "grant_type=refresh_token".to_owned(),         400, Some("unsupported_grant_type")),
+        ("grant_type in upper case",             "grant_type=CLIENT_CREDENTIALS".to_owned(),    400, Some("unsupported_grant_type")),
+        ("grant_type with a space behind",       format!("{all}+"),                             400, Some("unsupported_grant_type")),
+        ("grant_type twice",                     format!("{all}&{all}"),                        400, Some("invalid_request")),
+        ("grant_type twice, two values",         format!("{all}&grant_type=password"),          400, Some("invalid_request")),
+        ("grant_type twice, the names encoded",  format!("{all}&grant%5Ftype=client_credentials"), 400, Some("invalid_request")),
+        ("scope twice",                          format!("{all}&scope=a&scope=b"),              400, Some("invalid_request")),
+        ("scope twice, once empty",              format!("{all}&scope=a&scope="),               400, Some("invalid_request")),
+        ("an unknown one",                       format!("{all}&resource=https%3A%2F%2Fx"),     200, None),
+        ("an unknown one twice",                 format!("{all}&foo=1&foo=2"),                  400, Some("invalid_request")),
+        ("empty ones",                           format!("{all}&scope=&audience=&client_id=&foo="), 200, None),
+        ("scope as a list",                      format!("{all}&scope[]=none"),                 200, None),
+        ("scope as an object",                   format!("{all}&scope[$ne]=none"),              200, None),
+        ("client_id as an object",               format!("{all}&client_id[$ne]=x"),             200, None),
+        ("client_id as a list",                  format!("{all}&client_id[]=x"),                200, None),
+        ("grant_type as a list",                 "grant_type[]=client_credentials".to_owned(),  400, Some("invalid_request")),
+        ("name in upper case",                   "GRANT_TYPE=client_credentials".to_owned(),    400, Some("invalid_request")),
+        ("separators too many",                  format!("&&{all}&&"),                          200, None),
+        ("semicolons separate nothing",          format!("{all};scope=a"),                      400, Some("unsupported_grant_type")),
+        ("no name",                              format!("{all}&=x"),                           200, None),
+        ("name encoded",                         "%67rant_type=client%5Fcredentials".to_owned(), 200, None),
+        ("percent sign alone",                   format!("{all}&x=%"),                          200, None),
+        ("a NUL in a value",                     format!("{all}%00"),                           400, Some("unsupported_grant_type")),
+    ];
+    for (why, form, status, error) in cases {
+        let reply = server.token(Some((&id, &secret)), &form).await;
+        assert_eq!((reply.status, reply.error()), (status, error), "{why}: {reply:?}");
+        assert_eq!(reply.header("cache-control"), Some("no-store"), "{why}");
+    }
+    for (why, body, error) in [
+        ("not UTF-8", &b"grant_type=client_credentials&x=\xff"[..], "invalid_request"),
+        ("UTF-16", b"\xff\xfeg\0r\0", "invalid_request"),
+        ("gzip", b"\x1f\x8b\x08\0\0\0\0\0", "invalid_request"),
+    ] {
+        let reply = server.post("/oauth/token", FORM, body).await;
+        assert_eq!((reply.status, reply.error()), (400, Some(error)), "{why}");
+    }
+    // The grant is looked at before the client: nobody is told who exists.
+    let reply = server.token(None, "grant_type=password").await;
+    assert_eq!(reply.error(), Some("unsupported_grant_type"));
+}
+
+#[actix_web::test]
+async fn s4_4_2_media_types_and_methods() {
+    let server = Server::start().await;
+    let (id, secret) = server.client_with_secret().await;
+    #[rustfmt::skip]
+    let cases = [
+        // why                    content type                                        status
+        ("a form",                Some(FORM),                                         200),
+        ("with a charset",        Some("application/x-www-form-urlencoded; charset=utf-8"), 200),
+        ("with a charset, loud",  Some("Application/X-WWW-Form-URLEncoded;CHARSET=UTF-8"), 200),
+        ("JSON",                  Some("application/json"),                           415),
+        ("multipart",             Some("multipart/form-data; boundary=x"),            415),
+        ("text",                  Some("text/plain"),                                 415),
+        ("empty type",            Some(""),                                           415),
+        ("nonsense",              Some("application/x-www-form-urlencodedx"),         415),
+        ("no type",               None,                                               415),
+    ];
+    for (why, media_type, status) in cases {
+        let mut request = server.http.post(format!("{}/oauth/token", server.url)).body(GRANT);
+        if let Some(media_type) = media_type {
+            request = request.header("content-type", media_type);
+        }
+        let reply = server.send(request.header("authorization", basic(&id, &secret))).await;
+        assert_eq!(reply.status, status, "{why}: {reply:?}");
+        if status == 415 {
+            assert_eq!(reply.error(), Some("invalid_request"), "{why}");
+            assert_eq!(reply.header("content-type"), Some("application/json"), "{why}");
+            assert_eq!(reply.header("cache-control"), Some("no-store"), "{why}");
+        }
+    }
+    let twice = server.http.post(format!("{}/oauth/token", server.url)).body(GRANT);
+    let twice = twice.header("content-type", FORM).header("content-type", "application/json");
+    assert_eq!(server.send(twice).await.status, 415, "two types");
+
+    for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO"] {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let request = server.http.request(method.clone(), format!("{}/oauth/token", server.url));
+        let reply = server.send(request).await;
+        assert_eq!((reply.status, reply.header("allow")), (405, Some("POST")), "{method}");
+        if method != "HEAD" {
+            assert_eq!(reply.error(), Some("invalid_request"), "{method}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn limits() {
+    let server = Server::with(|settings| {
+        settings.body_limit = 1000;
+        settings.header_limit = 4000;
+    })
+    .await;
+    let (id, secret) = server.client_with_secret().await;
+    for (why, length, status) in [("at the limit", 1000, 200), ("over the limit", 1001, 413)] {
+        let form = format!("{GRANT}&x={}", "y".repeat(length - GRANT.len() - 3));
+        let reply = server.token(Some((&id, &secret)), &form).await;
+        assert_eq!(reply.status, status, "{why}");
+        if status == 413 {
+            assert_eq!(reply.error(), Some("invalid_request"), "{why}");
+        }
+    }
+    let chunks = (0..20).map(|_| Ok::<_, std::io::Error>("x".repeat(100)));
+    let body = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
+    let request = server.http.post(format!("{}/oauth/token", server.url)).body(body);
+    let reply = server.send(request.header("content-type", FORM)).await;
+    assert_eq!((reply.status, reply.error()), (413, Some("invalid_request")), "in chunks");
+
+    for (why, length, status) in [("below the limit", 3000, 200), ("over the limit", 4000, 431)] {
+        let request = server.http.get(format!("{}/.well-known/jwks.json", server.url));
+        let reply = server.send(request.header("x-long", "y".repeat(length))).await;
+        assert_eq!(reply.status, status, "{why}");
+        if status == 431 {
+            assert_eq!(reply.error(), Some("invalid_request"), "{why}");
+        }
+    }
+    let request = server.http.get(format!("{}/tokeninfo?{}", server.url, "x".repeat(5000)));
+    assert_eq!(server.send(request).await.status, 431, "a long query counts too");
+}
+
+#[actix_web::test]
+async fn s3_3_scope() {
+    let server = Server::start().await;
+    let (id, secret) =
+        server.granted(json!({ "scope": "read write:x admin", "permissions": ["p", "q"] })).await;
+    let (bare, bare_secret) = server.client_with_secret().await;
+    #[rustfmt::skip]
+    let cases = [
+        // why                     asked                    status  echoed                      in the token
+        ("nothing",                "",                      200, Some("read write:x admin"), Some("read write:x admin")),
+        ("empty",                  "&scope=",               200, Some("read write:x admin"), Some("read write:x admin")),
+        ("a space",                "&scope=+",              200, Some("read write:x admin"), Some("read write:x admin")),
+        ("one",                    "&scope=read",           200, None,                       Some("read")),
+        ("two, in their order",    "&scope=admin+read",     200, None,                       Some("admin read")),
+        ("all",                    "&scope=read+write:x+admin", 200, None,                   Some("read write:x admin")),
+        ("none that is granted",   "&scope=other",          400, None,                       None),
+        ("one that is not",        "&scope=read+other",     400, None,                       None),
+        ("other letter case",      "&scope=READ",           400, None,                       None),
+        ("part of one",            "&scope=write",          400, None,                       None),
+        ("a permission",           "&scope=p",              400, None,                       None),
+        ("a wildcard",             "&scope=*",              400, None,                       None),
+        ("quote",                  "&scope=%22",            400, None,                       None),
+        ("line break",             "&scope=read%0Aadmin",   400, None,                       None),
+        ("tab",                    "&scope=read%09admin",   400, None,                       None),
+        ("not ASCII",              "&scope=%C3%A9",         400, None,                       None),
+    ];
+    for (why, asked, status, echoed, held) in cases {
+        let reply = server.token(Some((&id, &secret)), &format!("{GRANT}{asked}")).await;
+        assert_eq!(reply.status, status, "{why}: {reply:?}");
+        if status == 400 {
+            assert_eq!(reply.error(), Some("invalid_scope"), "{why}");
+            continue;
+        }
+        assert_eq!(reply.body["scope"].as_str(), echoed, "{why}");
+        let claims = claims_of(&reply.text_of("access_token"));
+        assert_eq!(claims["scope"].as_str(), held, "{why}");
+        assert_eq!(claims["permissions"], json!(["p", "q"]), "{why}: scope narrows no permissions");
+    }
+    let reply = server.token(Some((&bare, &bare_secret)), GRANT).await;
+    assert_eq!(reply.body.get("scope"), None, "nothing granted, nothing shown");
+    assert_eq!(claims_of(&reply.text_of("access_token")).get("scope"), None);
+    let reply = server.token(Some((&bare, &bare_secret)), &format!("{GRANT}&scope=a")).await;
+    assert_eq!(reply.error(), Some("invalid_scope"), "nothing granted, something asked");
+}
+
+#[actix_web::test]
+async fn rfc8707_s2_audience() {
+    let plain = Server::start().await;
+    let required = Server::with(|settings| settings.require_audience = true).await;
+    let default =
+        Server::with(|settings| settings.default_audience = vec!["d".parse().unwrap()]).await;
+    let both = Server::with(|settings| {
+        settings.default_audience = vec!["d".parse().unwrap()];
+        settings.require_audience = true;
+    })
+    .await;
+    let none = || json!([]);
+    let two = || json!(["https://x.test/a", "y"]);
+    let x = "https%3A%2F%2Fx.test%2Fa";
+
+    #[rustfmt::skip]
+    let cases = [
+        // why                            server     granted  asked                                 status aud
+        ("none granted, none asked",      &plain,    none(), String::new(),                         200, None),
+        ("none asked: all of its own",    &plain,    two(),  String::new(),                         200, Some(two())),
+        ("empty is none",                 &plain,    two(),  "&audience=".to_owned(),               200, Some(two())),
+        ("a space is none",               &plain,    two(),  "&audience=+".to_owned(),              200, Some(two())),
+        ("one of two, in a list",         &plain,    two(),  "&audience=y".to_owned(),              200, Some(json!(["y"]))),
+        ("repeated",                      &plain,    two(),  format!("&audience=y&audience={x}"),   200, Some(json!(["y", "https://x.test/a"]))),
+        ("in one parameter",              &plain,    two(),  format!("&audience={x}+y"),            200, Some(two())),
+        ("the same twice",                &plain,    two(),  "&audience=y&audience=y".to_owned(),   200, Some(json!(["y"]))),
+        ("repeated, once empty",          &plain,    two(),  "&audience=&audience=y".to_owned(),    200, Some(json!(["y"]))),
+        ("not granted",                   &plain,    two(),  "&audience=z".to_owned(),              400, None),
+        ("one not granted",               &plain,    two(),  "&audience=y+z".to_owned(),            400, None),
+        ("none granted",                  &plain,    none(), "&audience=y".to_owned(),              400, None),
+        ("other letter case",             &plain,    two(),  "&audience=Y".to_owned(),              400, None),
+        ("part of one",                   &plain,    two(),  "&audience=https%3A%2F%2Fx.test".to_owned(), 400, None),
+        ("required, none asked",          &required, two(),  String::new(),                         400, None),
+        ("required, empty",               &required, two(),  "&audience=".to_owned(),               400, None),
+        ("required and asked",            &required, two(),  "&audience=y".to_owned(),              200, Some(json!(["y"]))),
+        ("required, not granted",         &required, none(), "&audience=y".to_owned(),              400, None),
+        ("default, none of its own",      &default,  none(), String::new(),                         200, Some(json!(["d"]))),
+        ("default, some of its own",      &default,  two(),  String::new(),                         200, Some(two())),
+        ("default is not granted",        &default,  none(), "&audience=d".to_owned(),              400, None),
+        ("default does not do for asked", &both,     none(), String::new(),                         400, None),
+    ];
+    for (why, server, granted, asked, status, aud) in cases {
+        let (id, secret) = server.granted(json!({ "audience": granted })).await;
+        let reply = server.token(Some((&id, &secret)), &format!("{GRANT}{asked}")).await;
+        assert_eq!(reply.status, status, "{why}: {reply:?}");
+        if status == 200 {
+            let claims = claims_of(&reply.text_of("access_token"));
+            assert_eq!(claims.get("aud"), aud.as_ref(), "{why}");
+        } else {
+            let empty = !asked.contains("audience=") || asked == "&audience=";
+            let error = if empty { "invalid_request" } else { "invalid_target" };
+            assert_eq!(reply.error(), Some(error), "{why}");
+        }
+    }
+    let (id, secret) = plain.granted(json!({ "audience": ["y"] })).await;
+    for bad in ["a%0Ab", "%00", &"x".repeat(513)] {
+        let form = format!("{GRANT}&audience={bad}");
+        let reply = plain.token(Some((&id, &secret)), &form).await;
+        assert_eq!((reply.status, reply.error()), (400, Some("invalid_request")), "{bad:?}");
+    }
+}
+
+#[actix_web::test]
+async fn audiences_of_the_assertion_and_of_the_form() {
+    let server = Server::start().await;
+    let key = client_key(Algorithm::ES256);
+    let id = server.granted_with_key(key, json!({ "audience": ["a", "b"] })).await;
+    #[rustfmt::skip]
+    let cases = [
+        // why                    assertion           form                   status aud or error
+        ("assertion alone",       json!(["a"]),       "",                    200, json!(["a"])),
+        ("a string in it",        json!("b"),         "",                    200, json!(["b"])),
+        ("twice the same in it",  json!(["a", "a"]),  "",                    200, json!(["a"])),
+        ("both the same",         json!(["a"]),       "&audience=a",         200, json!(["a"])),
+        ("in another order",      json!(["a", "b"]),  "&audience=b+a",       200, json!(["b", "a"])),
+        ("twice the same, both",  json!(["a", "a"]),  "&audience=a",         200, json!(["a"])),
+        ("empty and the form",    json!([]),          "&audience=a",         200, json!(["a"])),
+        ("they differ",           json!(["a"]),       "&audience=b",         400, json!("invalid_request")),
+        ("one is more",           json!(["a", "b"]),  "&audience=a",         400, json!("invalid_request")),
+        ("not granted",           json!(["c"]),       "",                    400, json!("invalid_target")),
+    ];
+    for (why, requested, form, status, expected) in cases {
+        let mut claims = server.assertion_claims(&id);
+        claims["requested_audiences"] = requested;
+        let reply = server.token_by(&signed(&header_of(key), &claims, key), form).await;
+        assert_eq!(reply.status, status, "{why}: {reply:?}");
+        let shown = match status {
+            200 => claims_of(&reply.text_of("access_token"))["aud"].clone(),
+            _ => reply.body["error"].clone(),
+        };
+        assert_eq!(shown, expected, "{why}");
+    }
+}
+
+#[actix_web::test]
+async fn s5_2_unauthorized_client() {
+    let hash = bcrypt::hash("hunter2", 4).unwrap();
+    let client = |id: &str, grants: Vec<&str>| {
+        doc! { "clientId": id, "__STATE__": "PUBLIC", "grantTypes": grants, "secrets": [{ "hash": &hash }] }
+    };
+    let server = Server::holding(vec![
+        client("may", vec!["authorization_code", "client_credentials"]),
+        client("may-not", vec!["authorization_code"]),
+        client("nothing", vec![]),
+    ])
+    .await;
+    for (id, status, error) in [
+        ("may", 200, None),
+        ("may-not", 400, Some("unauthorized_client")),
+        ("nothing", 400, Some("unauthorized_client")),
+    ] {
+        let reply = server.token(Some((id, "hunter2")), GRANT).await;
+        assert_eq!((reply.status, reply.error()), (status, error), "{id}");
+        let reply = server.token(Some((id, "wrong")), GRANT).await;
+        assert_eq!(reply.error(), Some("invalid_client"), "{id}: first prove who you are");
+    }
+}
+
+#[actix_web::test]
+async fn s5_1_the_answer_and_the_token() {
+    let server = Server::start().await;
+    let (id, secret) = server
+        .granted(json!({
+            "permissions": ["read:x", "\u{e9}"], "audience": ["a"], "access_token_lifetime": 60,
+        }))
+        .await;
+    let reply = server.token(Some((&id, &secret)), GRANT).await;
+    let members: Vec<&String> = reply.body.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["access_token", "token_type", "expires_in"]);
+    assert_eq!(reply.body["token_type"], "Bearer");
+    assert_eq!(reply.body["expires_in"], 60, "the client's own lifetime");
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+
+    let token = reply.text_of("access_token");
+    let header = jose_header_of(&token);
+    let kid = server.app.ring.active_kid();
+    assert_eq!(header, json!({ "typ": "at+jwt", "alg": "RS256", "kid": kid }));
+    let claims = claims_of(&token);
+    assert_eq!(claims["iss"], server.app.config.issuer);
+    assert_eq!((&claims["sub"], &claims["client_id"]), (&json!(id), &json!(id)));
+    assert_eq!((&claims["iat"], &claims["exp"]), (&json!(START), &json!(START + 60)));
+    assert_eq!(claims["permissions"], json!(["read:x", "\u{e9}"]));
+    assert_eq!(claims["aud"], json!(["a"]), "a list, also of one");
+    assert_eq!(claims["epoch"], 0);
+    assert_eq!(claims["cred"], secret[3..11], "the id that is part of the secret");
+    let names: BTreeSet<&str> = claims.as_object().unwrap().keys().map(String::as_str).collect();
+    let expected =
+        ["aud", "client_id", "cred", "epoch", "exp", "iat", "iss", "jti", "permissions", "sub"];
+    assert_eq!(names, BTreeSet::from(expected));
+
+    let mut seen = BTreeSet::new();
+    for _ in 0..50 {
+        let issued = server.token(Some((&id, &secret)), GRANT).await;
+        let jti = claims_of(&issued.text_of("access_token"))["jti"].as_str().unwrap().to_owned();
+        assert_eq!(jti.len(), 22, "128 bits in base64url");
+        assert!(seen.insert(jti));
+    }
+}
+
+#[actix_web::test]
+async fn every_algorithm_signs_and_verifies() {
+    for algorithm in Algorithm::ALL {
+        let server = Server::with(|settings| settings.algorithm = algorithm).await;
+        let (id, secret) = server.client_with_secret().await;
+        let token = server.token(Some((&id, &secret)), GRANT).await.text_of("access_token");
+        assert_eq!(jose_header_of(&token)["alg"], algorithm.as_str());
+        assert_eq!(server.tokeninfo(&token).await.status, 200, "{algorithm}");
+    }
+}
+
+#[actix_web::test]
+async fn lifetimes() {
+    let server = Server::with(|settings| {
+        settings.token_lifetime = 100;
+        settings.max_token_lifetime = 200;
+    })
+    .await;
+    for (why, grants, lifetime) in [
+        ("of the server", json!({}), 100),
+        ("shorter", json!({ "access_token_lifetime": 1 }), 1),
+        ("longest", json!({ "access_token_lifetime": 200 }), 200),
+    ] {
+        let (id, secret) = server.granted(grants).await;
+        let reply = server.token(Some((&id, &secret)), GRANT).await;
+        assert_eq!(reply.body["expires_in"], lifetime, "{why}");
+        let claims = claims_of(&reply.text_of("access_token"));
+        assert_eq!(claims["exp"], START + lifetime, "{why}");
+    }
+    // What another tool wrote into the store is held to the same.
+    let long = doc! {
+        "clientId": "long", "__STATE__": "PUBLIC", "accessTokenLifetime": 1_000_000_000_i64,
+        "secrets": [{ "hash": bcrypt::hash("hunter2", 4).unwrap() }],
+    };
+    let server = Server::holding(vec![long]).await;
+    let reply = server.token(Some(("long", "hunter2")), GRANT).await;
+    assert_eq!(reply.body["expires_in"], 86400);
+}
+
+#[actix_web::test]
+async fn custom_claims() {
+    let server = Server::start().await;
+    let key = client_key(Algorithm::ES256);
+    let allowed = json!({ "allowedCustomClaims": ["customerName", "deep"] });
+    let id = server.granted_with_key(key, allowed).await;
+    let bare = server.granted_with_key(key, json!({})).await;
+    #[rustfmt::skip]
+    let cases = [
+        // why                    client  claims                                        status
+        ("allowed",               &id,    json!({ "customerName": "ACME" }),            200),
+        ("allowed, not a string", &id,    json!({ "deep": { "a": [1, null, "\u{e9}"] } }), 200),
+        ("allowed and null",      &id,    json!({ "deep": null }),                      200),
+        ("both",                  &id,    json!({ "customerName": 1, "deep": 2 }),      200),
+        ("one not allowed",       &id,    json!({ "customerName": 1, "other": 2 }),     400),
+        ("none allowed",          &bare,  json!({ "customerName": "ACME" }),            400),
+        ("letter case",           &id,    json!({ "customername": "ACME" }),            400),
+        ("permissions",           &id,    json!({ "permissions": ["admin"] }),          400),
+        ("scope",                 &id,    json!({ "scope": "admin" }),                  400),
+        ("client_id",             &id,    json!({ "client_id": "x" }),                  400),
+        ("groups",                &id,    json!({ "groups": ["admin"] }),               400),
+        ("epoch",                 &id,    json!({ "epoch": 9 }),                        400),
+        ("cred",                  &id,    json!({ "cred": "x" }),                       400),
+        ("cnf",                   &id,    json!({ "cnf": {} }),                         400),
+        ("act",                   &id,    json!({ "act": { "sub": "x" } }),             400),
+    ];
+    for (why, client, custom, status) in cases {
+        let mut claims = server.assertion_claims(client);
+        claims.as_object_mut().unwrap().extend(custom.as_object().unwrap().clone());
+        let reply = server.token_by(&signed(&header_of(key), &claims, key), "").await;
+        assert_eq!(reply.status, status, "{why}: {reply:?}");
+        if status == 400 {
+            assert_eq!(reply.error(), Some("invalid_request"), "{why}");
+            continue;
+        }
+        let token = reply.text_of("access_token");
+        let shown = server.tokeninfo(&token).await.body;
+        for (name, value) in custom.as_object().unwrap() {
+            assert_eq!(claims_of(&token).get(name), Some(value), "{why}");
+            assert_eq!(shown.get(name), Some(value), "{why}, at /tokeninfo");
+        }
+    }
+
+    // What another tool let in by the store is no way past the reserved names.
+    let jwk = mongodb::bson::Bson::try_from(key.public().to_json()).unwrap();
+    let careless = doc! {
+        "clientId": "careless", "__STATE__": "PUBLIC", "authMethod": "private_key_jwt",
+        "publicKey": jwk, "allowedCustomClaims": ["permissions", "client_id", "epoch", "fine"],
+    };
+    let server = Server::holding(vec![careless]).await;
+    for (claim, status) in [("permissions", 400), ("client_id", 400), ("epoch", 400), ("fine", 200)]
+    {
+        let mut claims = server.assertion_claims("careless");
+        claims[claim] = json!("x");
+        let reply = server.token_by(&signed(&header_of(key), &claims, key), "").await;
+        assert_eq!(reply.status, status, "{claim}");
+    }
+}
+
+#[actix_web::test]
+async fn last_login_is_written_behind_and_by_a_clean_stop() {
+    let login =
+        |document: &mongodb::bson::Document| document.get_datetime("lastLogin").ok().copied();
+    let date = |at: u64| Some(DateTime::from_millis(i64::try_from(at).unwrap() * 1000));
+    let server = Server::start().await;
+    let (id, secret) = server.client_with_secret().await;
+    assert_eq!(login(&server.document(&id).await), None, "not yet");
+    server.token(Some((&id, "wrong")), GRANT).await;
+    server.token(Some((&id, &secret)), GRANT).await;
+    let mut written = None;
+    for _ in 0..300 {
+        written = login(&server.document(&id).await);
+        if written.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(written, date(START));
+    let shown = server.admin_get(&format!("/clients/{id}")).await;
+    assert_eq!(shown.body["last_login_at"], START);
+
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::on(store_in(folder.path()).await, |_| ()).await;
+    let (id, secret) = server.client_with_secret().await;
+    server.clock.advance(Duration::from_secs(7));
+    server.token(Some((&id, &secret)), GRANT).await;
+    server.stop().await;
+    let server = Server::on(store_in(folder.path()).await, |_| ()).await;
+    let shown = server.admin_get(&format!("/clients/{id}")).await;
+    assert_eq!(shown.body["last_login_at"], START + 7);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn s5_2_every_error_is_json_with_legal_words() {
+    let server = Server::start().await;
+    let nasty = "%22%5C%0A%C3%A9%00%3Cscript%3E";
+    for (why, form) in [
+        ("repeated", format!("{GRANT}&{nasty}=1&{nasty}=2")),
+        ("scope", format!("{GRANT}&scope={nasty}")),
+        ("audience", format!("{GRANT}&audience={nasty}")),
+        ("grant", format!("grant_type={nasty}")),
+        ("client", format!("{GRANT}&client_id={nasty}&client_secret={nasty}")),
+    ] {
+        for credentials in [None, Some(ADMIN)] {
+            let reply = server.token(credentials, &form).await;
+            assert!((400..500).contains(&reply.status), "{why}: {reply:?}");
+            let body: &Value = &reply.body;
+            let described = body["error_description"].as_str().unwrap();
+            let legal = |c: char| matches!(c, ' '..='~') && c != '"' && c != '\\';
+            assert!(described.chars().all(legal), "{why}: {described:?}");
+            assert!(
+                body["error"].as_str().unwrap().chars().all(|c| c == '_' || c.is_ascii_lowercase())
+            );
+            assert_eq!(body["statusCode"], reply.status, "{why}");
+            assert_eq!(body["message"], body["error_description"], "{why}");
+            assert_eq!(reply.header("content-type"), Some("application/json"), "{why}");
+        }
+    }
+    let reply = server.get("/nowhere").await;
+    assert_eq!((reply.status, reply.error()), (404, Some("not_found")));
+    assert_eq!(reply.body["statusCode"], 404);
+}

@@ -1,0 +1,424 @@
+//! RFC 7591 §2 and §3: a client registers itself.
+
+use latchkey::config::RegistrationSetting;
+use latchkey::domain::jwk::Algorithm;
+use rsa::pkcs1::EncodeRsaPublicKey;
+use rsa::pkcs8::{DecodePrivateKey, EncodePublicKey, LineEnding};
+use serde_json::{Value, json};
+
+use crate::harness::{FORM, GRANT, Reply, START, Server, claims_of, client_key};
+
+fn key_metadata(more: Value) -> Value {
+    let mut metadata =
+        json!({ "client_name": "c", "token_endpoint_auth_method": "private_key_jwt" });
+    if let (Some(members), Value::Object(more)) = (metadata.as_object_mut(), more) {
+        members.extend(more);
+    }
+    metadata
+}
+
+#[actix_web::test]
+async fn s3_2_1_client_information() {
+    let server = Server::start().await;
+    for (method, shown) in [
+        (Value::Null, "client_secret_basic"),
+        (json!("client_secret_basic"), "client_secret_basic"),
+        (json!("client_secret_post"), "client_secret_post"),
+    ] {
+        let metadata =
+            json!({ "client_name": "my \u{e9}pp", "token_endpoint_auth_method": method });
+        let reply = server.register(metadata).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        assert_eq!(reply.header("cache-control"), Some("no-store"));
+        assert_eq!(reply.header("content-type"), Some("application/json"));
+        let secret = reply.text_of("client_secret");
+        let alphabet = |b: u8| b.is_ascii_alphanumeric();
+        assert!(secret.strip_prefix("lk_").unwrap().bytes().all(alphabet));
+        let expected = json!({
+            "client_id": reply.body["client_id"],
+            "client_id_issued_at": START,
+            "client_name": "my \u{e9}pp",
+            "token_endpoint_auth_method": shown,
+            "grant_types": ["client_credentials"],
+            "response_types": [],
+            "client_secret": secret,
+            "client_secret_expires_at": 0,
+        });
+        assert_eq!(reply.body, expected);
+    }
+
+    for algorithm in Algorithm::ALL {
+        let jwk = client_key(algorithm).public().to_json();
+        let reply = server.register(key_metadata(json!({ "public_key": jwk }))).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        let expected = json!({
+            "client_id": reply.body["client_id"],
+            "client_id_issued_at": START,
+            "client_name": "c",
+            "token_endpoint_auth_method": "private_key_jwt",
+            "grant_types": ["client_credentials"],
+            "response_types": [],
+            "jwks": { "keys": [jwk] },
+        });
+        assert_eq!(reply.body, expected, "{algorithm}: and never a secret");
+    }
+}
+
+#[actix_web::test]
+async fn s3_1_what_a_client_may_not_ask_for() {
+    let server = Server::start().await;
+    let asked = json!({
+        "client_name": "c", "client_id": "mine", "client_secret": "hunter2",
+        "client_id_issued_at": 1, "client_secret_expires_at": 1,
+        "scope": "admin", "permissions": ["latchkey:admin"], "audience": ["a"],
+        "__STATE__": "DRAFT", "groups": ["admin"], "allowedCustomClaims": ["x"],
+        "access_token_lifetime": 1, "legacyAudience": 9_999_999_999_u64, "metadata": { "a": 1 },
+        "creatorId": "root", "tokenEpoch": 5, "secrets": [{ "hash": "x" }], "keys": [],
+        "_id": "x", "version": 9, "contacts": ["a@b.test"], "software_id": "s", "x": { "y": 1 },
+        "registration_access_token": "x", "registration_client_uri": "https://x.test",
+        "$where": "1", "__proto__": { "admin": true },
+    });
+    let reply = server.register(asked.clone()).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let names: Vec<&String> = reply.body.as_object().unwrap().keys().collect();
+    let expected = [
+        "client_id",
+        "client_id_issued_at",
+        "client_name",
+        "token_endpoint_auth_method",
+        "grant_types",
+        "response_types",
+        "client_secret",
+        "client_secret_expires_at",
+    ];
+    assert_eq!(names, expected, "what was ignored is not echoed");
+    let (id, secret) = (reply.text_of("client_id"), reply.text_of("client_secret"));
+    assert_ne!((id.as_str(), secret.as_str()), ("mine", "hunter2"));
+    assert_eq!(reply.body["client_id_issued_at"], START);
+
+    let reply = server.token(Some((&id, &secret)), GRANT).await;
+    let claims = claims_of(&reply.text_of("access_token"));
+    assert_eq!(claims["permissions"], json!([]));
+    assert_eq!((claims.get("scope"), claims.get("aud")), (None, None));
+    assert_eq!(server.token(Some(("mine", "hunter2")), GRANT).await.status, 401);
+    let shown = server.admin_get(&format!("/clients/{id}")).await.body;
+    for (member, value) in [
+        ("permissions", json!([])),
+        ("audience", json!([])),
+        ("scope", json!("")),
+        ("__STATE__", json!("PUBLIC")),
+        ("groups", json!([])),
+        ("metadata", json!({})),
+        ("allowedCustomClaims", json!([])),
+        ("access_token_lifetime", Value::Null),
+        ("legacyAudience", Value::Null),
+    ] {
+        assert_eq!(shown[member], value, "{member}");
+    }
+
+    let mut by_key = asked;
+    by_key["token_endpoint_auth_method"] = "private_key_jwt".into();
+    by_key["public_key"] = client_key(Algorithm::ES256).public().to_json();
+    let reply = server.register(by_key).await;
+    assert_eq!((reply.status, reply.body.get("client_secret")), (201, None));
+    let id = reply.text_of("client_id");
+    assert_eq!(server.token(Some((&id, "hunter2")), GRANT).await.status, 401);
+}
+
+#[actix_web::test]
+async fn s3_2_2_bodies() {
+    let server = Server::start().await;
+    let deep = format!("{{\"client_name\":{}1{}}}", "[".repeat(5000), "]".repeat(5000));
+    #[rustfmt::skip]
+    let cases: Vec<(&str, &str, Vec<u8>, u16)> = vec![
+        // why                  content type                        body                                       status
+        ("an object",           "application/json",                 br#"{"client_name":"c"}"#.to_vec(),        201),
+        ("with a charset",      "application/json; charset=utf-8",  br#"{"client_name":"c"}"#.to_vec(),        201),
+        ("space around",        "application/json",                 b" {\"client_name\" : \"c\"}\n".to_vec(),  201),
+        ("null",                "application/json",                 b"null".to_vec(),                          400),
+        ("a list",              "application/json",                 b"[]".to_vec(),                            400),
+        ("a list of one",       "application/json",                 br#"[{"client_name":"c"}]"#.to_vec(),      400),
+        ("a string",            "application/json",                 br#""c""#.to_vec(),                        400),
+        ("a number",            "application/json",                 b"1".to_vec(),                             400),
+        ("true",                "application/json",                 b"true".to_vec(),                          400),
+        ("empty",               "application/json",                 b"".to_vec(),                              400),
+        ("an empty object",     "application/json",                 b"{}".to_vec(),                            400),
+        ("not JSON",            "application/json",                 b"{client_name:c}".to_vec(),               400),
+        ("cut off",             "application/json",                 br#"{"client_name":"c""#.to_vec(),         400),
+        ("more behind",         "application/json",                 br#"{"client_name":"c"}{}"#.to_vec(),      400),
+        ("a member twice",      "application/json",                 br#"{"client_name":"c","client_name":"d"}"#.to_vec(), 400),
+        ("not UTF-8",           "application/json",                 b"{\"client_name\":\"\xff\"}".to_vec(),    400),
+        ("half a surrogate",    "application/json",                 br#"{"client_name":"\ud800"}"#.to_vec(),   400),
+        ("very deep",           "application/json",                 deep.into_bytes(),                         400),
+        ("number too large",    "application/json",                 br#"{"client_name":"c","x":1e999}"#.to_vec(), 400),
+        ("a form",              FORM,                               b"client_name=c".to_vec(),                 415),
+        ("a form in name only", FORM,                               br#"{"client_name":"c"}"#.to_vec(),        415),
+        ("text",                "text/plain",                       br#"{"client_name":"c"}"#.to_vec(),        415),
+        ("a JWT",               "application/jwt",                  b"e30.e30.".to_vec(),                      415),
+        ("too large",           "application/json",                 format!("{{\"client_name\":\"{}\"}}", "x".repeat(70_000)).into_bytes(), 413),
+    ];
+    for (why, media_type, body, status) in cases {
+        let reply = server.post("/register", media_type, body).await;
+        assert_eq!(reply.status, status, "{why}: {reply:?}");
+        if status != 201 {
+            assert!(reply.error().is_some(), "{why}");
+            assert_eq!(reply.body["statusCode"], status, "{why}");
+        }
+    }
+    let reply = server.get("/register").await;
+    assert_eq!((reply.status, reply.header("allow")), (405, Some("POST")));
+}
+
+#[actix_web::test]
+async fn s2_metadata() {
+    let server = Server::start().await;
+    let jwk = || client_key(Algorithm::ES256).public().to_json();
+    let rsa = || client_key(Algorithm::RS256).public().to_json();
+    let changed = |name: &str, value: Value| {
+        let mut jwk = jwk();
+        jwk[name] = value;
+        json!({ "public_key": jwk })
+    };
+    let basic = |more: Value| {
+        let mut metadata = key_metadata(more);
+        metadata["token_endpoint_auth_method"] = "client_secret_basic".into();
+        metadata
+    };
+    let name = |name: Value| json!({ "client_name": name });
+    let many: Vec<Value> = (0..11)
+        .map(|kid| {
+            let mut jwk = jwk();
+            jwk["kid"] = kid.to_string().into();
+            jwk
+        })
+        .collect();
+
+    #[rustfmt::skip]
+    let cases = [
+        // why                        metadata                                                            status
+        ("no name",                   json!({}),                                                          400),
+        ("name is null",              name(Value::Null),                                                  400),
+        ("name is a number",          name(json!(1)),                                                     400),
+        ("name is an object",         name(json!({ "$ne": 1 })),                                          400),
+        ("name empty",                name(json!("")),                                                    400),
+        ("name of spaces",            name(json!("  ")),                                                  400),
+        ("name of 256 characters",    name(json!("x".repeat(256))),                                       201),
+        ("name of 257 characters",    name(json!("x".repeat(257))),                                       400),
+        ("256 that are not ASCII",    name(json!("\u{e9}".repeat(256))),                                  201),
+        ("long with spaces",          name(json!(format!("x{}", " ".repeat(1000)))),                      400),
+        ("name with a line break",    name(json!("a\nb")),                                                400),
+        ("name with a NUL",           name(json!("a\0b")),                                                400),
+        ("name with markup",          name(json!("<b>'\"&")),                                             201),
+        ("method unknown",            json!({ "client_name": "c", "token_endpoint_auth_method": "tls_client_auth" }), 400),
+        ("method none",               json!({ "client_name": "c", "token_endpoint_auth_method": "none" }), 400),
+        ("method client_secret_jwt",  json!({ "client_name": "c", "token_endpoint_auth_method": "client_secret_jwt" }), 400),
+        ("method in upper case",      json!({ "client_name": "c", "token_endpoint_auth_method": "CLIENT_SECRET_BASIC" }), 400),
+        ("method a list",             json!({ "client_name": "c", "token_endpoint_auth_method": ["client_secret_basic"] }), 400),
+        ("grant known",               basic(json!({ "grant_types": ["client_credentials"] })),            201),
+        ("grant unknown",             basic(json!({ "grant_types": ["authorization_code"] })),            400),
+        ("one grant unknown",         basic(json!({ "grant_types": ["client_credentials", "password"] })), 400),
+        ("no grant",                  basic(json!({ "grant_types": [] })),                                400),
+        ("grant a string",            basic(json!({ "grant_types": "client_credentials" })),              400),
+        ("no response type",          basic(json!({ "response_types": [] })),                             201),
+        ("a response type",           basic(json!({ "response_types": ["code"] })),                       400),
+        ("key as a JWK",              key_metadata(json!({ "public_key": jwk() })),                       201),
+        ("key as a set",              key_metadata(json!({ "jwks": { "keys": [jwk()] } })),               201),
+        ("two keys",                  key_metadata(json!({ "jwks": { "keys": [jwk(), rsa()] } })),        201),
+        ("no key",                    key_metadata(json!({})),                                            400),
+        ("key for a secret method",   basic(json!({ "public_key": jwk() })),                              400),
+        ("jwks_uri",                  key_metadata(json!({ "jwks_uri": "https://x.test/jwks" })),         400),
+        ("jwks_uri and jwks",         key_metadata(json!({ "jwks_uri": "https://x.test", "jwks": { "keys": [jwk()] } })), 400),
+        ("jwks_uri, secret method",   basic(json!({ "jwks_uri": "https://x.test/jwks" })),                400),
+        ("jwks empty",                key_metadata(json!({ "jwks": { "keys": [] } })),                    400),
+        ("jwks no set",               key_metadata(json!({ "jwks": {} })),                                400),
+        ("jwks a list",               key_metadata(json!({ "jwks": [jwk()] })),                           400),
+        ("jwks null",                 key_metadata(json!({ "jwks": null })),                              400),
+        ("jwks a string",             key_metadata(json!({ "jwks": json!({ "keys": [jwk()] }).to_string() })), 400),
+        ("jwks with null",            key_metadata(json!({ "jwks": { "keys": [null] } })),                400),
+        ("jwks, the same kid twice",  key_metadata(json!({ "jwks": { "keys": [jwk(), jwk()] } })),        400),
+        ("jwks, one is bad",          key_metadata(json!({ "jwks": { "keys": [jwk(), {}] } })),           400),
+        ("jwks of eleven",            key_metadata(json!({ "jwks": { "keys": many } })),                  400),
+        ("jwks and public_key",       key_metadata(json!({ "jwks": { "keys": [jwk()] }, "public_key": jwk() })), 400),
+        ("public_key null",           key_metadata(json!({ "public_key": null })),                        400),
+        ("public_key a list",         key_metadata(json!({ "public_key": [jwk()] })),                     400),
+        ("PEM no string",             key_metadata(json!({ "public_key_pem": 1 })),                       400),
+        ("PEM empty",                 key_metadata(json!({ "public_key_pem": "" })),                      400),
+        ("PEM nonsense",              key_metadata(json!({ "public_key_pem": "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n" })), 400),
+        ("PEM private",               key_metadata(json!({ "public_key_pem": client_key(Algorithm::ES256).to_pem().unwrap().as_str() })), 400),
+        ("key with a private half",   key_metadata(changed("d", json!("AAAA"))),                          400),
+        ("symmetric key",             key_metadata(json!({ "public_key": { "kty": "oct", "k": "c2VjcmV0" } })), 400),
+        ("key for HS256",             key_metadata(changed("alg", json!("HS256"))),                       400),
+        ("key for none",              key_metadata(changed("alg", json!("none"))),                        400),
+        ("alg unknown",               key_metadata(changed("alg", json!("ES257"))),                       400),
+        ("alg of another type",       key_metadata(changed("alg", json!("RS256"))),                       400),
+        ("alg a number",              key_metadata(changed("alg", json!(1))),                             400),
+        ("key for encryption",        key_metadata(changed("use", json!("enc"))),                         400),
+        ("off the curve",             key_metadata(changed("x", jwk()["y"].clone())),                     400),
+        ("another curve",             key_metadata(changed("crv", json!("P-384"))),                       400),
+        ("RSA too short",             key_metadata(json!({ "public_key": { "kty": "RSA", "e": "AQAB", "n": "_".repeat(171) } })), 400),
+        ("RSA, e = 3",                key_metadata(json!({ "public_key": { "kty": "RSA", "e": "Aw", "n": rsa()["n"] } })), 400),
+    ];
+    for (why, metadata, status) in cases {
+        let reply = server.register(metadata).await;
+        assert_eq!(reply.status, status, "{why}: {reply:?}");
+        if status == 400 {
+            assert_eq!(reply.error(), Some("invalid_client_metadata"), "{why}");
+            assert!(!reply.text_of("error_description").is_empty(), "{why}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn keys_in_every_form_work() {
+    let server = Server::start().await;
+    let (rsa, ec) = (client_key(Algorithm::RS256), client_key(Algorithm::ES256));
+    let (ps, ed) = (client_key(Algorithm::PS256), client_key(Algorithm::EdDSA));
+    let rsa_public =
+        rsa::RsaPrivateKey::from_pkcs8_pem(&rsa.to_pem().unwrap()).unwrap().to_public_key();
+    let spki = rsa_public.to_public_key_pem(LineEnding::LF).unwrap();
+    let pkcs1 = rsa_public.to_pkcs1_pem(LineEnding::CRLF).unwrap();
+    let mut rsa256 = rsa.public().to_json();
+    rsa256["alg"] = "RSA256".into();
+    let mut plain = ec.public().to_json();
+    for member in ["kid", "alg", "use"] {
+        plain.as_object_mut().unwrap().remove(member);
+    }
+    let mut both = [rsa.public().to_json(), rsa.public().to_json()];
+    both[0]["kid"] = "first".into();
+    both[1]["alg"] = "PS256".into();
+    for (why, metadata, key) in [
+        ("SPKI", json!({ "public_key_pem": spki }), rsa),
+        ("PKCS#1, other line ends", json!({ "public_key_pem": pkcs1 }), rsa),
+        ("space around the PEM", json!({ "public_key_pem": format!("\n{spki}\n\n") }), rsa),
+        ("alg RSA256", json!({ "public_key": rsa256 }), rsa),
+        ("a JWK of numbers alone", json!({ "public_key": plain }), ec),
+        ("PS256", json!({ "jwks": { "keys": [ps.public().to_json()] } }), ps),
+        ("EdDSA", json!({ "public_key": ed.public().to_json() }), ed),
+    ] {
+        let reply = server.register(key_metadata(metadata)).await;
+        assert_eq!(reply.status, 201, "{why}: {reply:?}");
+        let shown = &reply.body["jwks"]["keys"][0];
+        assert_eq!(*shown, key.public().to_json(), "{why}: `RSA256` is shown as what it is");
+        let issued = server.token_by(&server.assertion(&reply.text_of("client_id"), key), "").await;
+        assert_eq!(issued.status, 200, "{why}: {issued:?}");
+    }
+
+    // One key under two names, for two algorithms.
+    let reply = server.register(key_metadata(json!({ "jwks": { "keys": both } }))).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let id = reply.text_of("client_id");
+    let again = rsa::pkcs8::EncodePrivateKey::to_pkcs8_pem(
+        &rsa::RsaPrivateKey::from_pkcs8_pem(&rsa.to_pem().unwrap()).unwrap(),
+        LineEnding::LF,
+    )
+    .unwrap();
+    let named = latchkey::jwt::PrivateKey::from_pem(&again, None).unwrap().named("first");
+    assert_eq!(server.token_by(&server.assertion(&id, &named), "").await.status, 200, "first");
+    let second = latchkey::jwt::PrivateKey::from_pem(&again, None).unwrap();
+    let second = second.with_algorithm(Algorithm::PS256).unwrap().named(&rsa.public().kid);
+    assert_eq!(server.token_by(&server.assertion(&id, &second), "").await.status, 200, "second");
+}
+
+#[actix_web::test]
+async fn s3_who_may_register() {
+    let token = "t0ken+/=";
+    let with_token =
+        Server::with(|settings| settings.initial_access_token = Some(token.to_owned().into()))
+            .await;
+    let closed =
+        Server::with(|settings| settings.registration = Some(RegistrationSetting::Closed)).await;
+    let open = Server::start().await;
+    let access = with_token.admin_token().await;
+    let ask = async |server: &Server, authorization: Option<&str>, body: &str| -> Reply {
+        let mut request = server.http.post(format!("{}/register", server.url));
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        let request = request.header("content-type", "application/json").body(body.to_owned());
+        server.send(request).await
+    };
+    let good = r#"{"client_name":"c"}"#;
+    let bearer = format!("Bearer {token}");
+    let of_ours = format!("Bearer {access}");
+
+    #[rustfmt::skip]
+    let cases = [
+        // why                        server        authorization         body    status error
+        ("open",                      &open,        None,                 good,   201, None),
+        ("open, some token",          &open,        Some("Bearer x"),     good,   201, None),
+        ("right token",               &with_token,  Some(bearer.as_str()), good,  201, None),
+        ("scheme in lower case",      &with_token,  Some("bearer t0ken+/="), good, 201, None),
+        ("no token",                  &with_token,  None,                 good,   401, Some("invalid_token")),
+        ("no token, bad body",        &with_token,  None,                 "x",    401, Some("invalid_token")),
+        ("wrong token",               &with_token,  Some("Bearer t0ken"), good,   401, Some("invalid_token")),
+        ("token cut",                 &with_token,  Some("Bearer t0ken+/"), good, 401, Some("invalid_token")),
+        ("an access token",           &with_token,  Some(of_ours.as_str()), good, 401, Some("invalid_token")),
+        ("as Basic",                  &with_token,  Some("Basic dDBrZW4="), good, 401, Some("invalid_token")),
+        ("right token, bad body",     &with_token,  Some(bearer.as_str()), "x",   400, Some("invalid_request")),
+        ("closed",                    &closed,      None,                 good,   403, Some("access_denied")),
+        ("closed, some token",        &closed,      Some("Bearer x"),     good,   403, Some("access_denied")),
+        ("closed, bad body",          &closed,      None,                 "x",    403, Some("access_denied")),
+    ];
+    for (why, server, authorization, body, status, error) in cases {
+        let reply = ask(server, authorization, body).await;
+        assert_eq!((reply.status, reply.error()), (status, error), "{why}: {reply:?}");
+        let challenge = reply.header("www-authenticate").unwrap_or_default();
+        assert_eq!(challenge.starts_with("Bearer"), status == 401, "{why}: {challenge}");
+        if status == 401 {
+            let shown = challenge.contains(r#"error="invalid_token""#);
+            assert_eq!(
+                shown,
+                why.contains("wrong") || why.contains("token cut") || why == "an access token",
+                "{why}: {challenge}"
+            );
+        }
+    }
+    let created = closed.create_client(json!({ "client_name": "c" })).await;
+    assert_eq!(created.status, 201, "an admin still registers");
+}
+
+#[actix_web::test]
+async fn rate_of_registrations() {
+    let server = Server::with(|settings| {
+        settings.registration_rate = 3;
+        settings.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    let ask = async |from: &str| {
+        let request = server.http.post(format!("{}/register", server.url));
+        let request = request.json(&json!({ "client_name": "c" }));
+        server.send(request.header("x-forwarded-for", from)).await
+    };
+    for turn in 0..3 {
+        assert_eq!(ask("192.0.2.1").await.status, 201, "{turn}");
+    }
+    let reply = ask("192.0.2.1").await;
+    assert_eq!((reply.status, reply.header("retry-after")), (429, Some("60")), "{reply:?}");
+    assert!(reply.error().is_some());
+    assert_eq!(reply.body["statusCode"], 429);
+    assert_eq!(ask("203.0.113.7, 192.0.2.1").await.status, 429, "an invented address before it");
+    assert_eq!(ask("192.0.2.2").await.status, 201, "another address");
+
+    let server = Server::with(|settings| settings.registration_rate = 1).await;
+    for (from, status) in [("192.0.2.1", 201), ("192.0.2.2", 429)] {
+        let request = server.http.post(format!("{}/register", server.url));
+        let request = request.json(&json!({ "client_name": "c" })).header("x-forwarded-for", from);
+        assert_eq!(server.send(request).await.status, status, "a header alone is not believed");
+    }
+}
+
+#[actix_web::test]
+async fn a_secret_is_shown_once() {
+    let server = Server::start().await;
+    let (id, secret) = server.client_with_secret().await;
+    server.token(Some((&id, &secret)), GRANT).await;
+    let random = &secret[11..54];
+    for path in ["/clients".to_owned(), format!("/clients/{id}"), "/-/metrics".to_owned()] {
+        let shown = server.admin_get(&path).await;
+        assert_eq!(shown.status, 200, "{path}");
+        assert!(!shown.text.contains(random), "{path}");
+        assert!(!shown.text.contains("$argon2"), "{path}: nor its hash");
+    }
+    let document = server.document(&id).await.to_string();
+    assert!(document.contains("$argon2id$") && !document.contains(random));
+}
