@@ -39,7 +39,7 @@ impl FromStr for Audience {
     type Err = MalformedAudience;
 
     fn from_str(text: &str) -> Result<Self, MalformedAudience> {
-        let legal = (1..=512).contains(&text.len())
+        let legal = (1..=512).contains(&text.chars().count())
             && !text.chars().any(|c| c.is_control() || c.is_whitespace());
         legal.then(|| Self(text.into())).ok_or(MalformedAudience)
     }

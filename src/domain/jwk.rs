@@ -92,7 +92,10 @@ impl PublicJwk {
             return Err(KeyFault::Algorithm);
         }
         let kid = match text(members, "kid")? {
-            Some(kid) if (1..=256).contains(&kid.len()) && !kid.chars().any(char::is_control) => {
+            Some(kid)
+                if (1..=256).contains(&kid.chars().count())
+                    && !kid.chars().any(char::is_control) =>
+            {
                 kid.to_owned()
             }
             Some(_) => return Err(KeyFault::Kid),

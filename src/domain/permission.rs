@@ -50,7 +50,8 @@ impl FromStr for Permission {
     type Err = MalformedPermission;
 
     fn from_str(text: &str) -> Result<Self, MalformedPermission> {
-        let legal = (1..=256).contains(&text.len()) && !text.chars().any(char::is_control);
+        let legal =
+            (1..=256).contains(&text.chars().count()) && !text.chars().any(char::is_control);
         legal.then(|| Self(text.into())).ok_or(MalformedPermission)
     }
 }

@@ -7,26 +7,59 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 use utoipa_swagger_ui::Config;
 
+use crate::config::Resolved;
 use crate::domain::error_code::ErrorCode;
 
-use super::Lobby;
 use super::error::Refusal;
+use super::{Lobby, TABLE, Where};
 
 /// The contract as it is written.
 const OPENAPI: &str = include_str!("../../openapi.yaml");
 
 static PARSED: LazyLock<Option<Value>> = LazyLock::new(|| serde_saphyr::from_str(OPENAPI).ok());
-static UI: LazyLock<Arc<Config<'static>>> =
-    LazyLock::new(|| Arc::new(Config::from("./json").try_it_out_enabled(true)));
+static UI: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| Arc::new(page_config()));
 
 pub(super) async fn json(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let mut shown = PARSED
         .clone()
         .ok_or_else(|| Refusal::new(ErrorCode::ServerError, "the contract cannot be read"))?;
-    if let (Some(lobby), Some(members)) = (Lobby::of(&request), shown.as_object_mut()) {
-        members.insert("servers".to_owned(), json!([{ "url": lobby.config().root() }]));
+    if let Some(lobby) = Lobby::of(&request) {
+        locate(&mut shown, lobby.config());
     }
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-cache")).json(shown))
+}
+
+/// Says where the routes are: some begin with the service prefix, some are on another listener.
+fn locate(contract: &mut Value, config: &Resolved) {
+    let servers = |url: &str| json!([{ "url": url }]);
+    if let Some(members) = contract.as_object_mut() {
+        members.insert("servers".to_owned(), servers(config.root()));
+    }
+    let Some(paths) = contract.get_mut("paths").and_then(Value::as_object_mut) else { return };
+    for (path, item) in paths {
+        let entry = TABLE.iter().find(|entry| entry.path.replace(":.*", "") == *path);
+        let (Some(entry), Some(item)) = (entry, item.as_object_mut()) else { continue };
+        if let Some(url) = server(entry.at, config) {
+            item.insert("servers".to_owned(), servers(url));
+        }
+    }
+}
+
+/// Where a route is, if it is not at the root of the main listener. The address of the other one is
+/// where this document was read, so a relative URL names it.
+fn server(at: Where, config: &Resolved) -> Option<&str> {
+    let prefix = config.settings.service_prefix.as_str();
+    match (at, config.settings.admin_listen) {
+        (Where::Service, _) | (Where::Admin, None) if !prefix.is_empty() => Some(&config.endpoints),
+        (Where::Admin, Some(_)) if !prefix.is_empty() => Some(prefix),
+        (Where::Admin | Where::AdminRoot, Some(_)) => Some("/"),
+        _ => None,
+    }
+}
+
+/// Without the badge of a validator, which the page would fetch from somewhere else.
+fn page_config() -> Config<'static> {
+    Config::from("./json").try_it_out_enabled(true).validator_url("none")
 }
 
 /// The page's own links are relative to the folder.

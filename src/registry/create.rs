@@ -98,7 +98,7 @@ fn grant(client: &mut Client, grants: Grants, longest_life: Duration) -> Result<
     if let Some(reserved) = custom.iter().find(|name| claims::is_reserved(name)) {
         return refused(format!("`allowedCustomClaims` must not hold `{reserved}`"));
     }
-    if let Some(empty) = custom.iter().find(|name| name.is_empty() || name.len() > 256) {
+    if let Some(empty) = custom.iter().find(|name| name.is_empty() || name.chars().count() > 256) {
         return refused(format!("`{empty}` is no name of a claim"));
     }
     let lifetime = grants.access_token_lifetime.map(Duration::from_secs);

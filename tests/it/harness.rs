@@ -130,7 +130,7 @@ impl Server {
 
     /// With settings changed, in memory.
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        Self::on(OpenStore::Memory(Arc::new(MemoryStore::default())), change).await
+        Box::pin(Self::on(OpenStore::Memory(Arc::new(MemoryStore::default())), change)).await
     }
 
     /// With these client documents in its memory, as another tool wrote them.

@@ -1,0 +1,101 @@
+//! The files in `deploy/` speak of settings and metrics that there are.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+use latchkey::config::{self, Resolved, Settings};
+use latchkey::telemetry::{Metrics, RequestLabels, Status};
+
+const EXAMPLE: &str = include_str!("../../deploy/latchkey.toml");
+
+fn command() -> clap::Command {
+    Settings::augment_args(clap::Command::new("test"))
+}
+
+fn ids() -> BTreeSet<String> {
+    command().get_arguments().map(|argument| argument.get_id().to_string()).collect()
+}
+
+fn load(text: &str) -> Settings {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("latchkey.toml");
+    std::fs::write(&path, text).unwrap();
+    let flags = command().get_matches_from(["test"]);
+    config::load(&flags, |_| None, Some(&path)).unwrap().settings
+}
+
+#[test]
+fn the_example_is_in_force_as_it_is() {
+    let resolved = Resolved::of(load(EXAMPLE), 8080).unwrap();
+    assert_eq!(resolved.issuer, "http://localhost:8080");
+    assert!(resolved.warnings().is_empty());
+}
+
+#[test]
+fn every_setting_is_in_the_example_with_a_value_that_is_good() {
+    let uncommented: Vec<&str> = EXAMPLE
+        .lines()
+        .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line))
+        .collect();
+    load(&uncommented.join("\n"));
+
+    let names = uncommented.iter().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name);
+    assert_eq!(names.map(str::to_owned).collect::<BTreeSet<_>>(), ids());
+}
+
+#[test]
+fn every_variable_in_the_files_is_a_setting() {
+    for (file, text) in [
+        ("Dockerfile", include_str!("../../deploy/Dockerfile")),
+        ("compose.yaml", include_str!("../../deploy/compose.yaml")),
+        ("latchkey.service", include_str!("../../deploy/latchkey.service")),
+        ("kubernetes/latchkey.yaml", include_str!("../../deploy/kubernetes/latchkey.yaml")),
+        ("README.md", include_str!("../../README.md")),
+    ] {
+        let names = text.split("LATCHKEY_").skip(1).map(|rest| {
+            let end = rest.find(|c: char| !c.is_ascii_uppercase() && c != '_');
+            rest[..end.unwrap_or(rest.len())].to_ascii_lowercase()
+        });
+        for name in names.filter(|name| name != "config") {
+            assert!(ids().contains(&name), "{file}: LATCHKEY_{}", name.to_ascii_uppercase());
+        }
+    }
+}
+
+#[test]
+fn every_metric_of_the_dashboard_is_one_that_we_have() {
+    let metrics = Metrics::default();
+    let labels = RequestLabels { route: "/tokeninfo", status: Status(200) };
+    metrics.requests.get_or_create(&labels).observe(0.001);
+    let rendered = metrics.render();
+    let dashboard = include_str!("../../deploy/grafana/latchkey.json");
+    let names: BTreeSet<&str> = dashboard
+        .match_indices("latchkey_")
+        .map(|(start, _)| dashboard[start..].split(|c: char| !c.is_ascii_lowercase() && c != '_'))
+        .map(|mut words| words.next().unwrap())
+        .collect();
+    assert!(names.len() >= 5, "{names:?}");
+    for name in names {
+        let given = rendered.contains(&format!("\n{name}{{"));
+        assert!(given || rendered.contains(&format!("\n{name} ")), "{name}");
+    }
+}
+
+#[test]
+fn the_yaml_and_json_files_can_be_read() {
+    for (file, text, documents) in [
+        ("compose.yaml", include_str!("../../deploy/compose.yaml"), 1),
+        ("kubernetes/latchkey.yaml", include_str!("../../deploy/kubernetes/latchkey.yaml"), 4),
+        ("secret.yaml", include_str!("../../deploy/kubernetes/examples/secret.yaml"), 1),
+        ("ci.yml", include_str!("../../.github/workflows/ci.yml"), 1),
+    ] {
+        let parts: Vec<&str> = text.split("\n---\n").collect();
+        assert_eq!(parts.len(), documents, "{file}");
+        for part in parts {
+            let read: Result<serde_json::Value, _> = serde_saphyr::from_str(part);
+            assert!(read.is_ok_and(|value| value.is_object()), "{file}");
+        }
+    }
+    let dashboard = include_str!("../../deploy/grafana/latchkey.json");
+    assert!(serde_json::from_str::<serde_json::Value>(dashboard).is_ok());
+}

@@ -1,0 +1,242 @@
+//! `openapi.yaml` says what is served, and the documentation shows it.
+
+use std::collections::BTreeSet;
+
+use latchkey::http::TABLE;
+use serde_json::Value;
+
+use crate::harness::Server;
+
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+fn contract() -> Value {
+    serde_saphyr::from_str(include_str!("../../openapi.yaml")).unwrap()
+}
+
+/// Every operation, with its method and path.
+fn operations(contract: &Value) -> Vec<(String, String, &Value)> {
+    let mut found = Vec::new();
+    for (path, item) in contract["paths"].as_object().unwrap() {
+        for method in METHODS {
+            if let Some(operation) = item.get(method) {
+                found.push((method.to_uppercase(), path.clone(), operation));
+            }
+        }
+    }
+    found
+}
+
+/// What a reference stands for; anything else is itself.
+fn resolved<'a>(contract: &'a Value, value: &'a Value) -> &'a Value {
+    match value["$ref"].as_str() {
+        Some(reference) => {
+            let target = contract.pointer(reference.strip_prefix('#').unwrap());
+            assert!(target.is_some(), "`{reference}` leads nowhere");
+            target.unwrap()
+        }
+        None => value,
+    }
+}
+
+fn each_value<'a>(value: &'a Value, see: &mut impl FnMut(&'a Value)) {
+    see(value);
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| each_value(item, see)),
+        Value::Object(members) => members.values().for_each(|member| each_value(member, see)),
+        _ => {}
+    }
+}
+
+fn has_example(media: &Value) -> bool {
+    media.get("example").is_some() || media["examples"].as_object().is_some_and(|e| !e.is_empty())
+}
+
+#[test]
+fn the_contract_lists_the_routes_that_are_served_and_no_others() {
+    let contract = contract();
+    let documented: BTreeSet<(String, String)> =
+        operations(&contract).into_iter().map(|(method, path, _)| (method, path)).collect();
+    let served: BTreeSet<(String, String)> = TABLE
+        .iter()
+        .map(|entry| (entry.method.to_owned(), entry.path.replace(":.*}", "}")))
+        .collect();
+    assert_eq!(documented, served);
+    assert_eq!(contract["openapi"], "3.1.0");
+    assert_eq!(contract["info"]["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_every_required_name_is_a_name() {
+    let contract = contract();
+    each_value(&contract, &mut |value| {
+        resolved(&contract, value);
+        // YAML reads a bare `n` or `y` as a truth value, and both are members of a key.
+        if let Some(Value::Array(names)) = value.get("required") {
+            assert!(names.iter().all(Value::is_string), "{names:?}");
+        }
+    });
+}
+
+#[test]
+fn every_operation_is_described_with_examples() {
+    let contract = contract();
+    let mut names = BTreeSet::new();
+    for (method, path, operation) in operations(&contract) {
+        let at = format!("{method} {path}");
+        let name = operation["operationId"].as_str().unwrap_or_else(|| panic!("{at}: no name"));
+        assert!(names.insert(name), "{at}: `{name}` is taken");
+        assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{at}");
+        assert!(operation["security"].is_array(), "{at}: say who may");
+
+        let parameters = operation["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for parameter in parameters {
+            assert!(has_example(parameter), "{at}: {}", parameter["name"]);
+        }
+        let request = operation["requestBody"]["content"].as_object();
+        for (media_type, media) in request.into_iter().flatten() {
+            assert!(has_example(media), "{at}: the request as {media_type}");
+        }
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let response = resolved(&contract, response);
+            assert!(response["description"].is_string(), "{at}: {status}");
+            for (media_type, media) in response["content"].as_object().into_iter().flatten() {
+                assert!(has_example(media), "{at}: {status} as {media_type}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_refusal_has_the_shape_of_one_and_the_headers_that_it_demands() {
+    let contract = contract();
+    let demanded = [
+        ("401", "WWW-Authenticate"),
+        ("405", "Allow"),
+        ("429", "Retry-After"),
+        ("503", "Retry-After"),
+    ];
+    for (method, path, operation) in operations(&contract) {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let response = resolved(&contract, response);
+            let shape = &response["content"]["application/json"]["schema"]["$ref"];
+            let is_report = shape == "#/components/schemas/Status"; // how the server is: no refusal
+            if !status.starts_with(['4', '5']) || is_report {
+                continue;
+            }
+            let at = format!("{method} {path}: {status}");
+            assert_eq!(shape, "#/components/schemas/Error", "{at}");
+            for (when, header) in demanded {
+                if status == when {
+                    assert!(response["headers"].get(header).is_some(), "{at}: no {header}");
+                }
+            }
+            let example = response["content"]["application/json"].get("example");
+            if let Some(example) = example {
+                assert_eq!(example["statusCode"].to_string(), *status, "{at}");
+                assert_eq!(example["message"], example["error_description"], "{at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_every_route_refuses_is_said_of_every_route() {
+    let contract = contract();
+    for (method, path, operation) in operations(&contract) {
+        let with_body = operation.get("requestBody").map(|_| ["400", "413", "415"]);
+        let wanted = ["405", "431"].into_iter().chain(with_body.into_iter().flatten());
+        for status in wanted {
+            assert!(operation["responses"].get(status).is_some(), "{method} {path}: {status}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn every_method_that_is_allowed_is_known() {
+    let server = Server::start().await;
+    for entry in TABLE {
+        let path = entry.path.replace("{client_id}", "nobody").replace("{file:.*}", "index.html");
+        let url = format!("{}{path}", server.url);
+        let refused = server.send(server.http.delete(&url)).await;
+        assert_eq!((refused.status, refused.error()), (405, Some("invalid_request")), "{path}");
+        for method in refused.header("allow").unwrap().split(", ") {
+            let request = server.http.request(method.parse().unwrap(), &url);
+            let reply = server.send(request).await;
+            assert_ne!(reply.status, 405, "{method} {path}");
+            assert!(method != "HEAD" || reply.text.is_empty(), "{path}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn the_contract_is_served_with_the_url_of_this_server() {
+    let server = Server::with(|settings| {
+        settings.public_url = Some("https://auth.example/".parse().unwrap());
+    })
+    .await;
+    let reply = server.get("/documentation/json").await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.body["servers"][0]["url"], "https://auth.example");
+
+    let mut expected = contract();
+    expected["servers"] = reply.body["servers"].clone();
+    assert_eq!(reply.body, expected);
+}
+
+#[actix_web::test]
+async fn a_prefix_and_a_second_listener_are_in_the_contract() {
+    let server = Server::with(|settings| {
+        settings.public_url = Some("https://auth.example".parse().unwrap());
+        settings.service_prefix = "/cc".to_owned();
+        settings.admin_listen = Some("127.0.0.1:0".parse().unwrap());
+    })
+    .await;
+    let admin = server.admin_url.clone().unwrap();
+    let reply = server.send(server.http.get(format!("{admin}/documentation/json"))).await;
+    #[rustfmt::skip]
+    let cases = [
+        ("under the prefix",                   "/oauth/token",           "https://auth.example/cc"),
+        ("under the prefix, for admins",       "/clients",               "/cc"),
+        ("at the root, for admins",            "/-/metrics",             "/"),
+        ("a path with a parameter, for admins", "/documentation/{file}", "/"),
+    ];
+    for (why, path, url) in cases {
+        assert_eq!(reply.body["paths"][path]["servers"][0]["url"], url, "{why}");
+    }
+    assert_eq!(reply.body["servers"][0]["url"], "https://auth.example");
+    assert!(reply.body["paths"]["/-/healthz"].get("servers").is_none());
+    let status = server.send(server.http.get(format!("{admin}/cc/clients"))).await.status;
+    assert_eq!(status, 401, "the URL that the contract gives is real");
+
+    let metadata = server.get("/.well-known/oauth-authorization-server").await;
+    assert!(metadata.body.get("service_documentation").is_none(), "it is not on this listener");
+}
+
+#[actix_web::test]
+async fn the_page_loads_nothing_from_elsewhere() {
+    let server = Server::start().await;
+    let page = server.get("/documentation").await;
+    assert_eq!((page.status, page.header("location")), (308, Some("/documentation/")));
+
+    let page = server.get("/documentation/").await;
+    assert_eq!(page.status, 200);
+    let loaded: Vec<&str> = ["src=\"", "href=\""]
+        .into_iter()
+        .flat_map(|attribute| page.text.split(attribute).skip(1))
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    assert!(loaded.contains(&"./swagger-ui-bundle.js"), "{loaded:?}");
+    for file in loaded {
+        assert!(!file.contains("//") && !file.starts_with('/'), "{file}");
+        let file = file.trim_start_matches("./");
+        let reply = server.get(&format!("/documentation/{file}")).await;
+        assert_eq!(reply.status, 200, "{file}");
+        assert!(!reply.text.is_empty(), "{file}");
+    }
+
+    let script = server.get("/documentation/swagger-initializer.js").await.text;
+    assert!(!script.contains("://"), "{script}");
+    assert!(script.contains(r#""validatorUrl": "none""#), "{script}");
+    assert!(script.contains("./json"), "{script}");
+    assert_eq!(server.get("/documentation/no-such-file").await.status, 404);
+}
