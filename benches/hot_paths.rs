@@ -23,7 +23,7 @@ fn app(runtime: &Runtime, algorithm: Algorithm) -> App {
     let flags = command.get_matches_from(["bench"]);
     let keys = tempfile::tempdir().unwrap();
     let mut settings = config::load(&flags, |_| None, None).unwrap().settings;
-    settings.keys = keys.path().to_owned();
+    keys.path().clone_into(&mut settings.keys);
     settings.algorithm = algorithm;
     let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
     let environment =

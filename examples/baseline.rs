@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! baseline static PORT BYTES     # one actix-web worker with a static JSON reply of that size
-//! baseline sign RS256            # signatures a second on one thread, by aws-lc alone
+//! baseline sign RS256 SECONDS    # signatures a second on one thread, by aws-lc alone
 //! baseline assertions KEY CLIENT_ID ISSUER COUNT    # so many assertions, one a line
 //! ```
 //!
@@ -20,6 +20,10 @@ use aws_lc_rs::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use latchkey::domain::clock::Timestamp;
 use latchkey::jwt::{Assertion, PrivateKey, sign_assertion};
 
+// As the server has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 fn main() -> Outcome {
@@ -27,11 +31,13 @@ fn main() -> Outcome {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["static", port, bytes] => serve(port.parse()?, bytes.parse()?),
-        ["sign", algorithm] => sign(algorithm),
+        ["sign", algorithm, seconds] => sign(algorithm, seconds.parse()?),
         ["assertions", key, client, issuer, count] => {
             assertions(key, client, issuer, count.parse()?)
         }
-        _ => Err("usage: baseline static PORT BYTES | sign ALGORITHM | assertions …".into()),
+        _ => {
+            Err("usage: baseline static PORT BYTES | sign ALGORITHM SECONDS | assertions …".into())
+        }
     }
 }
 
@@ -52,7 +58,7 @@ async fn serve(port: u16, bytes: usize) -> Outcome {
     Ok(server.workers(1).bind(("127.0.0.1", port))?.run().await?)
 }
 
-fn sign(algorithm: &str) -> Outcome {
+fn sign(algorithm: &str, seconds: u64) -> Outcome {
     let random = SystemRandom::new();
     let message = [7; 500];
     let one: Box<dyn Fn()> = match algorithm {
@@ -74,7 +80,7 @@ fn sign(algorithm: &str) -> Outcome {
     };
     let started = Instant::now();
     let mut made = 0_u32;
-    while started.elapsed() < Duration::from_secs(5) {
+    while started.elapsed() < Duration::from_secs(seconds) {
         one();
         made += 1;
     }

@@ -89,15 +89,20 @@ impl Drop for Place<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_util::future::join_all;
 
     #[tokio::test]
     async fn a_full_queue_refuses_and_empties_again() {
         let hashes = SlowHashes::new(1, 1);
-        let hash = SecretHash::stored("$2b$04$invalid");
-        let secret = ClientSecret::from("x".to_owned());
-        let all = join_all((0..5).map(|_| hashes.matches(&hash, &secret))).await;
-        assert_eq!(all.iter().filter(|outcome| outcome.is_err()).count(), 3);
-        assert!(hashes.matches(&hash, &secret).await.is_ok());
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let mut first = Box::pin(hashes.run(move || wait.recv()));
+        let mut second = Box::pin(hashes.run(|| ()));
+        assert!(futures_util::poll!(&mut first).is_pending(), "it is computed");
+        assert!(futures_util::poll!(&mut second).is_pending(), "it waits");
+        assert!(hashes.run(|| ()).await.is_err(), "there is no more room");
+
+        drop(second); // its caller went away
+        go.send(()).unwrap();
+        assert!(first.await.is_ok());
+        assert!(hashes.run(|| ()).await.is_ok());
     }
 }

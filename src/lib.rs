@@ -8,8 +8,6 @@
 //! - [`http`]: parse, ask, render.
 //! - [`app`]: where the parts are put together; [`config`] says how.
 
-#![cfg_attr(test, expect(clippy::too_many_lines, reason = "a test is a table"))]
-
 pub mod app;
 pub mod cli;
 pub mod config;

@@ -5,7 +5,7 @@
 #   benches/load/run.sh [SECONDS]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-seconds=${1:-8}
+seconds=${1:-4}
 
 cargo build --release --bins --example baseline
 bin=$PWD/target/release
@@ -14,9 +14,24 @@ work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
 cd "$work"
 
+# Ratios of several short rounds, one after the other, and their median.
+median() { sort -n | awk '{ v[NR] = $1 } END { printf "%.2f", NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+rounds=7
 rate() { wrk -t1 -c64 -d"${seconds}s" "$@" | tee "$work/wrk.log" | awk '/Requests\/sec/ {print $2}'
          if grep -q 'Non-2xx' "$work/wrk.log"; then grep 'Non-2xx' "$work/wrk.log" >&2; fi; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
+# compare WHAT COMMAND AGAINST COMMAND: both rates, in turn
+prepare=:
+compare() {
+    : >"$work/ratios"; : >"$work/rates"; : >"$work/others"
+    for _ in $(seq "$rounds"); do
+        "$prepare"
+        a=$("$2"); b=$("$4")
+        echo "$a" >>"$work/rates"; echo "$b" >>"$work/others"; ratio "$a" "$b" >>"$work/ratios"; echo >>"$work/ratios"
+    done
+    printf '%-45s %9.0f/s   %-28s %9.0f/s   ratio %s  (%s to %s)\n' "$1" "$(median <"$work/rates")" "$3" \
+        "$(median <"$work/others")" "$(median <"$work/ratios")" "$(sort -n "$work/ratios" | head -1)" "$(sort -n "$work/ratios" | tail -1)"
+}
 member() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 
 # start ALGORITHM PORT: a server with one worker, in a folder of its own
@@ -40,48 +55,47 @@ token=$(curl -s http://127.0.0.1:18080/oauth/token -d "$form" | member access_to
 size=$(curl -s http://127.0.0.1:18080/tokeninfo -H "authorization: Bearer $token" | wc -c)
 "$bin/examples/baseline" static 18081 "$size" & baseline=$!
 until curl -sf http://127.0.0.1:18081/ >/dev/null; do :; done
+info() { rate -H "authorization: Bearer $token" http://127.0.0.1:18080/tokeninfo; }
+plain() { rate -H "authorization: Bearer $token" http://127.0.0.1:18081/; }
 
-for _ in 1 2 3; do
-    plain=$(rate -H "authorization: Bearer $token" http://127.0.0.1:18081/)
-    info=$(rate -H "authorization: Bearer $token" http://127.0.0.1:18080/tokeninfo)
-    echo "tokeninfo: $info/s, static reply of $size bytes: $plain/s, ratio $(ratio "$info" "$plain")"
-done
+compare "tokeninfo, token seen before" info "static reply of $size bytes" plain
 kill "$baseline"
 
-for _ in 1 2 3; do
-    raw=$("$bin/examples/baseline" sign RS256)
-    issued=$(FORM=$form rate -s "$here/form.lua" http://127.0.0.1:18080/oauth/token)
-    echo "token, warm secret, RS256: $issued/s, raw signatures: $raw/s, ratio $(ratio "$issued" "$raw")"
-done
+raw() { "$bin/examples/baseline" sign "$1" "$seconds"; }
+raw_rsa() { raw RS256; }
+raw_eddsa() { raw EdDSA; }
+port=18080
+by_secret() { FORM=$form rate -s "$here/form.lua" "http://127.0.0.1:$port/oauth/token"; }
+by_secret >/dev/null
+compare "token, warm secret, RS256" by_secret "signatures by aws-lc alone" raw_rsa
 
 "$bin/latchkey" keypair --out client.pem >client.jwk 2>/dev/null
+secret_client=$id
 client=$(register 18080 "{\"client_name\":\"load\",\"token_endpoint_auth_method\":\"private_key_jwt\",\"public_key\":$(cat client.jwk)}")
 id=$(member client_id <<<"$client")
-for _ in 1 2 3; do
-    "$bin/examples/baseline" assertions client.pem "$id" http://localhost:18080 $((seconds * 6000)) >assertions.txt
-    raw=$("$bin/examples/baseline" sign RS256)
-    issued=$(ASSERTIONS=$PWD/assertions.txt rate -s "$here/assertions.lua" http://127.0.0.1:18080/oauth/token)
-    echo "token, private_key_jwt (RS256), durable jti: $issued/s, raw signatures: $raw/s, ratio $(ratio "$issued" "$raw")"
-done
+fresh_assertions() { "$bin/examples/baseline" assertions client.pem "$id" http://localhost:18080 $((seconds * 5000)) >assertions.txt; }
+by_assertion() { ASSERTIONS=$PWD/assertions.txt rate -s "$here/assertions.lua" http://127.0.0.1:18080/oauth/token; }
+prepare=fresh_assertions
+compare "token, private_key_jwt RS256, durable jti" by_assertion "signatures by aws-lc alone" raw_rsa
+prepare=:
 
-# Wrong secrets: their checksum is wrong, so no slow hash runs, and others hardly notice.
-(while :; do FORM="${form}x" rate -s "$here/form.lua" http://127.0.0.1:18080/oauth/token >/dev/null 2>&1 || exit 0; done) &
-flood=$!
-alone=$issued
-info=$(rate -H "authorization: Bearer $token" http://127.0.0.1:18080/tokeninfo)
-echo "tokeninfo during a flood of wrong secrets on as many connections: $info/s"
-kill "$flood" 2>/dev/null || true; pkill -f "oauth/token" 2>/dev/null || true
+# Wrong secrets: their checksum is wrong, so no slow hash runs. The same load of good requests beside
+# them is the comparison: half of the connections are the flood's either way.
+port=18080
+bystander() { wrk -t1 -c32 -d"${seconds}s" -H "authorization: Bearer $token" http://127.0.0.1:18080/tokeninfo | awk '/Requests\/sec/ {print $2}'; }
+beside() { FORM=$1 wrk -t1 -c32 -d"$((seconds + 1))s" -s "$here/form.lua" "$2" >/dev/null & bystander; wait $!; }
+wrong() { beside "grant_type=client_credentials&client_id=$secret_client&client_secret=${secret}x" http://127.0.0.1:18080/oauth/token; }
+cheap() { beside "" http://127.0.0.1:18080/-/healthz; }
+compare "tokeninfo beside a flood of wrong secrets" wrong "tokeninfo beside a flood of 405s" cheap
 stop
 
 start EdDSA 18082
 client=$(register 18082 '{"client_name":"load"}')
 id=$(member client_id <<<"$client"); secret=$(member client_secret <<<"$client")
 form="grant_type=client_credentials&client_id=$id&client_secret=$secret"
-for _ in 1 2 3; do
-    raw=$("$bin/examples/baseline" sign EdDSA)
-    issued=$(FORM=$form rate -s "$here/form.lua" http://127.0.0.1:18082/oauth/token)
-    echo "token, warm secret, EdDSA: $issued/s, raw signatures: $raw/s, ratio $(ratio "$issued" "$raw")"
-done
+port=18082
+by_secret >/dev/null
+compare "token, warm secret, EdDSA" by_secret "signatures by aws-lc alone" raw_eddsa
 echo "memory of a server after load: $(awk '/VmRSS/ {print $2 / 1024 " MiB"}' "/proc/$server/status")"
 stop
 

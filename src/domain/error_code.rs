@@ -2,6 +2,9 @@
 
 use oxide_auth::code_grant::error::AccessTokenErrorType;
 
+/// What a caller is told of whatever is wrong on our side.
+pub const CANNOT_ANSWER: &str = "the server cannot answer now";
+
 /// The `error` member of a refusal.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum ErrorCode {

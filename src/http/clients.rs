@@ -5,7 +5,6 @@ use std::time::Duration;
 use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::domain::id::ClientId;
 use crate::domain::permission::{CLIENTS_READ, CLIENTS_WRITE};
@@ -16,7 +15,7 @@ use crate::registry::{Cursor, ListQuery, view};
 
 use super::error::Refusal;
 use super::lobby::{Lobby, Running};
-use super::{bearer, body, register};
+use super::{bearer, body, json, register};
 
 /// How many clients a page has, unless the caller says otherwise; and at the most.
 const PAGE: usize = 50;
@@ -29,10 +28,10 @@ pub(super) async fn post(
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
     let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
-    let object = register::object(&body::read(&request, payload, register::MEDIA_TYPE).await?)?;
+    let object = json::object(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
     create::refuse_unknown(&object)?;
-    let metadata: ClientMetadata = register::from_object(object.clone())?;
-    let grants: Grants = register::from_object(object)?;
+    let metadata: ClientMetadata = json::from_object(object.clone())?;
+    let grants: Grants = json::from_object(object)?;
 
     let longest = Duration::from_secs(app.config.settings.max_token_lifetime);
     let now = app.clock.now();
@@ -72,7 +71,7 @@ pub(super) async fn list(app: Running, request: HttpRequest) -> Result<HttpRespo
 
     let clients: Vec<_> = page.clients.iter().map(view::client).collect();
     let next = page.next.map(|cursor| cursor.0);
-    Ok(no_store().json(json!({ "clients": clients, "next_cursor": next })))
+    Ok(no_store().json(serde_json::json!({ "clients": clients, "next_cursor": next })))
 }
 
 pub(super) async fn show(app: Running, request: HttpRequest) -> Result<HttpResponse, Refusal> {

@@ -144,11 +144,13 @@ impl fmt::Display for Refusal {
 
 /// The log is told everything, once, here; the caller what it may know.
 fn refused(code: ErrorCode, description: &str, reason: &dyn std::error::Error) -> Refusal {
-    let error = code.as_str();
+    let (error, cause) = (code.as_str(), reason.source());
+    // A reason may quote the caller, who might like to write a line of the log.
+    let reason = printable(&reason.to_string());
     if status(code).is_server_error() {
-        tracing::error!(error, %reason, cause = ?reason.source(), "failed");
+        tracing::error!(error, reason, cause = ?cause, "failed");
     } else {
-        tracing::info!(error, %reason, "refused");
+        tracing::info!(error, reason, "refused");
     }
     Refusal::new(code, description)
 }
@@ -161,25 +163,13 @@ impl From<OAuthError> for Refusal {
 
 impl From<RegistryError> for Refusal {
     fn from(error: RegistryError) -> Self {
-        let description = match &error {
-            RegistryError::Busy(_) | RegistryError::NoEntropy(_) | RegistryError::Store(_) => {
-                "the server cannot answer now".to_owned()
-            }
-            told => told.to_string(),
-        };
-        refused(error.code(), &description, &error)
+        refused(error.code(), &error.description(), &error)
     }
 }
 
 impl From<TokenFault> for Refusal {
     fn from(fault: TokenFault) -> Self {
-        let description = match &fault {
-            TokenFault::Missing => "a bearer token is required",
-            TokenFault::Store(_) => "the server cannot answer now",
-            // Whatever is wrong with a token, its bearer is told the same.
-            _ => "the token is invalid or has expired",
-        };
-        refused(fault.code(), description, &fault)
+        refused(fault.code(), fault.description(), &fault)
     }
 }
 

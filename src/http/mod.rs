@@ -9,6 +9,7 @@ mod credentials;
 mod documentation;
 mod error;
 mod form;
+mod json;
 mod lobby;
 mod observe;
 mod rate;

@@ -23,11 +23,12 @@ pub(super) async fn check_up(lobby: web::Data<Lobby>) -> HttpResponse {
         Some(app) => app.upkeep.ping().await.is_ok() && app.ring.can_sign(),
         None => false,
     };
-    lobby.metrics().store_up.set(i64::from(answers));
     report(answers)
 }
 
 pub(super) async fn metrics(lobby: web::Data<Lobby>) -> HttpResponse {
+    let answers = lobby.app().is_some_and(|app| app.feed.store_answers());
+    lobby.metrics().store_up.set(i64::from(answers));
     HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
         .body(lobby.metrics().render())

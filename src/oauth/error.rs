@@ -1,7 +1,7 @@
 //! Why a question is refused: reasons inside, codes outside, and the one `match` between.
 
 use crate::domain::audience::Audience;
-use crate::domain::error_code::ErrorCode;
+use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode};
 use crate::domain::store_error::StoreError;
 use crate::hashing::Busy;
 
@@ -153,9 +153,23 @@ impl OAuthError {
             Self::Client(AuthFailure::Claim(fault)) => (*fault).to_owned(),
             Self::Client(_) => "client authentication failed".to_owned(),
             Self::NoEntropy(_) | Self::Seal(_) | Self::Store(_) | Self::Busy(_) => {
-                "the server cannot answer now".to_owned()
+                CANNOT_ANSWER.to_owned()
             }
-            told => told.to_string(),
+            Self::Audience(_)
+            | Self::AudienceRequired
+            | Self::AudiencesDiffer
+            | Self::CustomClaim(_)
+            | Self::GrantNotAllowed
+            | Self::Malformed(_)
+            | Self::MalformedScope
+            | Self::Missing(_)
+            | Self::NotAForm
+            | Self::QueryCredentials
+            | Self::Repeated(_)
+            | Self::Scope
+            | Self::TwoClients
+            | Self::TwoCredentials
+            | Self::UnsupportedGrant => self.to_string(),
         }
     }
 }
@@ -193,6 +207,18 @@ impl TokenFault {
                 ErrorCode::InvalidToken
             }
             Self::Store(_) => ErrorCode::TemporarilyUnavailable,
+        }
+    }
+
+    /// What the caller is told. Whatever is wrong with a token, its bearer is told the same.
+    #[must_use]
+    pub fn description(&self) -> &'static str {
+        match self {
+            Self::Missing => "a bearer token is required",
+            Self::Audience | Self::Expired | Self::NotOurs(_) | Self::Repeated => {
+                "the token is invalid or has expired"
+            }
+            Self::Store(_) => CANNOT_ANSWER,
         }
     }
 }

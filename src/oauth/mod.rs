@@ -17,7 +17,6 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
 use crate::domain::secret::ClientSecret;
-use crate::domain::signing_key::PublishedKey;
 use crate::domain::store_error::StoreError;
 
 /// Where clients are looked up. On the path of every token.
@@ -135,17 +134,4 @@ pub trait AssertionReader: Send + Sync {
 
     /// The claims, if `key` signed them; `None` otherwise.
     fn verify(&self, assertion: &str, key: &PublicJwk) -> Option<Map<String, Value>>;
-}
-
-/// Where the public halves of the signing keys are shared among replicas.
-#[async_trait]
-pub trait SigningKeyStore: Send + Sync {
-    /// Shows a key, or renews what was said of it. The date of its first publication stays.
-    async fn publish(&self, key: &PublishedKey) -> Result<(), StoreError>;
-
-    /// All keys that are shown.
-    async fn published(&self) -> Result<Vec<PublishedKey>, StoreError>;
-
-    /// Takes a key back for good.
-    async fn forget(&self, kid: &str) -> Result<(), StoreError>;
 }

@@ -1,7 +1,7 @@
 //! Why a deed is refused.
 
 use crate::domain::entropy::NoEntropy;
-use crate::domain::error_code::ErrorCode;
+use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode};
 use crate::domain::key_judge::KeyFault;
 use crate::domain::store_error::StoreError;
 use crate::hashing::Busy;
@@ -66,6 +66,24 @@ impl RegistryError {
             Self::NoEntropy(_) => ErrorCode::ServerError,
             Self::Busy(_) | Self::Store(_) => ErrorCode::TemporarilyUnavailable,
             Self::TooMany => ErrorCode::TooManyRequests,
+        }
+    }
+
+    /// What the caller is told beside the code.
+    #[must_use]
+    pub fn description(&self) -> String {
+        match self {
+            Self::Busy(_) | Self::NoEntropy(_) | Self::Store(_) => CANNOT_ANSWER.to_owned(),
+            Self::Closed
+            | Self::Duplicate
+            | Self::InitialTokenMissing
+            | Self::InitialTokenWrong
+            | Self::Key(_)
+            | Self::Malformed(_)
+            | Self::Metadata(_)
+            | Self::NotFound
+            | Self::NotPermitted(_)
+            | Self::TooMany => self.to_string(),
         }
     }
 }

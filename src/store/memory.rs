@@ -12,9 +12,9 @@ use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
 use crate::domain::signing_key::PublishedKey;
 use crate::domain::store_error::StoreError;
-use crate::oauth::{AssertionStore, SigningKeyStore};
+use crate::oauth::AssertionStore;
 use crate::registry::{Cursor, Inserted, ListQuery, Page, Registry, SharedFacts};
-use crate::tasks::{Changes, Upkeep};
+use crate::tasks::{Changes, SigningKeyStore, Upkeep};
 
 use super::{Document, Export, Store, UsedAssertion, record};
 

@@ -12,9 +12,9 @@ use async_trait::async_trait;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
-use crate::oauth::{AssertionStore, SigningKeyStore};
+use crate::oauth::AssertionStore;
 use crate::registry::{Registry, SharedFacts};
-use crate::tasks::Upkeep;
+use crate::tasks::{SigningKeyStore, Upkeep};
 
 pub use cached::CachedClients;
 pub use embedded::{EmbeddedStore, OpenError};

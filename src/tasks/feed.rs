@@ -4,14 +4,13 @@
 //! on any database, and it also sees what other tools wrote.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
 use crate::oauth::KeyNews;
@@ -44,7 +43,7 @@ pub struct Feed {
     seen: Mutex<Seen>,
     looked: Notify,
     waiters: Semaphore,
-    fresh_at: AtomicU64,
+    answers: AtomicBool,
 }
 
 impl Feed {
@@ -64,19 +63,25 @@ impl Feed {
             seen: Mutex::default(),
             looked: Notify::new(),
             waiters: Semaphore::new(WAITERS),
-            fresh_at: AtomicU64::new(0),
+            answers: AtomicBool::new(false),
         }
     }
 
     /// Looks once.
     pub async fn look(&self) -> Result<(), StoreError> {
-        let asked = self.keys.clock.now();
+        let looked = self.look_at_everything().await;
+        self.answers.store(looked.is_ok(), Ordering::Relaxed);
+        if looked.is_ok() {
+            self.looked.notify_waiters();
+        }
+        looked
+    }
+
+    async fn look_at_everything(&self) -> Result<(), StoreError> {
         self.keys.exchange().await?;
         if self.shared {
             self.look_at_clients().await?;
         }
-        self.fresh_at.store(asked.0, Ordering::Relaxed);
-        self.looked.notify_waiters();
         Ok(())
     }
 
@@ -101,10 +106,10 @@ impl Feed {
         Ok(())
     }
 
-    /// When it last looked with success; zero if never.
+    /// Whether the store answered when it was last looked at.
     #[must_use]
-    pub fn fresh_at(&self) -> Timestamp {
-        Timestamp(self.fresh_at.load(Ordering::Relaxed))
+    pub fn store_answers(&self) -> bool {
+        self.answers.load(Ordering::Relaxed)
     }
 
     /// Looks again and again, until the task is dropped.

@@ -8,10 +8,9 @@ use std::time::Duration;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::signing_key::{PublishedKey, SIGNING_PROMISE};
 use crate::domain::store_error::StoreError;
-use crate::oauth::SigningKeyStore;
 use crate::registry::SharedFacts;
 
-use super::Ring;
+use super::{Ring, SigningKeyStore};
 
 /// Under this name the key that may sign at once is agreed on.
 pub const FIRST_KEY: &str = "first_signing_key";

@@ -1,8 +1,7 @@
 //! Last logins, written behind in batches: the path of a token does no write for them.
 
 use std::collections::HashMap;
-use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::domain::clock::Timestamp;
@@ -22,7 +21,7 @@ pub struct PendingLogins(Mutex<HashMap<ClientId, Timestamp>>);
 
 impl LoginLog for PendingLogins {
     fn note(&self, client: &ClientId, at: Timestamp) {
-        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = self.lock();
         // Most logins are of clients that have one pending: no copy of the id for those.
         match pending.get_mut(client) {
             Some(last) => *last = at.max(*last),
@@ -32,22 +31,27 @@ impl LoginLog for PendingLogins {
 }
 
 impl PendingLogins {
-    /// Writes all of them; those that could not be written stay for the next time.
+    /// Writes all of them. Each stays until it is written, so none is lost if the store does not
+    /// answer, or if whoever flushes is stopped half-way.
     pub async fn flush(&self, store: &dyn Upkeep) {
-        let taken = mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let logins: Vec<_> = taken.into_iter().collect();
-        let mut failed = false;
+        let logins: Vec<_> = self.lock().iter().map(|(id, at)| (id.clone(), *at)).collect();
         for batch in logins.chunks(BATCH) {
-            failed = failed || store.write_logins(batch).await.is_err();
-            if failed {
-                for (client, at) in batch {
-                    self.note(client, *at);
+            if store.write_logins(batch).await.is_err() {
+                tracing::warn!("last logins could not be written; they are kept for later");
+                return;
+            }
+            let mut pending = self.lock();
+            for (client, at) in batch {
+                // There may be a later one by now.
+                if pending.get(client) == Some(at) {
+                    pending.remove(client);
                 }
             }
         }
-        if failed {
-            tracing::warn!("last logins could not be written; they are kept for later");
-        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ClientId, Timestamp>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -30,6 +30,19 @@ pub trait Upkeep: Send + Sync {
     async fn changes(&self, since_ms: i64) -> Result<Changes, StoreError>;
 }
 
+/// Where the public halves of the signing keys are shared among replicas.
+#[async_trait]
+pub trait SigningKeyStore: Send + Sync {
+    /// Shows a key, or renews what was said of it. The date of its first publication stays.
+    async fn publish(&self, key: &PublishedKey) -> Result<(), StoreError>;
+
+    /// All keys that are shown.
+    async fn published(&self) -> Result<Vec<PublishedKey>, StoreError>;
+
+    /// Takes a key back for good.
+    async fn forget(&self, kid: &str) -> Result<(), StoreError>;
+}
+
 /// Clients kept at hand, which the feed keeps honest.
 pub trait ClientCache: Send + Sync {
     /// Forgets a client: the next use reads it again.

@@ -11,6 +11,7 @@
 mod admin_api;
 mod architecture;
 mod command_line;
+mod crash;
 mod databases;
 mod deploy;
 mod embedded_store;

@@ -38,7 +38,7 @@ async fn a_killed_database_is_an_error_until_it_is_back(kind: Kind) {
     let began = Instant::now();
     assert!(store.read(&client("svc").id).await.is_err());
     assert!(store.insert(&client("late")).await.is_err());
-    assert!(began.elapsed() < Duration::from_secs(10), "an outage keeps nobody waiting");
+    assert!(began.elapsed() < Duration::from_secs(20), "an outage keeps nobody waiting");
     let late = MongoStore::open(&url).unwrap();
     let unprepared = late.prepare().await.unwrap_err();
     assert!(matches!(unprepared, MongoOpenError::Unreachable(_)), "{unprepared:?}");

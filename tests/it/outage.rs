@@ -14,13 +14,13 @@ use crate::harness::{GRANT, Server, TestClock, settings, signing_key};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-async fn open(url: &str) -> OpenStore {
+fn open(url: &str) -> OpenStore {
     OpenStore::Mongo(Arc::new(MongoStore::open(url).unwrap()))
 }
 
 async fn while_it_is_away_what_needs_it_answers_503_and_the_rest_goes_on(kind: Kind) {
     let Some(database) = kind.alone().await else { return };
-    let server = Server::on(open(&database.fresh_database()).await, |_| ()).await;
+    let server = Server::on(open(&database.fresh_database()), |_| ()).await;
     let (id, secret) = server.client_with_secret().await;
     let token = server.token(Some((&id, &secret)), GRANT).await.text_of("access_token");
     let (cold, cold_secret) = server.client_with_secret().await;
@@ -56,14 +56,14 @@ async fn the_server_starts_before_it_and_opens_when_it_is_there(kind: Kind) {
     let bound = server::bind(&settings).unwrap();
     let url = format!("http://{}", bound.address().unwrap());
     let config = Resolved::of(settings, bound.address().unwrap().port()).unwrap();
-    let store = open(&database.fresh_database()).await;
+    let store = open(&database.fresh_database());
     let environment =
         Environment { clock: Arc::new(TestClock::default()), entropy: Arc::new(SystemEntropy) };
     let mut server = server::serve(bound, &config).unwrap();
 
     let http = reqwest::Client::new();
     let status = async |path: &str| http.get(format!("{url}{path}")).send().await.unwrap().status();
-    let starting = server.start(config, &store, environment);
+    let starting = Box::pin(server.start(config, &store, environment));
     let meanwhile = async {
         for (path, expected) in [("/-/healthz", 200), ("/-/ready", 503), ("/tokeninfo", 503)] {
             assert_eq!(status(path).await, expected, "{path}");

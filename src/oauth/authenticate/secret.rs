@@ -34,12 +34,13 @@ impl SecretChecks {
 
     async fn matches(&self, stored: &StoredSecret, presented: &ClientSecret) -> Result<bool, Busy> {
         let digest = self.digest(stored, presented);
-        if self.proven.get(&digest).is_some() {
+        // Of several that come at once with the same secret, one computes and the others wait.
+        let Err(first) = self.proven.get_value_or_guard_async(&digest).await else {
             return Ok(true);
-        }
+        };
         let matched = self.hashes.matches(&stored.hash, presented).await?;
         if matched {
-            self.proven.insert(digest, ());
+            let _ = first.insert(());
         }
         Ok(matched)
     }

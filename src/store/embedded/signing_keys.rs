@@ -7,8 +7,8 @@ use super::EmbeddedStore;
 use super::rows::{from_text, to_text};
 use crate::domain::signing_key::PublishedKey;
 use crate::domain::store_error::StoreError;
-use crate::oauth::SigningKeyStore;
 use crate::store::record;
+use crate::tasks::SigningKeyStore;
 
 #[async_trait]
 impl SigningKeyStore for EmbeddedStore {

@@ -9,8 +9,8 @@ use mongodb::{Collection, Database};
 use super::{MongoStore, SIGNING_KEYS, unless_duplicate};
 use crate::domain::signing_key::PublishedKey;
 use crate::domain::store_error::StoreError;
-use crate::oauth::SigningKeyStore;
 use crate::store::{Document, record};
+use crate::tasks::SigningKeyStore;
 
 #[async_trait]
 impl SigningKeyStore for MongoStore {
