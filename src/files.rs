@@ -49,3 +49,15 @@ fn draft(path: &Path) -> PathBuf {
     name.push(".draft");
     path.with_file_name(name)
 }
+
+/// Makes a folder that only its owner can enter; one that is there is left as it is.
+pub fn make_private_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}

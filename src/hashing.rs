@@ -7,16 +7,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::entropy::{Entropy, NoEntropy};
 use crate::domain::secret::{ClientSecret, SecretHash};
 
 /// The queue for slow hashes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SlowHashes {
-    permits: Semaphore,
-    inside: AtomicUsize,
+    permits: Arc<Semaphore>,
+    inside: Arc<AtomicUsize>,
     most_inside: usize,
 }
 
@@ -25,13 +25,21 @@ pub struct SlowHashes {
 #[error("too many secrets are being checked")]
 pub struct Busy;
 
+/// Somebody's turn to compute. Kept until the computation has ended, also if whoever asked for it
+/// has gone away: a computation cannot be stopped.
+#[derive(Debug)]
+pub struct Turn {
+    _permit: OwnedSemaphorePermit,
+    _place: Place,
+}
+
 impl SlowHashes {
     /// `at_once` are computed at the same time, `waiting` more may wait.
     #[must_use]
     pub fn new(at_once: usize, waiting: usize) -> Self {
         Self {
-            permits: Semaphore::new(at_once),
-            inside: AtomicUsize::new(0),
+            permits: Arc::new(Semaphore::new(at_once)),
+            inside: Arc::default(),
             most_inside: at_once + waiting,
         }
     }
@@ -43,10 +51,16 @@ impl SlowHashes {
         Self::new(cores.div_ceil(2), 64)
     }
 
+    /// Waits for a turn.
+    pub async fn turn(&self) -> Result<Turn, Busy> {
+        let place = Place::take(&self.inside, self.most_inside).ok_or(Busy)?;
+        let permit = self.permits.clone().acquire_owned().await.map_err(|_| Busy)?;
+        Ok(Turn { _permit: permit, _place: place })
+    }
+
     /// Whether the presented secret has this hash.
     pub async fn matches(&self, hash: &SecretHash, presented: &ClientSecret) -> Result<bool, Busy> {
-        let (hash, presented) = (hash.clone(), presented.clone());
-        self.run(move || hash.matches(&presented)).await
+        self.turn().await?.matches(hash, presented).await
     }
 
     /// The hash of a secret.
@@ -56,31 +70,43 @@ impl SlowHashes {
         entropy: &Arc<dyn Entropy>,
     ) -> Result<Result<SecretHash, NoEntropy>, Busy> {
         let (secret, entropy) = (secret.clone(), entropy.clone());
-        self.run(move || SecretHash::of(&secret, &*entropy)).await
+        self.turn().await?.run(move || SecretHash::of(&secret, &*entropy)).await
+    }
+}
+
+impl Turn {
+    /// Whether the presented secret has this hash.
+    pub async fn matches(self, hash: &SecretHash, presented: &ClientSecret) -> Result<bool, Busy> {
+        let (hash, presented) = (hash.clone(), presented.clone());
+        self.run(move || hash.matches(&presented)).await
     }
 
     async fn run<T: Send + 'static>(
-        &self,
+        self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {
-        let _place = Place::take(&self.inside, self.most_inside).ok_or(Busy)?;
-        let _permit = self.permits.acquire().await.map_err(|_| Busy)?;
+        let work = move || {
+            let done = work();
+            drop(self);
+            done
+        };
         tokio::task::spawn_blocking(work).await.map_err(|_| Busy)
     }
 }
 
-/// A place in the queue, given back when dropped: also when the caller has gone away.
-struct Place<'a>(&'a AtomicUsize);
+/// A place in the queue, given back when dropped.
+#[derive(Debug)]
+struct Place(Arc<AtomicUsize>);
 
-impl<'a> Place<'a> {
-    fn take(inside: &'a AtomicUsize, most: usize) -> Option<Self> {
+impl Place {
+    fn take(inside: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
         let before = inside.fetch_add(1, Ordering::Relaxed);
-        let place = Self(inside);
+        let place = Self(inside.clone());
         (before < most).then_some(place)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -94,15 +120,18 @@ mod tests {
     async fn a_full_queue_refuses_and_empties_again() {
         let hashes = SlowHashes::new(1, 1);
         let (go, wait) = std::sync::mpsc::channel::<()>();
-        let mut first = Box::pin(hashes.run(move || wait.recv()));
-        let mut second = Box::pin(hashes.run(|| ()));
+        let first = hashes.turn().await.unwrap();
+        let mut first = Box::pin(first.run(move || wait.recv()));
         assert!(futures_util::poll!(&mut first).is_pending(), "it is computed");
+        let mut second = Box::pin(hashes.turn());
         assert!(futures_util::poll!(&mut second).is_pending(), "it waits");
-        assert!(hashes.run(|| ()).await.is_err(), "there is no more room");
+        assert!(hashes.turn().await.is_err(), "there is no more room");
 
-        drop(second); // its caller went away
+        drop(first); // its caller went away, but it is computed all the same
+        assert!(futures_util::poll!(&mut second).is_pending(), "it still waits");
+        assert!(hashes.turn().await.is_err(), "there is still no room");
         go.send(()).unwrap();
-        assert!(first.await.is_ok());
-        assert!(hashes.run(|| ()).await.is_ok());
+        drop(second.await.unwrap());
+        assert!(hashes.turn().await.is_ok());
     }
 }

@@ -2,7 +2,7 @@
 # Measures a whole server over HTTP, against what the machine can do at all, in one run.
 # Needs wrk and curl. Quote the ratios: they hold when the machine's speed drifts.
 #
-#   benches/load/run.sh [SECONDS]
+#   [ROUNDS=7] benches/load/run.sh [SECONDS]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-4}
@@ -16,7 +16,7 @@ cd "$work"
 
 # Ratios of several short rounds, one after the other, and their median.
 median() { sort -n | awk '{ v[NR] = $1 } END { printf "%.2f", NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
-rounds=7
+rounds=${ROUNDS:-7}
 rate() { wrk -t1 -c64 -d"${seconds}s" "$@" | tee "$work/wrk.log" | awk '/Requests\/sec/ {print $2}'
          if grep -q 'Non-2xx' "$work/wrk.log"; then grep 'Non-2xx' "$work/wrk.log" >&2; fi; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
@@ -40,7 +40,7 @@ start() {
     (cd "$1" && exec "$bin/latchkey" serve --algorithm "$1" --listen "127.0.0.1:$2" --workers 1 \
         --registration-rate 0 --log-level warn) &
     server=$!
-    until curl -sf "http://127.0.0.1:$2/-/ready" >/dev/null; do :; done
+    until curl -sf "http://127.0.0.1:$2/-/ready" >/dev/null; do sleep 0.05; done
 }
 stop() { kill "$server"; wait "$server" || true; }
 register() { curl -s "http://127.0.0.1:$1/register" -H 'content-type: application/json' -d "$2"; }
@@ -54,7 +54,7 @@ form="grant_type=client_credentials&client_id=$id&client_secret=$secret"
 token=$(curl -s http://127.0.0.1:18080/oauth/token -d "$form" | member access_token)
 size=$(curl -s http://127.0.0.1:18080/tokeninfo -H "authorization: Bearer $token" | wc -c)
 "$bin/examples/baseline" static 18081 "$size" & baseline=$!
-until curl -sf http://127.0.0.1:18081/ >/dev/null; do :; done
+until curl -sf http://127.0.0.1:18081/ >/dev/null; do sleep 0.05; done
 info() { rate -H "authorization: Bearer $token" http://127.0.0.1:18080/tokeninfo; }
 plain() { rate -H "authorization: Bearer $token" http://127.0.0.1:18081/; }
 

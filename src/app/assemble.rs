@@ -1,8 +1,7 @@
 //! Puts the parts together, on a store that answers.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -26,6 +25,9 @@ use crate::tasks::logins::PendingLogins;
 use crate::tasks::rehash::Rehash;
 
 use super::{App, Environment, OpenStore, StoreOpenError, admin_file};
+
+/// How long a client of a store that others write to is remembered, even if no change was seen.
+const CLIENTS_REMEMBERED: Duration = Duration::from_secs(10);
 
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +82,8 @@ pub async fn assemble(
     let longest_life = Duration::from_secs(settings.max_token_lifetime);
 
     let ring = Arc::new(KeyRing::new(keys(&config)?, settings.algorithm));
-    let clients = Arc::new(CachedClients::new(store.clone(), settings.client_cache));
+    let for_at_most = open.is_shared().then_some(CLIENTS_REMEMBERED);
+    let clients = Arc::new(CachedClients::new(store.clone(), settings.client_cache, for_at_most));
     let logins = Arc::new(PendingLogins::default());
     let exchange = KeyExchange {
         ring: ring.clone(),
@@ -89,12 +92,13 @@ pub async fn assemble(
         clock: clock.clone(),
         longest_life,
         skew,
-        promised: AtomicU64::new(0),
+        shown: Mutex::default(),
+        first: OnceLock::new(),
     };
     let feed = Arc::new(Feed::new(exchange, store.clone(), clients.clone(), open.is_shared()));
     feed.look().await.map_err(StoreOpenError::from)?;
 
-    let hashes = Arc::new(SlowHashes::for_this_machine());
+    let hashes = SlowHashes::for_this_machine();
     let enrolment = Arc::new(Enrolment {
         registry: clients.clone(),
         pepper: pepper.clone(),
@@ -106,11 +110,7 @@ pub async fn assemble(
             clients: clients.clone(),
             assertions: store.clone(),
             reader: Arc::new(StrictReader),
-            upgrade: Arc::new(Rehash {
-                registry: clients.clone(),
-                hashes: hashes.clone(),
-                entropy: entropy.clone(),
-            }),
+            upgrade: Arc::new(Rehash::new(clients.clone(), hashes.clone(), entropy.clone())),
             secrets: SecretChecks::new(hashes, &*entropy)?,
             pepper,
             rules: AssertionRules {

@@ -32,6 +32,9 @@ pub enum StoreOpenError {
     /// The database server, or its URL.
     #[error(transparent)]
     Mongo(#[from] MongoOpenError),
+    /// No URL of a store.
+    #[error("a store is file:FOLDER or mongodb://HOST/DATABASE")]
+    Unknown,
     /// The store does not answer.
     #[error(transparent)]
     Unavailable(#[from] StoreError),
@@ -46,6 +49,7 @@ pub fn open_store(url: &StoreUrl) -> Result<OpenStore, StoreOpenError> {
         StoreUrl::Mongo(url) => {
             Ok(OpenStore::Mongo(Arc::new(MongoStore::open(url.expose_secret())?)))
         }
+        StoreUrl::Unknown(_) => Err(StoreOpenError::Unknown),
     }
 }
 
@@ -55,7 +59,7 @@ pub fn open_existing_store(url: &StoreUrl) -> Result<OpenStore, StoreOpenError> 
         StoreUrl::Folder(folder) if !EmbeddedStore::is_in(folder) => {
             Err(StoreOpenError::Absent(folder.clone()))
         }
-        StoreUrl::Folder(_) | StoreUrl::Mongo(_) => open_store(url),
+        StoreUrl::Folder(_) | StoreUrl::Mongo(_) | StoreUrl::Unknown(_) => open_store(url),
     }
 }
 

@@ -1,7 +1,6 @@
 //! Gives the administrator new credentials.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use crate::domain::id::ClientId;
 use crate::hashing::SlowHashes;
@@ -43,7 +42,7 @@ pub async fn reset_admin(
         admin_file::replace(path, &credentials)
             .map_err(|error| StartError::File(path.clone(), error))?;
     }
-    let hashes = Arc::new(SlowHashes::for_this_machine());
+    let hashes = SlowHashes::for_this_machine();
     let enrolment = Enrolment { registry: store, pepper, hashes, entropy };
     enrolment.install_admin(&credentials, environment.clock.now()).await?;
     Ok(Reset { credentials, file })

@@ -43,8 +43,8 @@ pub(super) fn reset(matches: &ArgMatches) -> Outcome {
     let client_id = matches.get_one::<ClientId>("client_id").cloned().or(configured);
     let environment =
         Environment { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
-    let store = open_existing_store(&settings.store)?;
     wait_for(async {
+        let store = open_existing_store(&settings.store)?;
         let reset = reset_admin(&store, &environment, client_id).await?;
         let client_id = &reset.credentials.client_id;
         if let Some(file) = reset.file {

@@ -35,6 +35,9 @@ async fn until_stopped(loaded: Loaded) -> Outcome {
     for (alias, id) in &loaded.aliases {
         tracing::info!("{alias} is taken as the setting {id}");
     }
+    for note in config.notes() {
+        tracing::info!("{note}");
+    }
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }

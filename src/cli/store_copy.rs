@@ -33,9 +33,9 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
     if is_same(&from, &to) {
         return Err("these are the same store".into());
     }
-    let from = open_existing_store(&from)?;
-    let to = open_store(&to)?;
     wait_for(async {
+        let from = open_existing_store(&from)?;
+        let to = open_store(&to)?;
         let copied = copy_store(&from, &to, |clients| eprintln!("{clients} clients …")).await?;
         eprintln!(
             "copied {} clients ({} were there already), {} signing keys, {} used assertions",

@@ -84,28 +84,38 @@ pub fn load(
     file: Option<&Path>,
 ) -> Result<Loaded, ConfigError> {
     let command = command();
-    let mut values: BTreeMap<String, (Vec<OsString>, String)> = BTreeMap::new();
+    let mut values = Values::new();
     if let Some(path) = file {
-        values.extend(from_file(&command, path)?);
+        for (id, value) in from_file(&command, path)? {
+            values.insert(id, value);
+        }
     }
     let mut aliases = Vec::new();
+    let mut layer = Values::new();
     for (alias, id) in ALIASES {
         if let Some(value) = variable(alias).filter(|value| !value.is_empty()) {
-            values.insert(id.to_owned(), (vec![translated(alias, value).into()], alias.to_owned()));
+            layer.insert(id.to_owned(), (vec![translated(alias, value).into()], alias.to_owned()));
             aliases.push((alias, id.to_owned()));
         }
     }
-    for id in command.get_arguments().map(|arg| arg.get_id().as_str()) {
+    lay_over(&mut values, std::mem::take(&mut layer));
+    let ids = || command.get_arguments().map(|arg| arg.get_id().as_str());
+    for id in ids() {
         let name = variable_name(id);
         if let Some(value) = variable(&name).filter(|value| !value.is_empty()) {
-            aliases.retain(|(_, aliased)| aliased != id);
-            values.insert(id.to_owned(), (vec![value.into()], name));
-        }
-        if flags.value_source(id) == Some(ValueSource::CommandLine) {
-            let given = flags.get_raw(id).into_iter().flatten().map(OsString::from).collect();
-            values.insert(id.to_owned(), (given, flag(id)));
+            aliases
+                .retain(|(_, aliased)| aliased != id && other_half(aliased).as_deref() != Some(id));
+            layer.insert(id.to_owned(), (vec![value.into()], name));
         }
     }
+    lay_over(&mut values, std::mem::take(&mut layer));
+    for id in ids() {
+        if flags.value_source(id) == Some(ValueSource::CommandLine) {
+            let given = flags.get_raw(id).into_iter().flatten().map(OsString::from).collect();
+            layer.insert(id.to_owned(), (given, flag(id)));
+        }
+    }
+    lay_over(&mut values, layer);
     let settings = parse(command, &values)?;
     Ok(Loaded { settings, aliases })
 }
@@ -135,6 +145,24 @@ fn variable_name(id: &str) -> String {
 
 fn flag(id: &str) -> String {
     format!("--{}", id.replace('_', "-"))
+}
+
+/// A secret and the file it is in are one setting: a later layer that has either overrides both.
+fn lay_over(values: &mut Values, layer: Values) {
+    for id in layer.keys() {
+        if let Some(other) = other_half(id) {
+            values.remove(&other);
+        }
+    }
+    values.extend(layer);
+}
+
+fn other_half(id: &str) -> Option<String> {
+    const SECRETS: [&str; 3] = ["admin_secret", "initial_access_token", "signing_key_password"];
+    match id.strip_suffix("_file") {
+        Some(secret) => SECRETS.contains(&secret).then(|| secret.to_owned()),
+        None => SECRETS.contains(&id).then(|| format!("{id}_file")),
+    }
 }
 
 fn translated(alias: &str, value: String) -> String {
@@ -280,5 +308,15 @@ mod tests {
         assert_eq!(loaded_alias.settings.listen.to_string(), "0.0.0.0:3000");
         assert_eq!(loaded_alias.aliases, [("HTTP_PORT", "listen".to_owned())]);
         assert!(loaded(&[], &both, None).unwrap().aliases.is_empty());
+    }
+
+    #[test]
+    fn a_secret_and_its_file_are_one_setting() {
+        let file = Some("admin_secret_file = \"lower\"");
+        let settings = loaded(&[], &[("LATCHKEY_ADMIN_SECRET", "s")], file).unwrap().settings;
+        assert!(settings.admin_secret.is_some() && settings.admin_secret_file.is_none());
+        let env = [("PRIVATE_KEY_PASSWORD", "p"), ("LATCHKEY_SIGNING_KEY_PASSWORD_FILE", "f")];
+        let both = loaded(&[], &env, None).unwrap();
+        assert!(both.settings.signing_key_password.is_none() && both.aliases.is_empty());
     }
 }

@@ -225,24 +225,24 @@ pub enum StoreUrl {
     Folder(PathBuf),
     /// A MongoDB, or a server that speaks like one.
     Mongo(SecretString),
+    /// Neither. Not shown either: it may hold a password all the same.
+    Unknown(SecretString),
 }
 
 impl FromStr for StoreUrl {
-    type Err = &'static str;
+    type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Some(folder) = text.strip_prefix("file:") {
             let folder = folder.strip_prefix("//").unwrap_or(folder);
-            return if folder.is_empty() {
-                Err("no folder")
-            } else {
-                Ok(Self::Folder(folder.into()))
-            };
+            if !folder.is_empty() {
+                return Ok(Self::Folder(folder.into()));
+            }
         }
         if text.starts_with("mongodb://") || text.starts_with("mongodb+srv://") {
             return Ok(Self::Mongo(text.to_owned().into()));
         }
-        Err("a store is file:FOLDER or mongodb://HOST/DATABASE")
+        Ok(Self::Unknown(text.to_owned().into()))
     }
 }
 
@@ -253,6 +253,7 @@ impl std::fmt::Display for StoreUrl {
             Self::Mongo(url) => {
                 f.write_str(&without_userinfo(secrecy::ExposeSecret::expose_secret(url)))
             }
+            Self::Unknown(_) => f.write_str("[unknown]"),
         }
     }
 }

@@ -9,7 +9,7 @@ use url::Url;
 use crate::domain::clock::Timestamp;
 use crate::registry::register::RegistrationMode;
 
-use super::{ConfigError, RegistrationSetting, Settings};
+use super::{ConfigError, RegistrationSetting, Settings, StoreUrl};
 
 /// Settings that were checked against each other, their files read and their defaults worked out.
 #[derive(Clone, Debug)]
@@ -48,6 +48,9 @@ impl Resolved {
             }
         };
         let endpoints = endpoints(&settings, &issuer, loopback.then_some(local.as_str()))?;
+        if let StoreUrl::Unknown(_) = settings.store {
+            return conflict("store must be file:FOLDER or mongodb://HOST/DATABASE");
+        }
         if settings.token_lifetime > settings.max_token_lifetime {
             return conflict("token_lifetime must not be longer than max_token_lifetime");
         }
@@ -105,6 +108,19 @@ impl Resolved {
             );
         }
         warnings
+    }
+
+    /// What follows from the defaults and is worth a line at the start.
+    #[must_use]
+    pub fn notes(&self) -> Vec<&'static str> {
+        let open = matches!(self.registration, RegistrationMode::Open);
+        if open && self.settings.registration.is_none() {
+            return vec![
+                "registration is open, because this server listens on this machine only; behind a \
+                 proxy that others can reach, set registration to token or closed",
+            ];
+        }
+        Vec::new()
     }
 }
 

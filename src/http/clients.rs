@@ -65,10 +65,11 @@ pub(super) async fn list(app: Running, request: HttpRequest) -> Result<HttpRespo
         let why = format!("`limit` must be from 1 to {LONGEST_PAGE}");
         return Err(RegistryError::Malformed(why).into());
     }
-    let after = query.into_inner().cursor.map(Cursor::parse).transpose()?;
+    let after = query.into_inner().cursor.map(Cursor);
 
     let page = app.registry.list(&ListQuery { after, limit }).await.map_err(RegistryError::from)?;
 
+    let page = page.ok_or(RegistryError::Cursor)?;
     let clients: Vec<_> = page.clients.iter().map(view::client).collect();
     let next = page.next.map(|cursor| cursor.0);
     Ok(no_store().json(serde_json::json!({ "clients": clients, "next_cursor": next })))

@@ -1,11 +1,19 @@
 //! What is seen of every request: how long it took, how it ended; and the limit on its header.
+//!
+//! On the path of every request: it looks nothing up that can be known before.
 
+use std::cell::RefCell;
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready as when_ready};
 use std::time::Instant;
 
-use actix_web::body::{EitherBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::middleware::Next;
+use actix_web::body::EitherBody;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::{Error, ResponseError};
+use pin_project_lite::pin_project;
+use prometheus_client::metrics::histogram::Histogram;
 
 use crate::domain::error_code::ErrorCode;
 use crate::telemetry::{RequestLabels, Status};
@@ -13,32 +21,117 @@ use crate::telemetry::{RequestLabels, Status};
 use super::Lobby;
 use super::error::Refusal;
 
-/// Measures the request under the name of its route.
-pub(super) async fn observe<B: MessageBody + 'static>(
-    route: &'static str,
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    let started = Instant::now();
-    let lobby = Lobby::of(request.request()).cloned();
-    let limit = lobby.as_ref().map_or(usize::MAX, |lobby| lobby.config().settings.header_limit);
+/// Measures requests under the name of their route.
+pub(super) struct Observe {
+    pub(super) route: &'static str,
+    pub(super) lobby: Lobby,
+}
 
-    let response = if header_size(&request) > limit {
-        let refusal = Refusal::new(ErrorCode::HeaderTooLarge, "the request header is too large");
-        request.into_response(refusal.error_response()).map_into_right_body()
-    } else {
-        next.call(request).await?.map_into_left_body()
-    };
+impl<S, B> Transform<S, ServiceRequest> for Observe
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type InitError = ();
+    type Transform = Observed<S>;
+    type Future = Ready<Result<Self::Transform, ()>>;
 
-    if let Some(lobby) = lobby {
-        let status = Status(response.status().as_u16());
-        let labels = RequestLabels { route, status };
-        let taken = started.elapsed();
-        lobby.metrics().requests.get_or_create(&labels).observe(taken.as_secs_f64());
-        let duration_ms = taken.as_secs_f64() * 1000.0;
-        tracing::debug!(route, status = status.0, duration_ms, "answered");
+    fn new_transform(&self, service: S) -> Self::Future {
+        let durations = Durations {
+            route: self.route,
+            lobby: self.lobby.clone(),
+            by_status: RefCell::default(),
+        };
+        ready(Ok(Observed { service, durations: Rc::new(durations) }))
     }
-    Ok(response)
+}
+
+/// A route that is measured, in one worker.
+pub(super) struct Observed<S> {
+    service: S,
+    durations: Rc<Durations>,
+}
+
+impl<S, B> Service<ServiceRequest> for Observed<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Future = Answer<S::Future>;
+
+    actix_web::dev::forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let started = Instant::now();
+        let durations = self.durations.clone();
+        if header_size(&request) > durations.lobby.config().settings.header_limit {
+            let refusal =
+                Refusal::new(ErrorCode::HeaderTooLarge, "the request header is too large");
+            let response = Some(request.into_response(refusal.error_response()));
+            return Answer::Refused { response, started, durations };
+        }
+        Answer::Served { future: self.service.call(request), started, durations }
+    }
+}
+
+pin_project! {
+    /// The answer to come.
+    #[project = Project]
+    pub(super) enum Answer<F> {
+        Served { #[pin] future: F, started: Instant, durations: Rc<Durations> },
+        Refused { response: Option<ServiceResponse>, started: Instant, durations: Rc<Durations> },
+    }
+}
+
+impl<F, B> Future for Answer<F>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+{
+    type Output = Result<ServiceResponse<EitherBody<B>>, Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            Project::Served { future, started, durations } => {
+                let response = when_ready!(future.poll(context))?;
+                durations.observe(response.status().as_u16(), *started);
+                Poll::Ready(Ok(response.map_into_left_body()))
+            }
+            Project::Refused { response, started, durations } => match response.take() {
+                Some(response) => {
+                    durations.observe(response.status().as_u16(), *started);
+                    Poll::Ready(Ok(response.map_into_right_body()))
+                }
+                None => Poll::Pending, // asked again after the end, which nobody does
+            },
+        }
+    }
+}
+
+/// The durations of one route. Which histogram belongs to which status is looked up once.
+struct Durations {
+    route: &'static str,
+    lobby: Lobby,
+    by_status: RefCell<Vec<(u16, Histogram)>>,
+}
+
+impl Durations {
+    fn observe(&self, status: u16, started: Instant) {
+        let seconds = started.elapsed().as_secs_f64();
+        let mut known = self.by_status.borrow_mut();
+        match known.iter().find(|(of, _)| *of == status) {
+            Some((_, histogram)) => histogram.observe(seconds),
+            None => {
+                let labels = RequestLabels { route: self.route, status: Status(status) };
+                let histogram = self.lobby.metrics().requests.get_or_create_owned(&labels);
+                histogram.observe(seconds);
+                known.push((status, histogram));
+            }
+        }
+        let duration_ms = seconds * 1000.0;
+        tracing::debug!(route = self.route, status, duration_ms, "answered");
+    }
 }
 
 fn header_size(request: &ServiceRequest) -> usize {

@@ -19,16 +19,16 @@ pub(super) async fn post(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let token = match bearer::token(&request) {
-        Err(TokenFault::Repeated) => return Err(TokenFault::Repeated.into()),
-        token => token.ok(),
-    };
-    app.registration.admit(token)?;
     let trusted = &app.config.settings.trusted_proxies;
     let address = address::caller(&request, trusted);
     if address.is_some_and(|address| !lobby.rate().admits(address)) {
         return Err(RegistryError::TooMany.into());
     }
+    let token = match bearer::token(&request) {
+        Err(TokenFault::Repeated) => return Err(TokenFault::Repeated.into()),
+        token => token.ok(),
+    };
+    app.registration.admit(token)?;
     let metadata: ClientMetadata =
         json::from_object(json::object(&body::read(&request, payload, json::MEDIA_TYPE).await?)?)?;
 

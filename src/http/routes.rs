@@ -3,9 +3,8 @@
 use actix_web::{HttpRequest, Route, guard, web};
 
 use super::error::Refusal;
-use super::{
-    Lobby, clients, documentation, observe, register, status, token, tokeninfo, well_known,
-};
+use super::observe::Observe;
+use super::{Lobby, clients, documentation, register, status, token, tokeninfo, well_known};
 use crate::domain::error_code::ErrorCode;
 
 /// One route.
@@ -93,7 +92,7 @@ pub(super) fn configure(config: &mut web::ServiceConfig, lobby: &Lobby, listener
         }
     }
     for (path, entries) in paths {
-        resource(config, &path, &entries);
+        resource(config, lobby, &path, &entries);
     }
 }
 
@@ -119,7 +118,12 @@ fn places(entry: &Entry, prefix: &str, issuer: &str) -> Vec<String> {
 }
 
 /// One path with all its methods, and an `Allow` for the others.
-fn resource(config: &mut web::ServiceConfig, path: &str, entries: &[&'static Entry]) {
+fn resource(
+    config: &mut web::ServiceConfig,
+    lobby: &Lobby,
+    path: &str,
+    entries: &[&'static Entry],
+) {
     let documented = entries.first().map_or("", |entry| entry.path);
     let mut allowed: Vec<&str> = entries.iter().map(|entry| entry.method).collect();
     if allowed.contains(&"GET") {
@@ -135,10 +139,18 @@ fn resource(config: &mut web::ServiceConfig, path: &str, entries: &[&'static Ent
             let refusal = Refusal::method_not_allowed(&allow);
             async move { Err::<actix_web::HttpResponse, _>(refusal) }
         }))
-        .wrap(actix_web::middleware::from_fn(move |request, next| {
-            observe::observe(documented, request, next)
-        }));
-    config.service(resource);
+        .wrap(Observe { route: documented, lobby: lobby.clone() });
+    match lobby.config().settings.cors_origins.as_slice() {
+        [] => config.service(resource),
+        origins => config.service(resource.wrap(cors(origins))),
+    };
+}
+
+fn cors(origins: &[String]) -> actix_cors::Cors {
+    let allowed = origins.iter().fold(actix_cors::Cors::default(), |cors, origin| {
+        if origin == "*" { cors.allow_any_origin() } else { cors.allowed_origin(origin) }
+    });
+    allowed.allow_any_method().allow_any_header().max_age(3600)
 }
 
 /// What is said of a path that is no route.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::Condition;
 use actix_web::{App as ActixApp, HttpServer, web};
+use futures_util::future::join_all;
 use tokio::task::JoinSet;
 
 use crate::app::{App, Environment, OpenStore, StartError, assemble};
@@ -98,11 +98,9 @@ impl Server {
         certificate: Option<&Arc<Certificate>>,
     ) -> io::Result<()> {
         let lobby = web::Data::new(self.lobby.clone());
-        let origins = settings.cors_origins.clone();
         let server = HttpServer::new(move || {
             ActixApp::new()
                 .app_data(lobby.clone())
-                .wrap(Condition::new(!origins.is_empty(), cors(&origins)))
                 .configure(|config| routes::configure(config, &lobby, listener))
                 .default_service(web::to(routes::not_found))
         });
@@ -169,20 +167,11 @@ impl Server {
     pub async fn stop(mut self) {
         self.lobby.close();
         tokio::time::sleep(self.shutdown_delay).await;
-        for handle in &self.handles {
-            handle.stop(true).await;
-        }
+        join_all(self.handles.iter().map(|handle| handle.stop(true))).await;
         while self.serving.join_next().await.is_some() {}
         self.background.shutdown().await;
         if let Some(app) = self.lobby.app() {
             app.logins.flush(&*app.upkeep).await;
         }
     }
-}
-
-fn cors(origins: &[String]) -> actix_cors::Cors {
-    let allowed = origins.iter().fold(actix_cors::Cors::default(), |cors, origin| {
-        if origin == "*" { cors.allow_any_origin() } else { cors.allowed_origin(origin) }
-    });
-    allowed.allow_any_method().allow_any_header().max_age(3600)
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 
 use crate::domain::jwk::Algorithm;
-use crate::files::write_private;
+use crate::files::{make_private_folder, write_private};
 
 use super::private_key::{KeyFileError, PrivateKey};
 
@@ -125,7 +125,7 @@ fn read(
 
 fn make(folder: &Path, algorithm: Algorithm) -> Result<OwnKey, KeyFolderError> {
     let failed = |source| KeyFolderError::File { path: folder.to_owned(), source };
-    fs::create_dir_all(folder).map_err(failed)?;
+    make_private_folder(folder).map_err(failed)?;
     let unusable = |source| KeyFolderError::Key { path: folder.to_owned(), source };
     let key = PrivateKey::generate(algorithm).map_err(unusable)?;
     let short = key.public().kid.get(..8).unwrap_or_default().to_owned();

@@ -46,7 +46,8 @@ pub enum KeyFileError {
     Generation,
 }
 
-/// A private key. Its bytes are wiped on drop and never shown.
+/// A private key, never shown. What is held here is wiped on drop; a key that signs is also held
+/// by the signer, for as long as the process lives.
 pub struct PrivateKey {
     pkcs8: Zeroizing<Vec<u8>>,
     public: PublicJwk,

@@ -36,6 +36,8 @@ struct State {
 struct Active {
     header: Header,
     key: EncodingKey,
+    // What the store was promised: beyond it the others may have forgotten the key.
+    until: Timestamp,
 }
 
 struct VerifyingKey {
@@ -68,17 +70,22 @@ impl KeyRing {
         let known = self.own.iter().filter_map(|own| {
             let jwk = own.key.public();
             let shown = published.iter().find(|shown| shown.jwk.kid == jwk.kid)?;
-            (jwk.kid == first || shown.is_known_at(now)).then_some((own, shown))
+            let oldest = published.iter().all(|other| shown.published <= other.published);
+            let at_once = jwk.kid == first && oldest;
+            (at_once || shown.is_known_at(now)).then_some((own, shown))
         });
-        let (own, _) = known.max_by_key(|(own, shown)| {
-            let jwk = own.key.public();
-            (own.preferred, jwk.algorithm == self.algorithm, shown.published, jwk.kid.clone())
+        let (own, shown) = known.max_by_key(|(own, shown)| {
+            (self.rank(own), shown.published, own.key.public().kid.clone())
         })?;
         let jwk = own.key.public();
         let mut header = Header::new(super::algorithm(jwk.algorithm));
         header.typ = Some(ACCESS_TOKEN_TYPE.to_owned());
         header.kid = Some(jwk.kid.clone());
-        Some(Active { header, key: own.key.encoding_key() })
+        Some(Active { header, key: own.key.encoding_key(), until: shown.signs_until })
+    }
+
+    fn rank(&self, own: &OwnKey) -> (bool, bool) {
+        (own.preferred, own.key.public().algorithm == self.algorithm)
     }
 
     /// Whether tokens can be signed.
@@ -134,12 +141,11 @@ impl KeyRing {
 
 impl Ring for KeyRing {
     fn own(&self) -> Vec<OwnPublicKey> {
-        let public = |own: &OwnKey| OwnPublicKey {
-            jwk: own.key.public().clone(),
-            preferred: own.preferred,
-            imported: own.imported,
-        };
-        self.own.iter().map(public).collect()
+        let public =
+            |own: &OwnKey| OwnPublicKey { jwk: own.key.public().clone(), imported: own.imported };
+        let mut own: Vec<&OwnKey> = self.own.iter().collect();
+        own.sort_by_key(|own| std::cmp::Reverse(self.rank(own)));
+        own.into_iter().map(public).collect()
     }
 
     fn update(&self, published: &[PublishedKey], first: &str, now: Timestamp) {
@@ -163,7 +169,8 @@ impl Ring for KeyRing {
 impl TokenSealer for KeyRing {
     fn seal(&self, claims: &AccessTokenClaims) -> Result<String, SealError> {
         let state = self.state();
-        let active = state.active.as_ref().ok_or(SealError::NoActiveKey)?;
+        let in_time = state.active.as_ref().filter(|active| claims.iat < active.until);
+        let active = in_time.ok_or(SealError::NoActiveKey)?;
         jsonwebtoken::encode(&active.header, claims, &active.key)
             .map_err(|error| SealError::Signature(error.into()))
     }

@@ -92,6 +92,7 @@ impl Enrolment {
     ) -> Result<bool, RegistryError> {
         let is_admin = found.permissions.contains(&admin()?)
             && found.state == State::Public
+            && found.may_use_client_credentials()
             && found.auth_method != AuthMethod::PrivateKeyJwt;
         match &found.secrets[..] {
             [only] if is_admin && only.expires.is_none() => {
@@ -113,6 +114,7 @@ impl Enrolment {
             client.permissions.push(permission);
         }
         client.state = State::Public;
+        client.grant_types = None;
         client.auth_method = AuthMethod::default();
         let (id, checksummed) = match credentials.secret.form(&client.id, &self.pepper) {
             Form::Ours(id) => (id, true),

@@ -152,7 +152,7 @@ pub struct Enrolment {
     /// The server's part of the checksums.
     pub pepper: Pepper,
     /// What computes hashes.
-    pub hashes: Arc<SlowHashes>,
+    pub hashes: SlowHashes,
     /// What makes names and secrets.
     pub entropy: Arc<dyn Entropy>,
 }

@@ -12,6 +12,9 @@ pub enum RegistryError {
     /// The queue for slow hashes is full.
     #[error(transparent)]
     Busy(#[from] Busy),
+    /// A cursor that no list ended with.
+    #[error("`cursor` is none that this server gave")]
+    Cursor,
     /// Nobody may register here.
     #[error("registration is closed; ask an administrator for a client")]
     Closed,
@@ -60,7 +63,7 @@ impl RegistryError {
             Self::InitialTokenMissing => ErrorCode::MissingToken,
             Self::InitialTokenWrong => ErrorCode::InvalidToken,
             Self::Key(_) | Self::Metadata(_) => ErrorCode::InvalidClientMetadata,
-            Self::Malformed(_) => ErrorCode::InvalidRequest,
+            Self::Cursor | Self::Malformed(_) => ErrorCode::InvalidRequest,
             Self::NotPermitted(_) => ErrorCode::InsufficientScope,
             Self::NotFound => ErrorCode::NotFound,
             Self::NoEntropy(_) => ErrorCode::ServerError,
@@ -75,6 +78,7 @@ impl RegistryError {
         match self {
             Self::Busy(_) | Self::NoEntropy(_) | Self::Store(_) => CANNOT_ANSWER.to_owned(),
             Self::Closed
+            | Self::Cursor
             | Self::Duplicate
             | Self::InitialTokenMissing
             | Self::InitialTokenWrong

@@ -31,8 +31,8 @@ pub trait Registry: Send + Sync {
     /// False if it has another one, or is gone. Members that we do not know stay as they are.
     async fn replace(&self, old: &Client, new: &Client) -> Result<bool, StoreError>;
 
-    /// A page of clients, oldest first.
-    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError>;
+    /// A page of clients, oldest first; `None` if the cursor is none of this store's.
+    async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError>;
 
     /// Whether any client holds the permission.
     async fn is_held(&self, permission: &Permission) -> Result<bool, StoreError>;
@@ -60,16 +60,6 @@ pub struct ListQuery {
 /// A place in the list, opaque to everyone but the store that made it. Letters, digits, `-`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Cursor(pub String);
-
-impl Cursor {
-    /// Takes a cursor as a caller sends it back.
-    pub fn parse(text: String) -> Result<Self, error::RegistryError> {
-        let legal = (1..=256).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let malformed = || error::RegistryError::Malformed("`cursor` is none of ours".to_owned());
-        if legal { Ok(Self(text)) } else { Err(malformed()) }
-    }
-}
 
 /// Some clients, and where to go on.
 #[derive(Clone, Debug)]

@@ -1,10 +1,8 @@
 //! The keys of a registration: as one JWK, a JWK Set or PEM.
 
-use rsa::RsaPublicKey;
-use rsa::pkcs1::DecodeRsaPublicKey;
+use rsa::pkcs1::RsaPublicKey;
 use rsa::pkcs8::spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 use rsa::pkcs8::{Document, der::Decode};
-use rsa::traits::PublicKeyParts;
 use serde_json::Value;
 
 use crate::domain::jwk::PublicJwk;
@@ -61,6 +59,7 @@ fn from_spki(der: &[u8]) -> Result<Material, KeyFault> {
 }
 
 fn from_pkcs1(der: &[u8]) -> Result<Material, KeyFault> {
-    let key = RsaPublicKey::from_pkcs1_der(der).map_err(|_| KeyFault::Pem)?;
-    Ok(Material::Rsa { n: key.n().to_bytes_be(), e: key.e().to_bytes_be() })
+    let key = RsaPublicKey::from_der(der).map_err(|_| KeyFault::Pem)?;
+    let (n, e) = (key.modulus.as_bytes().to_vec(), key.public_exponent.as_bytes().to_vec());
+    Ok(Material::Rsa { n, e })
 }

@@ -1,6 +1,7 @@
 //! Clients kept at hand, so that the path of a token asks the database rarely.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use quick_cache::sync::Cache;
@@ -13,21 +14,56 @@ use crate::oauth::ClientStore;
 use crate::registry::{Inserted, ListQuery, Page, Registry};
 use crate::tasks::ClientCache;
 
+/// How long one caller waits for a client to be read, by itself or by another.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A registry whose clients are remembered until they change.
 ///
 /// What this process writes is forgotten at once; what others write is forgotten by
-/// [`forget`](ClientCache::forget), which the feed calls. A client that is read while it is being
-/// forgotten is not remembered.
+/// [`forget`](ClientCache::forget), which the feed calls, and after a while in any case: a client
+/// that another tool deleted leaves nothing for a feed to see. A client that is read while it is
+/// being forgotten is not remembered.
 pub struct CachedClients {
     registry: Arc<dyn Registry>,
-    remembered: Cache<ClientId, Arc<Client>>,
+    remembered: Cache<ClientId, Remembered>,
+    for_at_most: Option<Duration>,
+}
+
+#[derive(Clone)]
+struct Remembered {
+    client: Arc<Client>,
+    since: Instant,
 }
 
 impl CachedClients {
-    /// Remembers `capacity` clients at the most.
+    /// Remembers `capacity` clients at the most, each `for_at_most` so long; `None`: until it
+    /// changes, for a store that nobody else writes to.
     #[must_use]
-    pub fn new(registry: Arc<dyn Registry>, capacity: usize) -> Self {
-        Self { registry, remembered: Cache::new(capacity) }
+    pub fn new(
+        registry: Arc<dyn Registry>,
+        capacity: usize,
+        for_at_most: Option<Duration>,
+    ) -> Self {
+        Self { registry, remembered: Cache::new(capacity), for_at_most }
+    }
+
+    fn is_too_old(&self, remembered: &Remembered) -> bool {
+        self.for_at_most.is_some_and(|limit| remembered.since.elapsed() >= limit)
+    }
+
+    async fn remembered_or_read(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        if self.remembered.get(id).is_some_and(|remembered| self.is_too_old(&remembered)) {
+            self.forget(id);
+        }
+        let guard = match self.remembered.get_value_or_guard_async(id).await {
+            Ok(remembered) => return Ok(Some(remembered.client)),
+            Err(guard) => guard,
+        };
+        let since = Instant::now();
+        let Some(client) = self.registry.read(id).await?.map(Arc::new) else { return Ok(None) };
+        // Refused if `forget` came in between; then only this one use sees what was read.
+        let _ = guard.insert(Remembered { client: client.clone(), since });
+        Ok(Some(client))
     }
 }
 
@@ -40,14 +76,9 @@ impl ClientCache for CachedClients {
 #[async_trait]
 impl ClientStore for CachedClients {
     async fn find(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
-        let guard = match self.remembered.get_value_or_guard_async(id).await {
-            Ok(client) => return Ok(Some(client)),
-            Err(guard) => guard,
-        };
-        let Some(client) = self.registry.read(id).await?.map(Arc::new) else { return Ok(None) };
-        // Refused if `forget` came in between; then only this one use sees what was read.
-        let _ = guard.insert(client.clone());
-        Ok(Some(client))
+        // While the store is away, those who wait for the same client must not add up their waits.
+        let found = tokio::time::timeout(PATIENCE, self.remembered_or_read(id)).await;
+        found.map_err(|_| StoreError::new("the client was not read in time"))?
     }
 }
 
@@ -70,7 +101,7 @@ impl Registry for CachedClients {
         replaced
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
+    async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError> {
         self.registry.list(query).await
     }
 

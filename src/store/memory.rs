@@ -89,8 +89,9 @@ impl Registry for MemoryStore {
         Ok(true)
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
-        let start = query.after.as_ref().and_then(|cursor| cursor.0.parse::<u64>().ok());
+    async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError> {
+        let start = query.after.as_ref().map(|cursor| cursor.0.parse::<u64>()).transpose();
+        let Ok(start) = start else { return Ok(None) };
         let tables = self.tables();
         let after = tables.clients.range(start.map_or(0, |last| last.saturating_add(1))..);
         let mut found = after.take(query.limit + 1).peekable();
@@ -100,7 +101,7 @@ impl Registry for MemoryStore {
             clients.extend(record::to_client(document));
             last = Some(Cursor(place.to_string()));
         }
-        Ok(Page { next: last.filter(|_| found.peek().is_some()), clients })
+        Ok(Some(Page { next: last.filter(|_| found.peek().is_some()), clients }))
     }
 
     async fn is_held(&self, permission: &Permission) -> Result<bool, StoreError> {

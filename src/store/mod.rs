@@ -1,5 +1,5 @@
 //! Where things are kept: the only module that knows a database. Three adapters behind the same
-//! ports, held to one contract by `tests/it/store_contract.rs`.
+//! ports, held to one contract by `tests/it/store_contract/`.
 
 mod cached;
 mod embedded;

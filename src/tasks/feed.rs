@@ -140,7 +140,10 @@ impl KeyNews for Feed {
         if !self.shared {
             return Ok(false);
         }
-        let Ok(_place) = self.waiters.try_acquire() else { return Ok(false) };
+        let Ok(_place) = self.waiters.try_acquire() else {
+            let away = || StoreError::new("the signing keys of other replicas are not known");
+            return if self.store_answers() { Ok(false) } else { Err(away()) };
+        };
         let news = tokio::time::timeout(2 * INTERVAL, self.looked.notified()).await;
         news.map(|()| true).map_err(|_| StoreError::new("no news of the signing keys"))
     }

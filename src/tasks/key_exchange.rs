@@ -1,8 +1,7 @@
 //! How the signing keys of all replicas come together: each shows its public halves in the store,
 //! and takes in those of the others.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::domain::clock::{Clock, Timestamp};
@@ -29,49 +28,76 @@ pub struct KeyExchange {
     pub longest_life: Duration,
     /// How far clocks may be apart.
     pub skew: Duration,
-    /// When our promise to sign was last renewed, in seconds since the epoch; 0 if never.
-    pub promised: AtomicU64,
+    /// Our own keys as they were last shown.
+    pub shown: Mutex<Vec<PublishedKey>>,
+    /// The key that may sign at once, when it is agreed on.
+    pub first: OnceLock<String>,
 }
 
 impl KeyExchange {
     /// Shows our keys, looks at those of the others, and takes back what nobody needs.
     pub async fn exchange(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
-        if self.promised.load(Ordering::Relaxed) + SIGNING_PROMISE.as_secs() / 2 <= now.0 {
-            self.publish(now).await?;
-            self.promised.store(now.0, Ordering::Relaxed);
-        }
-        let first = self.first().await?;
         let mut published = self.store.published().await?;
+        if self.show(&published, now).await? {
+            published = self.store.published().await?;
+        }
         for gone in published.iter().filter(|key| !self.is_needed(key, now)) {
             self.store.forget(&gone.jwk.kid).await?;
         }
         published.retain(|key| self.is_needed(key, now));
-        self.ring.update(&published, &first, now);
+        self.ring.update(&published, self.first().await?, now);
         Ok(())
     }
 
-    async fn publish(&self, now: Timestamp) -> Result<(), StoreError> {
-        let published = self.store.published().await?;
+    /// Renews the promise of each of our keys when half of it is over, and shows again what is
+    /// gone from the store, as if it had never been gone. Whether anything was shown.
+    async fn show(&self, published: &[PublishedKey], now: Timestamp) -> Result<bool, StoreError> {
+        let before = self.shown().clone();
+        let (mut shown, mut wrote) = (Vec::new(), false);
         for own in self.ring.own() {
-            let known = published.iter().find(|key| key.jwk.kid == own.jwk.kid);
-            let key = PublishedKey {
-                published: known.map_or(now, |known| known.published),
+            let is_this = |key: &&PublishedKey| key.jwk.kid == own.jwk.kid;
+            let there = published.iter().find(is_this);
+            if there.is_some_and(|key| key.jwk.material != own.jwk.material) {
+                let kid = &own.jwk.kid;
+                let why = format!("another signing key is published under the kid `{kid}`");
+                return Err(StoreError::new(why));
+            }
+            let known = there.or_else(|| before.iter().find(is_this)).cloned();
+            let fresh = PublishedKey {
+                published: known.as_ref().map_or(now, |known| known.published),
                 signs_until: now + SIGNING_PROMISE,
-                imported: known.map_or(own.imported.then_some(now), |known| known.imported),
+                imported: known.as_ref().map_or(own.imported.then_some(now), |key| key.imported),
                 jwk: own.jwk,
             };
-            self.store.publish(&key).await?;
+            match there {
+                Some(there) if now + SIGNING_PROMISE / 2 < there.signs_until => {
+                    shown.push(there.clone());
+                }
+                _ => {
+                    self.store.publish(&fresh).await?;
+                    shown.push(fresh);
+                    wrote = true;
+                }
+            }
         }
-        Ok(())
+        *self.shown() = shown;
+        Ok(wrote)
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Vec<PublishedKey>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Of all replicas that start on an empty store, the first one's key may sign at once.
-    async fn first(&self) -> Result<String, StoreError> {
-        let preferred = self.ring.own().into_iter().max_by_key(|own| own.preferred);
-        let proposal = preferred.map(|own| own.jwk.kid).unwrap_or_default();
+    async fn first(&self) -> Result<&str, StoreError> {
+        if let Some(first) = self.first.get() {
+            return Ok(first);
+        }
+        let best = self.ring.own().into_iter().next();
+        let proposal = best.map(|own| own.jwk.kid).unwrap_or_default();
         let agreed = self.facts.agree(FIRST_KEY, proposal.as_bytes()).await?;
-        Ok(String::from_utf8_lossy(&agreed).into_owned())
+        Ok(self.first.get_or_init(|| String::from_utf8_lossy(&agreed).into_owned()))
     }
 
     fn is_needed(&self, key: &PublishedKey, now: Timestamp) -> bool {

@@ -38,7 +38,7 @@ impl PendingLogins {
         for batch in logins.chunks(BATCH) {
             if store.write_logins(batch).await.is_err() {
                 tracing::warn!("last logins could not be written; they are kept for later");
-                return;
+                continue;
             }
             let mut pending = self.lock();
             for (client, at) in batch {

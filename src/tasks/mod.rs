@@ -51,7 +51,7 @@ pub trait ClientCache: Send + Sync {
 
 /// The keys that this replica signs and verifies with.
 pub trait Ring: Send + Sync {
-    /// The public halves of our own.
+    /// The public halves of our own, the one that shall sign first.
     fn own(&self) -> Vec<OwnPublicKey>;
 
     /// Takes in what is published now. `first` names the key that may sign at once, because no
@@ -64,8 +64,6 @@ pub trait Ring: Send + Sync {
 pub struct OwnPublicKey {
     /// The key.
     pub jwk: PublicJwk,
-    /// True for the key that the operator set to sign.
-    pub preferred: bool,
     /// True if another platform signed with it before.
     pub imported: bool,
 }

@@ -1,6 +1,7 @@
 //! Hashes that came from elsewhere are replaced by ours when their secret is first used.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{ClientId, CredentialId};
@@ -9,31 +10,48 @@ use crate::hashing::SlowHashes;
 use crate::oauth::HashUpgrade;
 use crate::registry::Registry;
 
-/// Replaces hashes in the background.
+/// Replaces hashes in the background, each once at a time: a busy client uses its secret again
+/// before the hash is replaced.
+#[derive(Clone)]
 pub struct Rehash {
-    /// Where the clients are.
-    pub registry: Arc<dyn Registry>,
-    /// What computes hashes.
-    pub hashes: Arc<SlowHashes>,
-    /// What makes salts.
-    pub entropy: Arc<dyn Entropy>,
+    registry: Arc<dyn Registry>,
+    hashes: SlowHashes,
+    entropy: Arc<dyn Entropy>,
+    under_way: Arc<Mutex<HashSet<(ClientId, CredentialId)>>>,
+}
+
+impl Rehash {
+    /// With nothing under way.
+    #[must_use]
+    pub fn new(registry: Arc<dyn Registry>, hashes: SlowHashes, entropy: Arc<dyn Entropy>) -> Self {
+        Self { registry, hashes, entropy, under_way: Arc::default() }
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashSet<(ClientId, CredentialId)>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn replace(&self, client: &ClientId, secret: &CredentialId, presented: &ClientSecret) {
+        let Ok(Ok(hash)) = self.hashes.hash(presented, &self.entropy).await else { return };
+        match replace(&*self.registry, client, secret, hash).await {
+            Ok(true) => tracing::info!(client_id = %client, "imported secret hash replaced"),
+            // Somebody else changed the client; the next use tries again.
+            Ok(false) => {}
+            Err(error) => tracing::warn!(client_id = %client, %error, "secret hash not replaced"),
+        }
+    }
 }
 
 impl HashUpgrade for Rehash {
     fn upgrade(&self, client: &ClientId, secret: &CredentialId, presented: &ClientSecret) {
-        let (registry, entropy) = (self.registry.clone(), self.entropy.clone());
-        let hashes = self.hashes.clone();
-        let (client, secret, presented) = (client.clone(), secret.clone(), presented.clone());
+        let this = (client.clone(), secret.clone());
+        if !self.under_way().insert(this.clone()) {
+            return;
+        }
+        let (rehash, presented) = (self.clone(), presented.clone());
         tokio::spawn(async move {
-            let Ok(Ok(hash)) = hashes.hash(&presented, &entropy).await else { return };
-            match replace(&*registry, &client, &secret, hash).await {
-                Ok(true) => tracing::info!(client_id = %client, "imported secret hash replaced"),
-                // Somebody else changed the client; the next use tries again.
-                Ok(false) => {}
-                Err(error) => {
-                    tracing::warn!(client_id = %client, %error, "secret hash not replaced");
-                }
-            }
+            rehash.replace(&this.0, &this.1, &presented).await;
+            rehash.under_way().remove(&this);
         });
     }
 }

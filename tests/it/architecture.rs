@@ -12,7 +12,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("registry", &["domain", "hashing"]),
     ("tasks", &["domain", "hashing", "oauth", "registry"]),
     ("jwt", &["domain", "files", "oauth", "tasks"]),
-    ("store", &["domain", "oauth", "registry", "tasks"]),
+    ("store", &["domain", "files", "oauth", "registry", "tasks"]),
     ("config", &["domain", "registry"]),
     ("telemetry", &["config"]),
     (

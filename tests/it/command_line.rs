@@ -9,6 +9,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+
+use crate::databases::Kind;
 use tempfile::TempDir;
 
 /// How long anything may take before the test gives up. Nothing waits longer than it must.
@@ -510,6 +512,42 @@ async fn a_store_is_copied_with_all_that_its_credentials_need() {
     drop(home.serve(&same("--store=file:c")));
     let refused = copy("file:a", "file:c");
     assert!(refused.code == Some(1) && refused.stderr.contains("pepper"), "{refused:?}");
+}
+
+/// From the embedded store to a database server, where the administrator gets a new secret.
+async fn moves_to(kind: Kind) {
+    let Some(database) = kind.shared().await else { return };
+    let (home, url) = (Home::new(), database.fresh_database());
+    let same = ["--algorithm=EdDSA", "--issuer=my platform"];
+    let server = home.serve(&same);
+    let (id, secret) = register(&server).await;
+    let issued = token(&home, &server, (&id, &secret));
+    assert_eq!(server.stop().code(), Some(0));
+    let copied = home.run(&["store", "copy", "file:data", &url]);
+    assert!(copied.stderr.contains("copied 2 clients"), "{copied:?}");
+
+    let reset = home.run(&["admin", "reset", "--store", &url, "--client-id", "root"]).json();
+    let root = (reset["client_id"].as_str().unwrap(), reset["client_secret"].as_str().unwrap());
+
+    let server = home.serve(&[&same[..], &["--store", &url]].concat());
+    assert_eq!(home.run(&["tokeninfo", "--issuer", &server.url, issued.text()]).json()["sub"], id);
+    token(&home, &server, (&id, &secret)).text();
+    token(&home, &server, root).text();
+}
+
+#[actix_web::test]
+async fn a_move_to_mongodb() {
+    moves_to(Kind::MongoDb).await;
+}
+
+#[actix_web::test]
+async fn a_move_to_nx_27017() {
+    moves_to(Kind::Nx27017).await;
+}
+
+#[actix_web::test]
+async fn a_move_to_ferretdb() {
+    moves_to(Kind::FerretDb).await;
 }
 
 #[test]

@@ -97,7 +97,7 @@ async fn a_document_of_the_platform_is_a_client(place: &Place) {
 
     assert_eq!(place.store.insert(&client).await.unwrap(), Inserted::Duplicate);
     assert!(place.store.is_held(&"write:orders".parse().unwrap()).await.unwrap());
-    let page = place.store.list(&ListQuery { after: None, limit: 10 }).await.unwrap();
+    let page = place.store.list(&ListQuery { after: None, limit: 10 }).await.unwrap().unwrap();
     assert_eq!(page.clients, [client]);
 }
 
@@ -211,7 +211,7 @@ async fn ids_of_every_type_are_listed(place: &Place) {
     for limit in 1..=7 {
         let (mut found, mut after) = (Vec::new(), None);
         loop {
-            let page = place.store.list(&ListQuery { after, limit }).await.unwrap();
+            let page = place.store.list(&ListQuery { after, limit }).await.unwrap().unwrap();
             assert!(page.clients.len() == limit || page.next.is_none());
             found.extend(page.clients.iter().map(|client| client.id.to_string()));
             assert!(found.len() <= ids.len(), "{limit} at a time: {found:?}");

@@ -32,5 +32,6 @@ mod rfc6750_tokeninfo;
 mod rfc7523_private_key_jwt;
 mod rfc7591_registration;
 mod rfc8414_metadata;
+mod security;
 mod store_contract;
 mod stores;

@@ -1,7 +1,5 @@
 //! `client_secret_basic` and `client_secret_post`: RFC 6749 §2.3.1.
 
-use std::sync::Arc;
-
 use aws_lc_rs::hmac;
 use quick_cache::sync::Cache;
 
@@ -16,10 +14,15 @@ use super::{Asserted, AuthFailure, AuthenticatedClient, Authenticator, OAuthErro
 /// Proven secrets that are remembered.
 const REMEMBERED: usize = 100_000;
 
+/// How many secrets without a checksum may wait to be checked. Anybody can invent such a secret, so
+/// they have a short queue of their own and keep nobody else waiting.
+const FOREIGN_WAITING: usize = 16;
+
 /// Checks secrets against their slow hashes, each secret once per process.
 #[derive(Debug)]
 pub struct SecretChecks {
-    hashes: Arc<SlowHashes>,
+    ours: SlowHashes,
+    foreign: SlowHashes,
     // Proven pairs of hash and secret, as a digest under a key that dies with the process.
     proven: Cache<[u8; 32], ()>,
     key: hmac::Key,
@@ -27,20 +30,30 @@ pub struct SecretChecks {
 
 impl SecretChecks {
     /// With nothing proven yet.
-    pub fn new(hashes: Arc<SlowHashes>, entropy: &dyn Entropy) -> Result<Self, NoEntropy> {
+    pub fn new(hashes: SlowHashes, entropy: &dyn Entropy) -> Result<Self, NoEntropy> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &entropy.bytes::<32>()?);
-        Ok(Self { hashes, proven: Cache::new(REMEMBERED), key })
+        Ok(Self {
+            ours: hashes,
+            foreign: SlowHashes::new(1, FOREIGN_WAITING),
+            proven: Cache::new(REMEMBERED),
+            key,
+        })
     }
 
     async fn matches(&self, stored: &StoredSecret, presented: &ClientSecret) -> Result<bool, Busy> {
         let digest = self.digest(stored, presented);
-        // Of several that come at once with the same secret, one computes and the others wait.
-        let Err(first) = self.proven.get_value_or_guard_async(&digest).await else {
+        if self.proven.get(&digest).is_some() {
             return Ok(true);
-        };
-        let matched = self.hashes.matches(&stored.hash, presented).await?;
+        }
+        let queue = if stored.checksummed { &self.ours } else { &self.foreign };
+        let turn = queue.turn().await?;
+        // Of several that came at once with the same secret, the first has computed for all.
+        if self.proven.get(&digest).is_some() {
+            return Ok(true);
+        }
+        let matched = turn.matches(&stored.hash, presented).await?;
         if matched {
-            let _ = first.insert(());
+            self.proven.insert(digest, ());
         }
         Ok(matched)
     }

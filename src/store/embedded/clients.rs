@@ -53,18 +53,19 @@ impl Registry for EmbeddedStore {
         self.writer.write(replace).await
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
-        let after = query.after.as_ref().and_then(|cursor| cursor.0.parse().ok()).unwrap_or(0_i64);
+    async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError> {
+        let after = query.after.as_ref().map_or(Ok(0_i64), |cursor| cursor.0.parse());
+        let Ok(after) = after else { return Ok(None) };
         let limit = query.limit;
         let mut rows =
             self.read(move |connection| page(connection, after, limit.saturating_add(1))).await?;
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next = rows.last().filter(|_| more);
-        Ok(Page {
+        Ok(Some(Page {
             next: next.map(|(seq, _)| Cursor(seq.to_string())),
             clients: rows.iter().filter_map(|(_, document)| record::to_client(document)).collect(),
-        })
+        }))
     }
 
     async fn is_held(&self, permission: &Permission) -> Result<bool, StoreError> {

@@ -1,31 +1,21 @@
 //! The folder: private, and locked while it is in use.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use super::OpenError;
+use crate::files::make_private_folder;
 
 /// The folder is the operator's alone: what is in it is as good as a key.
 pub(super) fn lock(folder: &Path) -> Result<File, OpenError> {
     let failed = |source| OpenError::Folder { path: folder.to_owned(), source };
-    make_private(folder).map_err(failed)?;
+    make_private_folder(folder).map_err(failed)?;
     let lock = private_file(&folder.join("lock")).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked(folder.to_owned())),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
-}
-
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 /// Opens a file, making it for its owner alone if it is not there.

@@ -18,6 +18,7 @@ mod writer;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -26,6 +27,8 @@ use crate::domain::store_error::StoreError;
 use readers::Readers;
 use writer::Writer;
 
+/// How long a caller waits for a read.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The database, in its folder.
 const FILE: &str = "latchkey.db";
 
@@ -106,7 +109,9 @@ impl EmbeddedStore {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let readers = self.readers.clone();
-        let done = tokio::task::spawn_blocking(move || readers.with(read)).await;
+        let done = tokio::task::spawn_blocking(move || readers.with(read));
+        let done = tokio::time::timeout(PATIENCE, done).await;
+        let done = done.map_err(|_| StoreError::new("the disk does not answer in time"))?;
         done.map_err(StoreError::new)?.map_err(StoreError::new)
     }
 }

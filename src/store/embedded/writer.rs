@@ -3,14 +3,17 @@
 //! A commit waits for the disk; under load the jobs that arrive meanwhile share the next one. A job
 //! is answered only after its commit, so what was answered survives `kill -9`.
 
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread;
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use crate::domain::store_error::StoreError;
 
+/// How long a caller waits for its write; it may still be carried out after that.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How many jobs may wait; more than that and the store is overwhelmed.
 const QUEUE: usize = 4096;
 /// How many jobs share one commit.
@@ -63,8 +66,13 @@ impl Writer {
             })
         });
         let jobs = self.jobs.as_ref().ok_or_else(|| StoreError::new("the store is closed"))?;
-        jobs.try_send(job).map_err(|_| StoreError::new("too many writes are waiting"))?;
-        answer.await.map_err(|_| StoreError::new("the write was not begun"))?
+        jobs.try_send(job).map_err(|refused| match refused {
+            TrySendError::Disconnected(_) => StoreError::new("the writing thread has ended"),
+            TrySendError::Full(_) => StoreError::new("too many writes are waiting"),
+        })?;
+        let answer = tokio::time::timeout(PATIENCE, answer).await;
+        let answer = answer.map_err(|_| StoreError::new("the disk does not answer in time"))?;
+        answer.map_err(|_| StoreError::new("the write was not begun"))?
     }
 }
 

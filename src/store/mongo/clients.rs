@@ -44,15 +44,14 @@ impl Registry for MongoStore {
         self.run(replace).await
     }
 
-    async fn list(&self, query: &ListQuery) -> Result<Page, StoreError> {
-        let (after, limit) = (query.after.clone(), query.limit);
-        let page = |database| async move {
-            let after = after.as_ref().map(|cursor| cursor.0.as_str());
-            paging::page(&clients(&database), after, limit).await
-        };
+    async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError> {
+        let after = query.after.as_ref().map(|cursor| paging::id_of(&cursor.0).ok_or(()));
+        let Ok(after) = after.transpose() else { return Ok(None) };
+        let limit = query.limit;
+        let page = |database| async move { paging::page(&clients(&database), after, limit).await };
         let (documents, next) = self.run(page).await?;
         let clients = documents.iter().filter_map(record::to_client).collect();
-        Ok(Page { clients, next: next.map(Cursor) })
+        Ok(Some(Page { clients, next: next.map(Cursor) }))
     }
 
     /// `$in` says the same as the name alone, which NX-27017 does not find in an indexed array.

@@ -35,14 +35,14 @@ fn kind(id: &Bson) -> usize {
     }
 }
 
-/// Up to `limit` documents, and the cursor of the last of them if there are more. What is no cursor
-/// of ours begins from the beginning.
+/// Up to `limit` documents behind the one with this `_id`, and the cursor of the last of them if
+/// there are more.
 pub(super) async fn page(
     clients: &Collection<Document>,
-    after: Option<&str>,
+    after: Option<Bson>,
     limit: usize,
 ) -> Result<(Vec<Document>, Option<String>), Error> {
-    let mut last = after.and_then(id_of);
+    let mut last = after;
     let first = last.as_ref().map_or(0, kind);
     let mut found = Vec::new();
     for least in least().into_iter().skip(first) {
@@ -72,7 +72,7 @@ fn cursor_of(id: &Bson) -> String {
     }
 }
 
-fn id_of(cursor: &str) -> Option<Bson> {
+pub(super) fn id_of(cursor: &str) -> Option<Bson> {
     let Some(other) = cursor.strip_prefix(OTHER) else {
         return ObjectId::parse_str(cursor).ok().map(Bson::ObjectId);
     };

@@ -16,10 +16,9 @@ const AT_ONCE: usize = 1000;
 #[async_trait]
 impl Store for MongoStore {
     async fn export(&self, after: Option<&str>) -> Result<Export, StoreError> {
-        let after = after.map(str::to_owned);
-        let page = |database| async move {
-            paging::page(&clients(&database), after.as_deref(), AT_ONCE).await
-        };
+        let after = after.and_then(paging::id_of);
+        let page =
+            |database| async move { paging::page(&clients(&database), after, AT_ONCE).await };
         let (documents, next) = self.run(page).await?;
         Ok(Export { documents, next })
     }

@@ -138,7 +138,7 @@ async fn a_rewrite_takes_away_what_is_gone(place: &Place) {
 async fn names(store: &dyn Store, limit: usize) -> Vec<Vec<String>> {
     let (mut pages, mut after) = (Vec::new(), None);
     loop {
-        let page = store.list(&ListQuery { after: after.take(), limit }).await.unwrap();
+        let page = store.list(&ListQuery { after: after.take(), limit }).await.unwrap().unwrap();
         pages.push(page.clients.iter().map(|client| client.id.to_string()).collect());
         assert!(pages.len() < 20, "it does not end");
         let Some(next) = page.next else { return pages };
