@@ -195,6 +195,9 @@ async fn set_up_admin(app: &App, folder: Option<&Path>) -> Result<(), StartError
             AdminCredentials { client_id: id.parse()?, secret: ClientSecret::from(secret) };
         app.enrolment.install_admin(&credentials, now).await?;
         tracing::info!(client_id = %credentials.client_id, "the configured administrator is set");
+        for former in app.enrolment.end_former_admins(&credentials.client_id).await? {
+            tracing::info!(client_id = %former, "the former administrator has ended");
+        }
         return Ok(());
     }
     if admin::exists(&*app.registry).await? {

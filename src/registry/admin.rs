@@ -15,6 +15,9 @@ use super::{Inserted, Registry};
 /// What an admin client is called where nobody named it.
 const NAME: &str = "Latchkey administrator";
 
+/// Who is said to have made it.
+const CREATOR: &str = "latchkey";
+
 /// Why a secret can be nobody's: it would be refused at every use.
 const UNUSABLE: &str = "its secret has a control character in it, or begins with `lk_` and was not \
                         made for this client on this store; choose another, or remove the file \
@@ -49,7 +52,7 @@ impl AdminCredentials {
 
 /// Whether any client is an admin.
 pub async fn exists(registry: &dyn Registry) -> Result<bool, RegistryError> {
-    Ok(registry.is_held(&admin()?).await?)
+    Ok(!registry.holders(&admin()?).await?.is_empty())
 }
 
 impl Enrolment {
@@ -67,7 +70,8 @@ impl Enrolment {
         for _ in 0..8 {
             let Some(found) = self.registry.read(&credentials.client_id).await? else {
                 let id = credentials.client_id.clone();
-                let client = Client::new(id, NAME.to_owned(), AuthMethod::default(), now);
+                let mut client = Client::new(id, NAME.to_owned(), AuthMethod::default(), now);
+                client.creator = CREATOR.to_owned();
                 let client = self.promoted(&client, credentials, now).await?;
                 match self.registry.insert(&client).await? {
                     Inserted::Yes => return Ok(()),
@@ -83,6 +87,30 @@ impl Enrolment {
             }
         }
         Err(RegistryError::Duplicate)
+    }
+
+    /// Ends every other admin that a start made: the configured one stands instead of them. Admins
+    /// that a person made are left alone. Who was ended.
+    pub async fn end_former_admins(
+        &self,
+        current: &ClientId,
+    ) -> Result<Vec<ClientId>, RegistryError> {
+        let permission = admin()?;
+        let mut ended = Vec::new();
+        for former in self.registry.holders(&permission).await? {
+            if former.id == *current || former.creator != CREATOR {
+                continue;
+            }
+            let mut without = former.clone();
+            without.permissions.retain(|held| *held != permission);
+            without.secrets.clear();
+            without.state = State::Draft;
+            // Another replica that starts now may have done it.
+            if self.registry.replace(&former, &without).await? {
+                ended.push(former.id);
+            }
+        }
+        Ok(ended)
     }
 
     async fn is_installed(

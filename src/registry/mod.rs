@@ -34,8 +34,8 @@ pub trait Registry: Send + Sync {
     /// A page of clients, oldest first; `None` if the cursor is none of this store's.
     async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError>;
 
-    /// Whether any client holds the permission.
-    async fn is_held(&self, permission: &Permission) -> Result<bool, StoreError>;
+    /// Every client that holds the permission. Meant for permissions that few hold.
+    async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError>;
 }
 
 /// What became of an insert.

@@ -105,7 +105,7 @@ impl Registry for CachedClients {
         self.registry.list(query).await
     }
 
-    async fn is_held(&self, permission: &Permission) -> Result<bool, StoreError> {
-        self.registry.is_held(permission).await
+    async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError> {
+        self.registry.holders(permission).await
     }
 }

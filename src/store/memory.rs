@@ -104,12 +104,10 @@ impl Registry for MemoryStore {
         Ok(Some(Page { next: last.filter(|_| found.peek().is_some()), clients }))
     }
 
-    async fn is_held(&self, permission: &Permission) -> Result<bool, StoreError> {
-        let mut tables = self.tables();
-        let mut documents = tables.clients.values_mut().map(|(_, document)| document);
-        Ok(documents.any(|document| {
-            record::to_client(document).is_some_and(|c| c.permissions.contains(permission))
-        }))
+    async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError> {
+        let tables = self.tables();
+        let clients = tables.clients.values().filter_map(|(_, held)| record::to_client(held));
+        Ok(clients.filter(|client| client.permissions.contains(permission)).collect())
     }
 }
 

@@ -3,7 +3,7 @@
 use latchkey::domain::jwk::Algorithm;
 use serde_json::{Value, json};
 
-use crate::harness::{ADMIN, GRANT, Reply, START, Server, claims_of, client_key};
+use crate::harness::{ADMIN, GRANT, Reply, START, Server, claims_of, client_key, store_in};
 
 /// A token of a fresh client with these permissions.
 async fn token_with(server: &Server, permissions: &[&str]) -> String {
@@ -320,4 +320,39 @@ async fn an_admin_is_not_locked_out_by_a_required_audience() {
         server.granted(json!({ "permissions": ["latchkey:admin"], "audience": ["a"] })).await;
     let reply = server.token(Some((&id, &secret)), GRANT).await;
     assert_eq!(reply.error(), Some("invalid_request"), "it has one to ask for");
+}
+
+#[actix_web::test]
+async fn a_configured_administrator_ends_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let named = |id: Option<&str>, secret: &str| {
+        let (id, secret) = (id.map(str::to_owned), secret.to_owned());
+        move |settings: &mut latchkey::config::Settings| {
+            settings.admin_secret = id.is_some().then(|| secret.into());
+            settings.admin_client_id = id;
+        }
+    };
+    let status = async |server: &Server, id: &str, secret: &str| {
+        server.token(Some((id, secret)), GRANT).await.status
+    };
+
+    let server = Server::on(store_in(folder.path()).await, named(None, "")).await;
+    let text = std::fs::read_to_string(folder.path().join("admin.json")).unwrap();
+    let file: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let first = (file["client_id"].as_str().unwrap(), file["client_secret"].as_str().unwrap());
+    assert_eq!(status(&server, first.0, first.1).await, 200);
+    server.stop().await;
+
+    let server = Server::on(store_in(folder.path()).await, named(Some("second"), "one")).await;
+    assert_eq!(status(&server, first.0, first.1).await, 401, "of the first start");
+    assert_eq!(status(&server, "second", "one").await, 200);
+    server.stop().await;
+
+    let server = Server::on(store_in(folder.path()).await, named(Some("second"), "two")).await;
+    assert_eq!(status(&server, "second", "one").await, 401, "its former secret");
+    server.stop().await;
+
+    let server = Server::on(store_in(folder.path()).await, named(Some("third"), "three")).await;
+    assert_eq!(status(&server, "second", "two").await, 401, "of the former name");
+    assert_eq!(status(&server, "third", "three").await, 200);
 }

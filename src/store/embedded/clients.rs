@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use mongodb::bson::DateTime;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use super::EmbeddedStore;
-use super::rows::{add, find, page, privileged, tick, to_text};
+use super::rows::{add, find, from_text, page, privileged, tick, to_text};
 use crate::domain::client::Client;
 use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
@@ -68,16 +68,18 @@ impl Registry for EmbeddedStore {
         }))
     }
 
-    async fn is_held(&self, permission: &Permission) -> Result<bool, StoreError> {
+    async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError> {
         let (ours, name) = (permission.is_ours(), permission.to_string());
-        let held = move |connection: &Connection| {
+        let holders = move |connection: &Connection| {
             let narrowed = if ours { "privileged = 1 AND" } else { "" };
             let sql = format!(
-                "SELECT 1 FROM clients WHERE {narrowed} EXISTS \
-                 (SELECT 1 FROM json_each(document, '$.permissions') WHERE value = ?1) LIMIT 1"
+                "SELECT document FROM clients WHERE {narrowed} EXISTS \
+                 (SELECT 1 FROM json_each(document, '$.permissions') WHERE value = ?1)"
             );
-            connection.query_row(&sql, [name], |_| Ok(())).optional()
+            let mut rows = connection.prepare_cached(&sql)?;
+            let rows = rows.query_map([name], |row| from_text(row.get_ref(0)?.as_str()?))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
         };
-        Ok(self.read(held).await?.is_some())
+        Ok(self.read(holders).await?.iter().filter_map(record::to_client).collect())
     }
 }

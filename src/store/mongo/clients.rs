@@ -1,6 +1,7 @@
 //! Clients. Their documents belong to other tools too.
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, DateTime, doc};
 use mongodb::options::UpdateModifications;
 
@@ -55,12 +56,12 @@ impl Registry for MongoStore {
     }
 
     /// `$in` says the same as the name alone, which NX-27017 does not find in an indexed array.
-    async fn is_held(&self, permission: &Permission) -> Result<bool, StoreError> {
+    async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError> {
         let filter = doc! { record::PERMISSIONS: { "$in": [permission.as_str()] } };
         let find = |database| async move {
-            Ok(clients(&database).find_one(filter).projection(doc! { "_id": 1 }).await?.is_some())
+            clients(&database).find(filter).await?.try_collect::<Vec<Document>>().await
         };
-        self.run(find).await
+        Ok(self.run(find).await?.iter().filter_map(record::to_client).collect())
     }
 }
 
