@@ -71,7 +71,7 @@ impl Enrolment {
             let Some(found) = self.registry.read(&credentials.client_id).await? else {
                 let id = credentials.client_id.clone();
                 let mut client = Client::new(id, NAME.to_owned(), AuthMethod::default(), now);
-                client.creator = CREATOR.to_owned();
+                CREATOR.clone_into(&mut client.creator);
                 let client = self.promoted(&client, credentials, now).await?;
                 match self.registry.insert(&client).await? {
                     Inserted::Yes => return Ok(()),
