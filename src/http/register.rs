@@ -36,7 +36,8 @@ pub(super) async fn post(
 
     lobby.metrics().clients_registered.inc();
     let client_id = &registered.client.id;
-    tracing::info!(%client_id, address = ?address, "client registered itself");
+    let address = address.map(tracing::field::display);
+    tracing::info!(%client_id, address, "client registered itself");
     Ok(created(&view::registration(&registered)))
 }
 
