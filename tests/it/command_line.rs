@@ -514,6 +514,26 @@ async fn a_store_is_copied_with_all_that_its_credentials_need() {
     assert!(refused.code == Some(1) && refused.stderr.contains("pepper"), "{refused:?}");
 }
 
+#[test]
+fn what_is_no_store_is_refused_without_its_password() {
+    let home = Home::new();
+    let url = "postgres://u:hunter2@h/db";
+    for args in [
+        &["serve", "--store", url][..],
+        &["config", "check", "--store", url],
+        &["admin", "reset", "--store", url],
+        &["store", "copy", "file:a", url],
+        &["store", "copy", url, "file:b"],
+    ] {
+        let refused = home.run(args);
+        assert_eq!(refused.code, Some(1), "{args:?}");
+        assert!(!format!("{refused:?}").contains("hunter2"), "{args:?}");
+    }
+    let refused = home.run_with(&["serve"], &[("LATCHKEY_STORE", url)], "");
+    assert!(refused.code == Some(1) && refused.stderr.contains("mongodb://HOST"), "{refused:?}");
+    assert!(!refused.stderr.contains("hunter2"));
+}
+
 /// From the embedded store to a database server, where the administrator gets a new secret.
 async fn moves_to(kind: Kind) {
     let Some(database) = kind.shared().await else { return };
@@ -644,6 +664,13 @@ async fn with_tls_the_commands_check_the_certificate() {
     let refused = home.run_with(&list, &[("SSL_CERT_FILE", "other.pem")], "");
     assert!(refused.code == Some(1) && refused.stderr.contains("cannot reach"), "{refused:?}");
     assert!(refused.stderr.contains("certificate"), "{refused:?}");
+    // A certificate that is replaced is used without a restart.
+    fs::write(home.path("tls.pem"), other.cert.pem()).unwrap();
+    fs::write(home.path("tls.key"), other.signing_key.serialize_pem()).unwrap();
+    let end = Instant::now() + PATIENCE;
+    while home.run_with(&list, &[("SSL_CERT_FILE", "other.pem")], "").code != Some(0) {
+        assert!(Instant::now() < end, "the new certificate is not used");
+    }
     // On the machine itself the name in the certificate cannot be asked for.
     let address = issuer.replace("localhost", "127.0.0.1");
     assert_eq!(home.run(&["healthcheck", "--url", &address]).code, Some(0));

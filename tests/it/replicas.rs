@@ -106,6 +106,45 @@ async fn see_what_another_tool_writes(kind: Kind) {
     assert_eq!((refused.status, refused.error()), (401, Some("invalid_client")));
 }
 
+/// A document that is gone leaves nothing behind that a feed could see.
+async fn see_what_another_tool_deletes(kind: Kind) {
+    let Some(database) = kind.shared().await else { return };
+    let url = database.fresh_database();
+    let server = replica(&url, Arc::new(TestClock::default()), Algorithm::RS256).await;
+    let (id, secret) = server.client_with_secret().await;
+    let basic = Some((id.as_str(), secret.as_str()));
+    assert_eq!(server.token(basic, GRANT).await.status, 200); // now it is remembered
+
+    let tool = mongodb::Client::with_uri_str(&url).await.unwrap().default_database().unwrap();
+    let clients = tool.collection::<mongodb::bson::Document>("clients");
+    clients.delete_one(mongodb::bson::doc! { "clientId": &id }).await.unwrap();
+
+    let refused =
+        until(async || server.token(basic, GRANT).await, |reply| reply.status != 200).await;
+    assert_eq!((refused.status, refused.error()), (401, Some("invalid_client")));
+}
+
+/// As after a restored backup, or by the hand of a replica whose clock is wrong.
+async fn show_their_keys_again_when_those_are_gone(kind: Kind) {
+    let Some(database) = kind.shared().await else { return };
+    let url = database.fresh_database();
+    let server = replica(&url, Arc::new(TestClock::default()), Algorithm::RS256).await;
+    let shown = server.get("/.well-known/jwks.json").await.text;
+
+    let tool = mongodb::Client::with_uri_str(&url).await.unwrap().default_database().unwrap();
+    let keys = tool.collection::<mongodb::bson::Document>("signing_keys");
+    keys.delete_many(mongodb::bson::doc! {}).await.unwrap();
+
+    let began = Instant::now();
+    while keys.find_one(mongodb::bson::doc! {}).await.unwrap().is_none() {
+        assert!(began.elapsed() < PATIENCE, "the key is not shown again");
+    }
+    until(async || server.get("/-/ready").await, |reply| reply.status == 200).await;
+    assert_eq!(server.get("/.well-known/jwks.json").await.text, shown);
+    let (id, secret) = server.client_with_secret().await;
+    assert_eq!(server.token(Some((&id, &secret)), GRANT).await.status, 200);
+}
+
 macro_rules! on_servers {
     ($($test:ident)*) => { $(
         mod $test {
@@ -133,4 +172,6 @@ on_servers! {
     accept_each_others_tokens_and_publish_the_same_keys
     use_each_assertion_once_among_them
     see_what_another_tool_writes
+    see_what_another_tool_deletes
+    show_their_keys_again_when_those_are_gone
 }
