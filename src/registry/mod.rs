@@ -3,6 +3,7 @@
 
 pub mod actor;
 pub mod admin;
+pub mod audit;
 pub mod create;
 pub mod draft;
 pub mod error;
