@@ -7,6 +7,7 @@ use std::sync::Arc;
 use criterion::{Criterion, criterion_group, criterion_main};
 use latchkey::app::{App, Environment, OpenStore, assemble};
 use latchkey::config::{self, Resolved, Settings};
+use latchkey::domain::audit::Origin;
 use latchkey::domain::clock::SystemClock;
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::jwk::Algorithm;
@@ -34,7 +35,9 @@ fn app(runtime: &Runtime, algorithm: Algorithm) -> App {
 
 fn client(runtime: &Runtime, app: &App) -> Registered {
     let metadata = serde_json::from_value(json!({ "client_name": "bench" })).unwrap();
-    runtime.block_on(app.registration.register(&metadata, app.clock.now())).unwrap()
+    runtime
+        .block_on(app.registration.register(&metadata, Origin::default(), app.clock.now()))
+        .unwrap()
 }
 
 fn by_secret(registered: &Registered) -> Presented {

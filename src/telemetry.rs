@@ -1,10 +1,12 @@
 //! Logs and metrics.
 //!
 //! Field names in use: `client_id`, `kid`, `route`, `status`, `error` (the code), `reason` and
-//! `cause` (for us alone), `address`, `duration_ms`. Never a secret, a token or an assertion.
+//! `cause` (for us alone), `address`, `duration_ms`; of what was changed, `audit`
+//! (the deed), `id` (of its record), `actor`, `before`, `after`, `request_id`. Never a secret, a token or an assertion.
 
 use std::fmt;
 use std::io::IsTerminal;
+use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -51,6 +53,10 @@ pub struct Metrics {
     pub tokens_issued: Counter,
     /// Clients registered.
     pub clients_registered: Counter,
+    /// Revocations that are held.
+    pub revocations: Gauge,
+    /// Seconds since anything was heard of other replicas.
+    pub staleness: Gauge<f64, AtomicU64>,
     /// One if the store answered last.
     pub store_up: Gauge,
 }
@@ -87,7 +93,20 @@ impl Default for Metrics {
         registry.register("clients_registered", "Clients registered", clients_registered.clone());
         let store_up = Gauge::default();
         registry.register("store_up", "Whether the store answered last", store_up.clone());
-        Self { registry, requests, tokens_issued, clients_registered, store_up }
+        let revocations = Gauge::default();
+        registry.register("revocations", "Revocations that are held", revocations.clone());
+        let staleness = Gauge::<f64, AtomicU64>::default();
+        let help = "Seconds since anything was heard of other replicas";
+        registry.register("feed_staleness_seconds", help, staleness.clone());
+        Self {
+            registry,
+            requests,
+            tokens_issued,
+            clients_registered,
+            revocations,
+            staleness,
+            store_up,
+        }
     }
 }
 

@@ -7,10 +7,13 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::config::{Resolved, Settings};
-use crate::domain::secret::ClientSecret;
+use crate::domain::audit::Recorder;
+use crate::domain::secret::{ClientSecret, Pepper};
 use crate::hashing::SlowHashes;
 use crate::jwt::{CachedOpener, KeyFolderError, KeyRing, NamedKey, StrictReader, load_or_make};
 use crate::oauth::authenticate::{AssertionRules, Authenticator, SecretChecks};
+use crate::oauth::revocations::Revocations;
+use crate::oauth::revoke::Revoker;
 use crate::oauth::token::{TokenIssuer, TokenRules};
 use crate::oauth::tokeninfo::TokenJudge;
 use crate::registry::admin::{self, AdminCredentials};
@@ -18,11 +21,12 @@ use crate::registry::draft::Enrolment;
 use crate::registry::error::RegistryError;
 use crate::registry::pepper::{NoPepper, pepper};
 use crate::registry::register::Registration;
-use crate::store::CachedClients;
+use crate::store::{CachedClients, Store};
 use crate::tasks::feed::Feed;
 use crate::tasks::key_exchange::KeyExchange;
 use crate::tasks::logins::PendingLogins;
 use crate::tasks::rehash::Rehash;
+use crate::tasks::standings::Standings;
 
 use super::{App, Environment, OpenStore, StoreOpenError, admin_file};
 
@@ -74,91 +78,182 @@ pub async fn assemble(
     environment: Environment,
 ) -> Result<App, StartError> {
     open.prepare().await?;
-    let Environment { clock, entropy } = environment;
-    let store = open.store();
-    let settings = &config.settings;
-    let pepper = pepper(&*store, &*entropy).await?;
-    let skew = Duration::from_secs(settings.clock_skew);
-    let longest_life = Duration::from_secs(settings.max_token_lifetime);
-
-    let ring = Arc::new(KeyRing::new(keys(&config)?, settings.algorithm));
-    let for_at_most = open.is_shared().then_some(CLIENTS_REMEMBERED);
-    let clients = Arc::new(CachedClients::new(store.clone(), settings.client_cache, for_at_most));
-    let logins = Arc::new(PendingLogins::default());
-    let exchange = KeyExchange {
-        ring: ring.clone(),
-        store: store.clone(),
-        facts: store.clone(),
-        clock: clock.clone(),
-        longest_life,
-        skew,
-        shown: Mutex::default(),
-        first: OnceLock::new(),
-    };
-    let feed = Arc::new(Feed::new(exchange, store.clone(), clients.clone(), open.is_shared()));
+    let parts = Parts::of(&config, open, environment)?;
+    let (feed, store) = (parts.feed.clone(), parts.store.clone());
     feed.look().await.map_err(StoreOpenError::from)?;
 
-    let hashes = SlowHashes::for_this_machine();
+    let pepper = pepper(&*store, &*parts.environment.entropy).await?;
     let enrolment = Arc::new(Enrolment {
-        registry: clients.clone(),
+        registry: parts.clients.clone(),
         pepper: pepper.clone(),
-        hashes: hashes.clone(),
-        entropy: entropy.clone(),
+        hashes: parts.hashes.clone(),
+        entropy: parts.environment.entropy.clone(),
+        recorder: parts.recorder.clone(),
     });
     let app = App {
-        authenticator: Authenticator {
-            clients: clients.clone(),
-            assertions: store.clone(),
+        authenticator: parts.authenticator(&config, pepper)?,
+        issuer: parts.issuer(&config),
+        judge: parts.judge(&config),
+        registration: Registration {
+            mode: config.registration.clone(),
+            enrolment: enrolment.clone(),
+        },
+        enrolment,
+        registry: parts.clients,
+        ring: parts.ring,
+        feed,
+        logins: parts.logins,
+        upkeep: store.clone(),
+        outbox: store.clone(),
+        audit_trail: store,
+        revocations: parts.revocations,
+        revoker: parts.revoker,
+        recorder: parts.recorder,
+        clock: parts.environment.clock,
+        openid_configuration: openid_configuration(&config.settings)?,
+        config,
+    };
+    set_up_admin(&app, open.folder()).await?;
+    Ok(app)
+}
+
+/// What several of the use-cases share.
+struct Parts {
+    environment: Environment,
+    store: Arc<dyn Store>,
+    clients: Arc<CachedClients>,
+    revocations: Arc<Revocations>,
+    revoker: Arc<Revoker>,
+    recorder: Arc<Recorder>,
+    ring: Arc<KeyRing>,
+    feed: Arc<Feed>,
+    logins: Arc<PendingLogins>,
+    hashes: SlowHashes,
+    skew: Duration,
+    longest_life: Duration,
+}
+
+impl Parts {
+    fn of(
+        config: &Resolved,
+        open: &OpenStore,
+        environment: Environment,
+    ) -> Result<Self, StartError> {
+        let (settings, store) = (&config.settings, open.store());
+        let skew = Duration::from_secs(settings.clock_skew);
+        let longest_life = Duration::from_secs(settings.max_token_lifetime);
+        let revocations = Arc::new(Revocations::new(longest_life, skew));
+        let revoker = Arc::new(Revoker { store: store.clone(), revocations: revocations.clone() });
+        let recorder = Arc::new(Recorder::new(environment.entropy.clone()));
+        let ring = Arc::new(KeyRing::new(keys(config)?, settings.algorithm));
+        let clients = Arc::new(CachedClients::new(
+            store.clone(),
+            revocations.clone(),
+            settings.client_cache,
+            open.is_shared().then_some(CLIENTS_REMEMBERED),
+        ));
+        let exchange = KeyExchange {
+            ring: ring.clone(),
+            store: store.clone(),
+            facts: store.clone(),
+            clock: environment.clock.clone(),
+            longest_life,
+            skew,
+            shown: Mutex::default(),
+            first: OnceLock::new(),
+        };
+        let standings = Standings {
+            revocations: revocations.clone(),
+            revoker: revoker.clone(),
+            registry: clients.clone(),
+            recorder: recorder.clone(),
+            clock: environment.clock.clone(),
+        };
+        let (log, shared) = (store.clone(), open.is_shared());
+        let feed = Arc::new(Feed::new(exchange, log, clients.clone(), standings, shared));
+        Ok(Self {
+            environment,
+            store,
+            clients,
+            revocations,
+            revoker,
+            recorder,
+            ring,
+            feed,
+            logins: Arc::new(PendingLogins::default()),
+            hashes: SlowHashes::for_this_machine(),
+            skew,
+            longest_life,
+        })
+    }
+
+    fn authenticator(
+        &self,
+        config: &Resolved,
+        pepper: Pepper,
+    ) -> Result<Authenticator, StartError> {
+        let settings = &config.settings;
+        let Environment { clock, entropy } = &self.environment;
+        let rehash = Rehash::new(
+            self.clients.clone(),
+            self.hashes.clone(),
+            entropy.clone(),
+            self.recorder.clone(),
+            clock.clone(),
+        );
+        Ok(Authenticator {
+            clients: self.clients.clone(),
+            assertions: self.store.clone(),
             reader: Arc::new(StrictReader),
-            upgrade: Arc::new(Rehash::new(clients.clone(), hashes.clone(), entropy.clone())),
-            secrets: SecretChecks::new(hashes, &*entropy)?,
+            news: self.feed.clone(),
+            upgrade: Arc::new(rehash),
+            secrets: SecretChecks::new(self.hashes.clone(), &**entropy)?,
             pepper,
             rules: AssertionRules {
                 issuer: config.issuer.clone(),
                 token_endpoint: config.url("/oauth/token"),
                 legacy_audience_until: config.legacy_audience_until,
                 longest_life: Duration::from_secs(settings.assertion_lifetime),
-                skew,
+                skew: self.skew,
             },
-        },
-        issuer: TokenIssuer {
-            sealer: ring.clone(),
-            logins: logins.clone(),
-            entropy: entropy.clone(),
+        })
+    }
+
+    fn issuer(&self, config: &Resolved) -> TokenIssuer {
+        let settings = &config.settings;
+        TokenIssuer {
+            sealer: self.ring.clone(),
+            logins: self.logins.clone(),
+            revocations: self.revocations.clone(),
+            entropy: self.environment.entropy.clone(),
             rules: TokenRules {
                 issuer: config.issuer.clone(),
                 lifetime: Duration::from_secs(settings.token_lifetime),
-                longest_life,
+                longest_life: self.longest_life,
                 default_audience: settings.default_audience.clone(),
                 require_audience: settings.require_audience,
             },
-        },
-        judge: TokenJudge {
-            opener: Arc::new(CachedOpener::new(
-                ring.clone(),
-                config.issuer.clone(),
-                settings.token_cache.saturating_mul(1024 * 1024),
-            )),
-            news: feed.clone(),
-            skew,
+        }
+    }
+
+    fn judge(&self, config: &Resolved) -> TokenJudge {
+        let settings = &config.settings;
+        let opener = CachedOpener::new(
+            self.ring.clone(),
+            config.issuer.clone(),
+            self.revocations.clone(),
+            settings.token_cache.saturating_mul(1024 * 1024),
+        );
+        let max_staleness = Duration::from_secs(settings.max_staleness);
+        TokenJudge {
+            opener: Arc::new(opener),
+            news: self.feed.clone(),
+            revocations: self.revocations.clone(),
+            max_staleness: Some(max_staleness).filter(|limit| !limit.is_zero()),
+            skew: self.skew,
             accepted_audiences: settings.accepted_audiences.clone(),
-        },
-        registration: Registration {
-            mode: config.registration.clone(),
-            enrolment: enrolment.clone(),
-        },
-        enrolment,
-        registry: clients,
-        ring,
-        feed,
-        logins,
-        upkeep: store,
-        clock,
-        openid_configuration: openid_configuration(settings)?,
-        config,
-    };
-    set_up_admin(&app, open.folder()).await?;
-    Ok(app)
+        }
+    }
 }
 
 fn keys(config: &Resolved) -> Result<Vec<crate::jwt::OwnKey>, KeyFolderError> {
@@ -195,7 +290,7 @@ async fn set_up_admin(app: &App, folder: Option<&Path>) -> Result<(), StartError
             AdminCredentials { client_id: id.parse()?, secret: ClientSecret::from(secret) };
         app.enrolment.install_admin(&credentials, now).await?;
         tracing::info!(client_id = %credentials.client_id, "the configured administrator is set");
-        for former in app.enrolment.end_former_admins(&credentials.client_id).await? {
+        for former in app.enrolment.end_former_admins(&credentials.client_id, now).await? {
             tracing::info!(client_id = %former, "the former administrator has ended");
         }
         return Ok(());

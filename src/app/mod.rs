@@ -9,18 +9,21 @@ mod reset;
 use std::sync::Arc;
 
 use crate::config::Resolved;
+use crate::domain::audit::Recorder;
 use crate::domain::clock::Clock;
 use crate::domain::entropy::Entropy;
 use crate::jwt::KeyRing;
 use crate::oauth::authenticate::Authenticator;
+use crate::oauth::revocations::Revocations;
+use crate::oauth::revoke::Revoker;
 use crate::oauth::token::TokenIssuer;
 use crate::oauth::tokeninfo::TokenJudge;
-use crate::registry::Registry;
 use crate::registry::draft::Enrolment;
 use crate::registry::register::Registration;
-use crate::tasks::Upkeep;
+use crate::registry::{AuditTrail, Registry};
 use crate::tasks::feed::Feed;
 use crate::tasks::logins::PendingLogins;
+use crate::tasks::{Outbox, Upkeep};
 
 pub use assemble::{StartError, assemble};
 pub use copy::{Copied, CopyError, copy_store};
@@ -55,6 +58,16 @@ pub struct App {
     pub logins: Arc<PendingLogins>,
     /// The store, for its upkeep.
     pub upkeep: Arc<dyn Upkeep>,
+    /// Records of deeds on their way.
+    pub outbox: Arc<dyn Outbox>,
+    /// Records of deeds.
+    pub audit_trail: Arc<dyn AuditTrail>,
+    /// What has ended before its time.
+    pub revocations: Arc<Revocations>,
+    /// What ends it.
+    pub revoker: Arc<Revoker>,
+    /// What makes the records of who did what.
+    pub recorder: Arc<Recorder>,
 }
 
 /// What is handed in, so that tests can hold it.

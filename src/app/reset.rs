@@ -1,7 +1,9 @@
 //! Gives the administrator new credentials.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::domain::audit::Recorder;
 use crate::domain::id::ClientId;
 use crate::hashing::SlowHashes;
 use crate::registry::admin::AdminCredentials;
@@ -43,7 +45,8 @@ pub async fn reset_admin(
             .map_err(|error| StartError::File(path.clone(), error))?;
     }
     let hashes = SlowHashes::for_this_machine();
-    let enrolment = Enrolment { registry: store, pepper, hashes, entropy };
+    let recorder = Arc::new(Recorder::new(entropy.clone()));
+    let enrolment = Enrolment { registry: store, pepper, hashes, entropy, recorder };
     enrolment.install_admin(&credentials, environment.clock.now()).await?;
     Ok(Reset { credentials, file })
 }

@@ -86,6 +86,14 @@ pub struct Settings {
     #[arg(long, default_value_t = 64, help_heading = "Storage")]
     pub token_cache: u64,
 
+    /// Seconds without news of other replicas after which no token is judged; 0: never
+    #[arg(long, default_value_t = 0, help_heading = "Storage")]
+    pub max_staleness: u64,
+
+    /// Days that records of who changed what are kept; 0: for ever
+    #[arg(long, default_value_t = 365, help_heading = "Storage")]
+    pub audit_retention_days: u64,
+
     /// The issuer identifier [default: http(s)://localhost:PORT on a loopback address]
     #[arg(long, value_parser = not_empty, help_heading = "Tokens")]
     pub issuer: Option<String>,

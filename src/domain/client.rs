@@ -184,6 +184,15 @@ impl Client {
         }
     }
 
+    /// Brings it into a state. Going into use and out of it both raise the epoch: the tokens of
+    /// one time of use are no good in the next.
+    pub fn move_to(&mut self, state: State) {
+        if (self.state == State::Public) != (state == State::Public) {
+            self.token_epoch += 1;
+        }
+        self.state = state;
+    }
+
     /// Whether it may use the client credentials grant.
     #[must_use]
     pub fn may_use_client_credentials(&self) -> bool {

@@ -1,6 +1,7 @@
 //! What is true: plain types and pure functions. No HTTP, no database, no async, no ambient clock.
 
 pub mod audience;
+pub mod audit;
 pub mod claims;
 pub mod client;
 pub mod clock;
@@ -11,6 +12,7 @@ pub mod jwk;
 pub mod key_judge;
 pub mod key_material;
 pub mod permission;
+pub mod revocation;
 pub mod scope;
 pub mod secret;
 pub mod signing_key;

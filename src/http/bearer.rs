@@ -10,6 +10,7 @@ use crate::oauth::tokeninfo::LiveToken;
 use crate::registry::actor::Actor;
 
 use super::error::Refusal;
+use super::origin;
 
 /// The token as it was sent. Two of them are refused: which one would count?
 pub(super) fn token(request: &HttpRequest) -> Result<&str, TokenFault> {
@@ -38,5 +39,5 @@ pub(super) async fn actor(
     needed: &'static str,
 ) -> Result<Actor, Refusal> {
     let live = judged(app, request).await?;
-    Ok(Actor::with(live.claims(), needed)?)
+    Ok(Actor::with(live.claims(), needed, origin::of(app, request))?)
 }

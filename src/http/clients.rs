@@ -40,7 +40,6 @@ pub(super) async fn post(
 
     lobby.metrics().clients_registered.inc();
     let client_id = &registered.client.id;
-    tracing::info!(%client_id, by = %actor.id(), "client created");
     let mut response = register::created(&view::created(&registered));
     // Relative: the admin's listener may be reached by another name than the issuer's.
     if let Ok(location) = format!("clients/{client_id}").parse() {

@@ -12,6 +12,7 @@ mod form;
 mod json;
 mod lobby;
 mod observe;
+mod origin;
 mod rate;
 mod register;
 mod routes;

@@ -11,7 +11,7 @@ use crate::registry::view;
 
 use super::error::Refusal;
 use super::lobby::{Lobby, Running};
-use super::{address, bearer, body, json};
+use super::{address, bearer, body, json, origin};
 
 pub(super) async fn post(
     app: Running,
@@ -32,12 +32,10 @@ pub(super) async fn post(
     let metadata: ClientMetadata =
         json::from_object(json::object(&body::read(&request, payload, json::MEDIA_TYPE).await?)?)?;
 
-    let registered = app.registration.register(&metadata, app.clock.now()).await?;
+    let origin = origin::of(&app, &request);
+    let registered = app.registration.register(&metadata, origin, app.clock.now()).await?;
 
     lobby.metrics().clients_registered.inc();
-    let client_id = &registered.client.id;
-    let address = address.map(tracing::field::display);
-    tracing::info!(%client_id, address, "client registered itself");
     Ok(created(&view::registration(&registered)))
 }
 

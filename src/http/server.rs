@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::app::{App, Environment, OpenStore, StartError, assemble};
 use crate::config::{Resolved, Settings};
-use crate::tasks::{logins, sweep};
+use crate::tasks::{logins, outbox, sweep};
 
 use super::Lobby;
 use super::routes::{self, Listener};
@@ -89,6 +89,12 @@ pub fn serve(bound: Bound, config: &Resolved) -> io::Result<Server> {
     Ok(server)
 }
 
+/// How long records of deeds are kept; `None`: for ever.
+fn retention(settings: &Settings) -> Option<Duration> {
+    let days = settings.audit_retention_days;
+    (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400)))
+}
+
 impl Server {
     fn listen(
         &mut self,
@@ -149,7 +155,13 @@ impl Server {
             }
         };
         self.background.spawn(app.feed.clone().run());
-        self.background.spawn(sweep::run(app.upkeep.clone(), app.clock.clone()));
+        self.background.spawn(sweep::run(
+            app.upkeep.clone(),
+            app.revocations.clone(),
+            app.clock.clone(),
+            retention(&app.config.settings),
+        ));
+        self.background.spawn(outbox::run(app.outbox.clone()));
         self.background.spawn(logins::run(app.logins.clone(), app.upkeep.clone()));
         self.lobby.open(app.clone());
         Ok(app)
@@ -172,6 +184,7 @@ impl Server {
         self.background.shutdown().await;
         if let Some(app) = self.lobby.app() {
             app.logins.flush(&*app.upkeep).await;
+            outbox::flush(&*app.outbox).await;
         }
     }
 }

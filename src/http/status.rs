@@ -3,7 +3,10 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
-use serde_json::json;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::oauth::News;
 
 use super::lobby::Lobby;
 
@@ -14,31 +17,52 @@ pub(super) async fn healthz() -> HttpResponse {
 
 /// Whether requests should be sent here: put together, with a key that signs, and not stopping.
 pub(super) async fn ready(lobby: web::Data<Lobby>) -> HttpResponse {
-    report(!lobby.is_stopping() && lobby.app().is_some_and(|app| app.ring.can_sign()))
+    let can = |app: &App| app.ring.can_sign() && app.feed.understands();
+    report(!lobby.is_stopping() && lobby.app().is_some_and(|app| can(app)))
 }
 
-/// Whether everything that it needs answers.
+/// Whether everything that it needs answers; and for how long nothing was heard of other replicas,
+/// while tokens are judged by what was known then.
 pub(super) async fn check_up(lobby: web::Data<Lobby>) -> HttpResponse {
-    let answers = match lobby.app() {
-        Some(app) => app.upkeep.ping().await.is_ok() && app.ring.can_sign(),
-        None => false,
-    };
-    report(answers)
+    let Some(app) = lobby.app() else { return report(false) };
+    let answers = app.upkeep.ping().await.is_ok() && app.ring.can_sign();
+    let mut status = status(answers);
+    let staleness = app.feed.staleness().as_secs();
+    if staleness > 0
+        && let Some(members) = status.as_object_mut()
+    {
+        members.insert("stale_seconds".to_owned(), staleness.into());
+    }
+    reported(answers, &status)
 }
 
 pub(super) async fn metrics(lobby: web::Data<Lobby>) -> HttpResponse {
     let answers = lobby.app().is_some_and(|app| app.feed.store_answers());
-    lobby.metrics().store_up.set(i64::from(answers));
+    let metrics = lobby.metrics();
+    metrics.store_up.set(i64::from(answers));
+    if let Some(app) = lobby.app() {
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        metrics.revocations.set(count(app.revocations.len()));
+        metrics.staleness.set(app.feed.staleness().as_secs_f64());
+    }
     HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
-        .body(lobby.metrics().render())
+        .body(metrics.render())
 }
 
 fn report(good: bool) -> HttpResponse {
-    let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    HttpResponse::build(status).insert_header((CACHE_CONTROL, "no-store")).json(json!({
+    reported(good, &status(good))
+}
+
+fn status(good: bool) -> Value {
+    json!({
         "status": if good { "OK" } else { "KO" },
         "name": env!("CARGO_PKG_NAME"),
         "version": env!("CARGO_PKG_VERSION"),
-    }))
+    })
+}
+
+fn reported(good: bool, status: &Value) -> HttpResponse {
+    let code = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    HttpResponse::build(code).insert_header((CACHE_CONTROL, "no-store")).json(status)
 }

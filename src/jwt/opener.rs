@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::claims::AccessTokenClaims;
 use crate::domain::clock::Timestamp;
+use crate::oauth::revocations::{Revocations, TokenName};
 use crate::oauth::{NotOurs, OpenedToken, TokenOpener};
 
 use super::ring::KeyRing;
@@ -18,6 +19,7 @@ use super::strict::Parts;
 pub struct CachedOpener {
     ring: Arc<KeyRing>,
     issuer: String,
+    revocations: Arc<Revocations>,
     // Keyed by the whole token, signature and all: what differs in one character is another token.
     opened: Cache<Box<str>, Arc<OpenedToken>, Bytewise>,
 }
@@ -35,15 +37,22 @@ impl Weighter<Box<str>, Arc<OpenedToken>> for Bytewise {
 impl CachedOpener {
     /// Remembers tokens in `capacity` bytes at the most.
     #[must_use]
-    pub fn new(ring: Arc<KeyRing>, issuer: String, capacity: u64) -> Self {
+    pub fn new(
+        ring: Arc<KeyRing>,
+        issuer: String,
+        revocations: Arc<Revocations>,
+        capacity: u64,
+    ) -> Self {
         let expected = usize::try_from(capacity / 2048).unwrap_or(usize::MAX).max(16);
-        Self { ring, issuer, opened: Cache::with_weighter(expected, capacity, Bytewise) }
+        let opened = Cache::with_weighter(expected, capacity, Bytewise);
+        Self { ring, issuer, revocations, opened }
     }
 
     fn verify(&self, token: &str) -> Result<OpenedToken, NotOurs> {
         let parts = Parts::of(token).ok_or(NotOurs::Malformed)?;
         let imported = self.ring.verify(&parts)?;
-        let claims = match imported {
+        let kid = parts.header.kid.clone().unwrap_or_default();
+        let claims: AccessTokenClaims = match imported {
             None => serde_json::from_slice(&parts.payload).map_err(|_| NotOurs::Claims)?,
             Some(taken_over) => imported_claims(&parts.payload, taken_over)?,
         };
@@ -53,7 +62,9 @@ impl CachedOpener {
         if claims.sub != claims.client_id {
             return Err(NotOurs::Claims);
         }
-        Ok(OpenedToken { claims, body: Bytes::from(parts.payload) })
+        self.revocations.note_token(&claims);
+        let name = TokenName::of(&claims.jti);
+        Ok(OpenedToken { claims, kid, name, body: Bytes::from(parts.payload) })
     }
 }
 

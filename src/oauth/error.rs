@@ -195,6 +195,9 @@ pub enum TokenFault {
     /// Two bearer tokens, or one in a place where none may be.
     #[error("more than one Authorization header")]
     Repeated,
+    /// It was called back.
+    #[error("revoked")]
+    Revoked,
 }
 
 impl TokenFault {
@@ -203,7 +206,7 @@ impl TokenFault {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Missing => ErrorCode::MissingToken,
-            Self::Audience | Self::Expired | Self::NotOurs(_) | Self::Repeated => {
+            Self::Audience | Self::Expired | Self::NotOurs(_) | Self::Repeated | Self::Revoked => {
                 ErrorCode::InvalidToken
             }
             Self::Store(_) => ErrorCode::TemporarilyUnavailable,
@@ -215,7 +218,7 @@ impl TokenFault {
     pub fn description(&self) -> &'static str {
         match self {
             Self::Missing => "a bearer token is required",
-            Self::Audience | Self::Expired | Self::NotOurs(_) | Self::Repeated => {
+            Self::Audience | Self::Expired | Self::NotOurs(_) | Self::Repeated | Self::Revoked => {
                 "the token is invalid or has expired"
             }
             Self::Store(_) => CANNOT_ANSWER,

@@ -1,23 +1,31 @@
 //! What a machine may ask: who it is, for a token, and what a token is worth. One file per
 //! question; here are the ports that the answers need.
 
+pub mod audit_log;
 pub mod authenticate;
 pub mod error;
+pub mod revocations;
+pub mod revoke;
 pub mod token;
 pub mod tokeninfo;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
+use crate::domain::audit::AuditRecord;
 use crate::domain::claims::AccessTokenClaims;
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
+use crate::domain::revocation::Revocation;
 use crate::domain::secret::ClientSecret;
 use crate::domain::store_error::StoreError;
+
+use revocations::TokenName;
 
 /// Where clients are looked up. On the path of every token.
 #[async_trait]
@@ -73,6 +81,10 @@ pub enum SealError {
 pub struct OpenedToken {
     /// What it says.
     pub claims: AccessTokenClaims,
+    /// The key that signed it.
+    pub kid: String,
+    /// Its name among those that were revoked.
+    pub name: TokenName,
     /// The claims as JSON, ready to be sent.
     pub body: bytes::Bytes,
 }
@@ -106,12 +118,23 @@ pub enum NotOurs {
     UnknownKey,
 }
 
-/// News of the signing keys of other replicas.
+/// News of what other replicas, and other tools, changed.
 #[async_trait]
-pub trait KeyNews: Send + Sync {
-    /// Waits until the published keys have been looked at again, if there is somewhere to look.
+pub trait News: Send + Sync {
+    /// Waits until the store has been looked at again, if others write to it.
     /// False if there was nothing to wait for.
     async fn next(&self) -> Result<bool, StoreError>;
+
+    /// For how long nothing has been heard. Zero where there are no others.
+    fn staleness(&self) -> Duration;
+}
+
+/// Where revocations are kept.
+#[async_trait]
+pub trait RevocationStore: Send + Sync {
+    /// Keeps it, durably, with the record of who did it. To keep it again is no change.
+    async fn revoke(&self, revocation: &Revocation, record: &AuditRecord)
+    -> Result<(), StoreError>;
 }
 
 /// What an assertion says before its signature is checked: enough to find the key, and no more.

@@ -17,6 +17,7 @@ use crate::domain::scope::Scope;
 
 use super::authenticate::AuthenticatedClient;
 use super::error::OAuthError;
+use super::revocations::Revocations;
 use super::{LoginLog, TokenSealer};
 
 /// What is asked for.
@@ -60,6 +61,8 @@ pub struct TokenIssuer {
     pub sealer: Arc<dyn TokenSealer>,
     /// Where it is noted who got one.
     pub logins: Arc<dyn LoginLog>,
+    /// What has ended, so that nothing is issued dead; and where it is noted what may be alive.
+    pub revocations: Arc<Revocations>,
     /// What makes their names.
     pub entropy: Arc<dyn Entropy>,
     /// What they obey.
@@ -107,11 +110,13 @@ impl TokenIssuer {
             jti: URL_SAFE_NO_PAD.encode((*self.entropy).bytes::<16>()?),
             permissions: client.permissions.clone(),
             scope: (!scope.is_empty()).then(|| scope.as_str().to_owned()),
-            epoch: client.token_epoch,
+            // The list may know more than the client at hand, which another tool wrote.
+            epoch: client.token_epoch.max(self.revocations.epoch(&client.id)),
             cred: Some(authenticated.credential().clone()),
             custom,
         };
         let access_token = self.sealer.seal(&claims)?;
+        self.revocations.note_token(&claims);
 
         self.logins.note(&client.id, now);
         let scope = (request.scope.is_none() && !scope.is_empty()).then_some(scope);

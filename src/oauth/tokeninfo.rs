@@ -6,9 +6,11 @@ use std::time::Duration;
 use crate::domain::audience::Audience;
 use crate::domain::claims::AccessTokenClaims;
 use crate::domain::clock::Timestamp;
+use crate::domain::store_error::StoreError;
 
 use super::error::TokenFault;
-use super::{KeyNews, NotOurs, OpenedToken, TokenOpener};
+use super::revocations::Revocations;
+use super::{News, NotOurs, OpenedToken, TokenOpener};
 
 /// An access token of ours that is alive.
 ///
@@ -34,8 +36,12 @@ impl LiveToken {
 pub struct TokenJudge {
     /// What verifies signatures.
     pub opener: Arc<dyn TokenOpener>,
-    /// What brings the keys of other replicas.
-    pub news: Arc<dyn KeyNews>,
+    /// What brings the keys and the revocations of other replicas.
+    pub news: Arc<dyn News>,
+    /// What has ended before its time.
+    pub revocations: Arc<Revocations>,
+    /// How long nothing may have been heard of other replicas; `None`: for ever.
+    pub max_staleness: Option<Duration>,
     /// How far the clocks of two replicas may be apart.
     pub skew: Duration,
     /// If there are any, a token that has an audience must have one of these.
@@ -45,6 +51,9 @@ pub struct TokenJudge {
 impl TokenJudge {
     /// The token, if it is ours and alive.
     pub async fn judge(&self, token: &str, now: Timestamp) -> Result<LiveToken, TokenFault> {
+        if self.max_staleness.is_some_and(|limit| self.news.staleness() > limit) {
+            return Err(StoreError::new("nothing was heard of other replicas for too long").into());
+        }
         let opened = match self.opener.open(token) {
             // Another replica may have begun to sign with a key that we have not heard of yet.
             Err(NotOurs::UnknownKey) if self.news.next().await? => self.opener.open(token)?,
@@ -53,6 +62,9 @@ impl TokenJudge {
         let claims = &opened.claims;
         if !claims.is_live_at(now, self.skew) {
             return Err(TokenFault::Expired);
+        }
+        if self.revocations.has_ended(&opened) {
+            return Err(TokenFault::Revoked);
         }
         if !self.accepts(&claims.aud) {
             return Err(TokenFault::Audience);

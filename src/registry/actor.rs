@@ -1,5 +1,6 @@
 //! Who does the deed.
 
+use crate::domain::audit::Origin;
 use crate::domain::claims::AccessTokenClaims;
 use crate::domain::id::ClientId;
 use crate::domain::permission::{self, ADMIN, Permission};
@@ -11,22 +12,35 @@ use super::error::RegistryError;
 pub struct Actor {
     id: ClientId,
     is_admin: bool,
+    origin: Origin,
 }
 
 impl Actor {
-    /// The bearer of these claims, if it holds the permission.
-    pub fn with(claims: &AccessTokenClaims, needed: &'static str) -> Result<Self, RegistryError> {
+    /// The bearer of these claims, if it holds the permission; what it does is recorded as done
+    /// from `origin`.
+    pub fn with(
+        claims: &AccessTokenClaims,
+        needed: &'static str,
+        origin: Origin,
+    ) -> Result<Self, RegistryError> {
         if !permission::allows(&claims.permissions, needed) {
             return Err(RegistryError::NotPermitted(needed));
         }
         let is_admin = permission::allows(&claims.permissions, ADMIN);
-        Ok(Self { id: claims.client_id.clone(), is_admin })
+        let origin = origin.by(&claims.client_id);
+        Ok(Self { id: claims.client_id.clone(), is_admin, origin })
     }
 
     /// Its client id.
     #[must_use]
     pub fn id(&self) -> &ClientId {
         &self.id
+    }
+
+    /// What its deeds are recorded with.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// Refuses to hand out power over this server, unless the actor has all of it.

@@ -1,5 +1,6 @@
 //! The first admin: without one, nobody could make the next.
 
+use crate::domain::audit::{Action, AuditRecord, Origin};
 use crate::domain::client::{AuthMethod, Client, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::entropy::Entropy;
@@ -73,7 +74,8 @@ impl Enrolment {
                 let mut client = Client::new(id, NAME.to_owned(), AuthMethod::default(), now);
                 CREATOR.clone_into(&mut client.creator);
                 let client = self.promoted(&client, credentials, now).await?;
-                match self.registry.insert(&client).await? {
+                let record = self.admin_record(Action::AdminInstalled, (None, &client), now)?;
+                match self.registry.insert(&client, &record).await? {
                     Inserted::Yes => return Ok(()),
                     Inserted::Duplicate => continue,
                 }
@@ -82,7 +84,9 @@ impl Enrolment {
                 return Ok(());
             }
             let changed = self.promoted(&found, credentials, now).await?;
-            if self.registry.replace(&found, &changed).await? {
+            let pair = (Some(&found), &changed);
+            let record = self.admin_record(Action::AdminInstalled, pair, now)?;
+            if self.registry.replace(&found, &changed, &record).await? {
                 return Ok(());
             }
         }
@@ -94,6 +98,7 @@ impl Enrolment {
     pub async fn end_former_admins(
         &self,
         current: &ClientId,
+        now: Timestamp,
     ) -> Result<Vec<ClientId>, RegistryError> {
         let permission = admin()?;
         let mut ended = Vec::new();
@@ -104,13 +109,24 @@ impl Enrolment {
             let mut without = former.clone();
             without.permissions.retain(|held| *held != permission);
             without.secrets.clear();
-            without.state = State::Draft;
+            without.move_to(State::Draft);
+            let pair = (Some(&former), &without);
+            let record = self.admin_record(Action::AdminEnded, pair, now)?;
             // Another replica that starts now may have done it.
-            if self.registry.replace(&former, &without).await? {
+            if self.registry.replace(&former, &without, &record).await? {
                 ended.push(former.id);
             }
         }
         Ok(ended)
+    }
+
+    fn admin_record(
+        &self,
+        action: Action,
+        (before, after): (Option<&Client>, &Client),
+        now: Timestamp,
+    ) -> Result<AuditRecord, RegistryError> {
+        Ok(self.recorder.change(&Origin::server(), action, (before, Some(after)), now)?)
     }
 
     async fn is_installed(
@@ -141,7 +157,7 @@ impl Enrolment {
         if !client.permissions.contains(&permission) {
             client.permissions.push(permission);
         }
-        client.state = State::Public;
+        client.move_to(State::Public);
         client.grant_types = None;
         client.auth_method = AuthMethod::default();
         let (id, checksummed) = match credentials.secret.form(&client.id, &self.pepper) {

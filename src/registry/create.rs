@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::domain::audience::Audience;
+use crate::domain::audit::Action;
 use crate::domain::claims;
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
@@ -90,7 +91,7 @@ pub async fn create(
     grant(&mut client, grants, longest_life)?;
     client.creator = actor.id().to_string();
     client.updater = actor.id().to_string();
-    enrolment.enrol(client).await
+    enrolment.enrol(client, actor.origin(), Action::ClientCreated).await
 }
 
 fn grant(client: &mut Client, grants: Grants, longest_life: Duration) -> Result<(), RegistryError> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::domain::audit::{Action, Origin, Recorder};
 use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS, Client, ClientKey, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::entropy::Entropy;
@@ -155,6 +156,8 @@ pub struct Enrolment {
     pub hashes: SlowHashes,
     /// What makes names and secrets.
     pub entropy: Arc<dyn Entropy>,
+    /// What makes the records of who did what.
+    pub recorder: Arc<Recorder>,
 }
 
 impl Enrolment {
@@ -164,7 +167,12 @@ impl Enrolment {
     }
 
     /// Adds the client, with a secret if its method asks for one.
-    pub async fn enrol(&self, mut client: Client) -> Result<Registered, RegistryError> {
+    pub async fn enrol(
+        &self,
+        mut client: Client,
+        origin: &Origin,
+        action: Action,
+    ) -> Result<Registered, RegistryError> {
         let secret = match client.auth_method {
             AuthMethod::PrivateKeyJwt => None,
             AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {
@@ -173,7 +181,9 @@ impl Enrolment {
                 Some(secret)
             }
         };
-        match self.registry.insert(&client).await? {
+        let now = client.created;
+        let record = self.recorder.change(origin, action, (None, Some(&client)), now)?;
+        match self.registry.insert(&client, &record).await? {
             Inserted::Yes => Ok(Registered { client, secret }),
             Inserted::Duplicate => Err(RegistryError::Duplicate),
         }

@@ -14,29 +14,66 @@ pub mod view;
 
 use async_trait::async_trait;
 
+use crate::domain::audit::AuditRecord;
 use crate::domain::client::Client;
+use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
 use crate::domain::store_error::StoreError;
 
-/// Where clients are kept.
+/// Where clients are kept. The record of who did it goes into the same write as each change.
 #[async_trait]
 pub trait Registry: Send + Sync {
     /// Adds a client, durably. Of several of one id exactly one is added.
-    async fn insert(&self, client: &Client) -> Result<Inserted, StoreError>;
+    async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError>;
 
     /// The client as it stands in the store now, past every cache.
     async fn read(&self, id: &ClientId) -> Result<Option<Client>, StoreError>;
 
     /// Writes what changed from `old` to `new`, if the document still has the revision of `old`.
     /// False if it has another one, or is gone. Members that we do not know stay as they are.
-    async fn replace(&self, old: &Client, new: &Client) -> Result<bool, StoreError>;
+    async fn replace(
+        &self,
+        old: &Client,
+        new: &Client,
+        record: &AuditRecord,
+    ) -> Result<bool, StoreError>;
+
+    /// Removes the client for good, if its document still has the revision of `old`. False if it
+    /// has another one, or is gone.
+    async fn remove(&self, old: &Client, record: &AuditRecord) -> Result<bool, StoreError>;
 
     /// A page of clients, oldest first; `None` if the cursor is none of this store's.
     async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError>;
 
     /// Every client that holds the permission. Meant for permissions that few hold.
     async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError>;
+}
+
+/// Where the records of what was done can be read.
+#[async_trait]
+pub trait AuditTrail: Send + Sync {
+    /// Some records, the newest first.
+    async fn records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError>;
+}
+
+/// Which records.
+#[derive(Clone, Debug, Default)]
+pub struct AuditQuery {
+    /// Of deeds by this actor.
+    pub actor: Option<String>,
+    /// Of deeds of this name.
+    pub action: Option<String>,
+    /// About this client.
+    pub client_id: Option<String>,
+    /// Not before this moment.
+    pub from: Option<Timestamp>,
+    /// Before this moment.
+    pub to: Option<Timestamp>,
+    /// Older than the record of this id.
+    pub after: Option<String>,
+    /// How many at the most.
+    pub limit: usize,
 }
 
 /// What became of an insert.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
+use crate::domain::audit::{Action, Origin};
 use crate::domain::clock::Timestamp;
 
 use super::draft::{ClientMetadata, Enrolment, Registered};
@@ -54,9 +55,11 @@ impl Registration {
     pub async fn register(
         &self,
         metadata: &ClientMetadata,
+        origin: Origin,
         now: Timestamp,
     ) -> Result<Registered, RegistryError> {
         let client = metadata.to_client(self.enrolment.fresh_id()?, now)?;
-        self.enrolment.enrol(client).await
+        let origin = origin.by(&client.id);
+        self.enrolment.enrol(client, &origin, Action::ClientRegistered).await
     }
 }

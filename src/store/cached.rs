@@ -6,11 +6,14 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use quick_cache::sync::Cache;
 
+use crate::domain::audit::AuditRecord;
 use crate::domain::client::Client;
 use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
+use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
-use crate::oauth::ClientStore;
+use crate::oauth::revocations::Revocations;
+use crate::oauth::{ClientStore, audit_log};
 use crate::registry::{Inserted, ListQuery, Page, Registry};
 use crate::tasks::ClientCache;
 
@@ -25,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// being forgotten is not remembered.
 pub struct CachedClients {
     registry: Arc<dyn Registry>,
+    revocations: Arc<Revocations>,
     remembered: Cache<ClientId, Remembered>,
     for_at_most: Option<Duration>,
 }
@@ -41,10 +45,17 @@ impl CachedClients {
     #[must_use]
     pub fn new(
         registry: Arc<dyn Registry>,
+        revocations: Arc<Revocations>,
         capacity: usize,
         for_at_most: Option<Duration>,
     ) -> Self {
-        Self { registry, remembered: Cache::new(capacity), for_at_most }
+        Self { registry, revocations, remembered: Cache::new(capacity), for_at_most }
+    }
+
+    /// What this process changed is in force here at once, and in the log.
+    fn changed(&self, client: &Client, record: &AuditRecord) {
+        self.revocations.see_client(&client.id, client.state, client.token_epoch, record.at);
+        audit_log::log(record);
     }
 
     fn is_too_old(&self, remembered: &Remembered) -> bool {
@@ -84,9 +95,12 @@ impl ClientStore for CachedClients {
 
 #[async_trait]
 impl Registry for CachedClients {
-    async fn insert(&self, client: &Client) -> Result<Inserted, StoreError> {
-        let inserted = self.registry.insert(client).await;
+    async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError> {
+        let inserted = self.registry.insert(client, record).await;
         self.forget(&client.id);
+        if matches!(inserted, Ok(Inserted::Yes)) {
+            self.changed(client, record);
+        }
         inserted
     }
 
@@ -94,11 +108,28 @@ impl Registry for CachedClients {
         self.registry.read(id).await
     }
 
-    async fn replace(&self, old: &Client, new: &Client) -> Result<bool, StoreError> {
-        let replaced = self.registry.replace(old, new).await;
+    async fn replace(
+        &self,
+        old: &Client,
+        new: &Client,
+        record: &AuditRecord,
+    ) -> Result<bool, StoreError> {
+        let replaced = self.registry.replace(old, new, record).await;
         // Also after an error: the write may have been carried out all the same.
         self.forget(&old.id);
+        if matches!(replaced, Ok(true)) {
+            self.changed(new, record);
+        }
         replaced
+    }
+
+    async fn remove(&self, old: &Client, record: &AuditRecord) -> Result<bool, StoreError> {
+        let removed = self.registry.remove(old, record).await;
+        self.forget(&old.id);
+        if matches!(removed, Ok(true)) {
+            self.changed(&Client { state: State::Deleted, ..old.clone() }, record);
+        }
+        removed
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError> {

@@ -1,20 +1,22 @@
 //! Where things are kept: the only module that knows a database. Three adapters behind the same
 //! ports, held to one contract by `tests/it/store_contract/`.
 
+mod audit;
 mod cached;
 mod embedded;
 mod memory;
 mod mongo;
 mod record;
+mod revocation;
 
 use async_trait::async_trait;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
-use crate::oauth::AssertionStore;
-use crate::registry::{Registry, SharedFacts};
-use crate::tasks::{SigningKeyStore, Upkeep};
+use crate::oauth::{AssertionStore, RevocationStore};
+use crate::registry::{AuditTrail, Registry, SharedFacts};
+use crate::tasks::{ChangeLog, Outbox, SigningKeyStore, Upkeep};
 
 pub use cached::CachedClients;
 pub use embedded::{EmbeddedStore, OpenError};
@@ -23,7 +25,17 @@ pub use mongo::{MongoOpenError, MongoStore};
 
 /// Everything that a store does.
 #[async_trait]
-pub trait Store: AssertionStore + Registry + SharedFacts + SigningKeyStore + Upkeep {
+pub trait Store:
+    AssertionStore
+    + AuditTrail
+    + ChangeLog
+    + Outbox
+    + Registry
+    + RevocationStore
+    + SharedFacts
+    + SigningKeyStore
+    + Upkeep
+{
     /// Every client document as it stands, for moving to another store.
     async fn export(&self, after: Option<&str>) -> Result<Export, StoreError>;
 

@@ -17,10 +17,16 @@ use crate::domain::jwk::PublicJwk;
 use crate::domain::permission::Permission;
 use crate::domain::secret::SecretHash;
 use crate::domain::signing_key::PublishedKey;
+use crate::domain::state::State;
+use crate::tasks::Standing;
 
 pub(super) const CLIENT_ID: &str = "clientId";
 pub(super) const PERMISSIONS: &str = "permissions";
 pub(super) const LAST_LOGIN: &str = "lastLogin";
+pub(super) const STATE: &str = "__STATE__";
+pub(super) const TOKEN_EPOCH: &str = "tokenEpoch";
+/// There while a client that was removed waits for its last records to be moved on.
+pub(super) const REMOVED_AT: &str = "removedAt";
 pub(super) const UPDATED_AT: &str = "updatedAt";
 pub(super) const VERSION: &str = "version";
 pub(super) const PUBLISHED_AT: &str = "publishedAt";
@@ -36,7 +42,7 @@ pub(super) fn to_document(client: &Client) -> Document {
         CLIENT_ID: client.id.as_str(),
         "name": client.name.as_str(),
         "authMethod": client.auth_method.as_str(),
-        "__STATE__": client.state.as_str(),
+        STATE: client.state.as_str(),
         PERMISSIONS: texts(client.permissions.iter().map(Permission::as_str)),
         "audience": texts(client.audience.iter().map(Audience::as_str)),
         "allowedCustomClaims": texts(client.allowed_custom_claims.iter().map(String::as_str)),
@@ -47,7 +53,7 @@ pub(super) fn to_document(client: &Client) -> Document {
         // Ours from here on.
         "scope": client.scope.as_str(),
         "groups": texts(client.groups.iter().map(String::as_str)),
-        "tokenEpoch": whole(client.token_epoch),
+        TOKEN_EPOCH: whole(client.token_epoch),
         "secrets": client.secrets.iter().map(secret_document).collect::<Vec<_>>(),
         "keys": client.keys.iter().enumerate().map(key_document).collect::<Vec<_>>(),
         VERSION: client.revision.version.unwrap_or(0),
@@ -69,6 +75,9 @@ pub(super) fn to_document(client: &Client) -> Document {
 
 /// The client that a document describes; `None` if it has no usable `clientId`.
 pub(super) fn to_client(document: &Document) -> Option<Client> {
+    if document.contains_key(REMOVED_AT) {
+        return None;
+    }
     let id: ClientId = document.get_str(CLIENT_ID).ok()?.parse().ok()?;
     let name = text(document, "name").unwrap_or_else(|| id.to_string());
     let keys = keys(document);
@@ -77,12 +86,12 @@ pub(super) fn to_client(document: &Document) -> Option<Client> {
             if keys.is_empty() { AuthMethod::ClientSecretBasic } else { AuthMethod::PrivateKeyJwt },
         );
     // Without a state it is in no state that gets a token: a half-written document is not published.
-    let state = text(document, "__STATE__").and_then(|state| state.parse().ok());
+    let state = text(document, STATE).and_then(|state| state.parse().ok());
     let created = timestamp(document.get("createdAt")).unwrap_or_default();
     Some(Client {
         name,
         auth_method,
-        state: state.unwrap_or(crate::domain::state::State::Draft),
+        state: state.unwrap_or(State::Draft),
         permissions: list(document, PERMISSIONS),
         audience: list(document, "audience"),
         scope: text(document, "scope").and_then(|s| s.parse().ok()).unwrap_or_default(),
@@ -94,7 +103,7 @@ pub(super) fn to_client(document: &Document) -> Option<Client> {
             .and_then(|seconds| u64::try_from(seconds).ok())
             .map(Duration::from_secs),
         legacy_audience: timestamp(document.get("legacyAudience")),
-        token_epoch: number(document.get("tokenEpoch"))
+        token_epoch: number(document.get(TOKEN_EPOCH))
             .and_then(|epoch| u64::try_from(epoch).ok())
             .unwrap_or_default(),
         secrets: secrets(document, created),
@@ -105,6 +114,18 @@ pub(super) fn to_client(document: &Document) -> Option<Client> {
         last_login: timestamp(document.get(LAST_LOGIN)),
         revision: revision(document),
         id,
+    })
+}
+
+/// How a client stands; leniently, as everything here.
+pub(super) fn to_standing(document: &Document) -> Option<Standing> {
+    let epoch = number(document.get(TOKEN_EPOCH)).and_then(|epoch| u64::try_from(epoch).ok());
+    let state = text(document, STATE).and_then(|state| state.parse().ok());
+    Some(Standing {
+        id: document.get_str(CLIENT_ID).ok()?.parse().ok()?,
+        state: state.unwrap_or(State::Draft),
+        epoch: epoch.unwrap_or_default(),
+        updated_at_ms: revision(document).updated_at_ms.unwrap_or_default(),
     })
 }
 
@@ -185,7 +206,7 @@ fn list<T: std::str::FromStr>(document: &Document, name: &str) -> Vec<T> {
 }
 
 /// Numbers come back in whatever width the server or another tool found fit.
-fn number(value: Option<&Bson>) -> Option<i64> {
+pub(super) fn number(value: Option<&Bson>) -> Option<i64> {
     match value? {
         Bson::Int32(number) => Some(i64::from(*number)),
         Bson::Int64(number) => Some(*number),

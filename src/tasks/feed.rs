@@ -1,27 +1,30 @@
-//! News from other replicas: which clients changed, and which keys are published.
+//! News from other replicas: which clients changed, what was revoked, which keys are published.
 //!
 //! Every replica looks each half second, by date, with an overlap for clocks that differ. It works
 //! on any database, and it also sees what other tools wrote.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
-use crate::oauth::KeyNews;
+use crate::oauth::News;
 
 use super::key_exchange::KeyExchange;
-use super::{ClientCache, Upkeep};
+use super::standings::Standings;
+use super::{ChangeLog, ClientCache};
 
 /// How often it is looked.
 const INTERVAL: Duration = Duration::from_millis(500);
 /// How far back each look reaches beyond the last: the clocks of two writers may differ by this.
 const OVERLAP_MS: i64 = 10_000;
+/// How often it is looked for what leaves no trace.
+const BACKGROUND: Duration = Duration::from_secs(10);
 /// How many requests may wait for news of an unknown key at once; the others are refused.
 const WAITERS: usize = 64;
 
@@ -30,20 +33,23 @@ const WAITERS: usize = 64;
 struct Seen {
     mark_ms: i64,
     dates: HashMap<ClientId, i64>,
+    in_background: Option<Instant>,
 }
 
 /// Looks for news, and says when it last did.
 pub struct Feed {
-    /// The keys.
     keys: KeyExchange,
-    store: Arc<dyn Upkeep>,
+    log: Arc<dyn ChangeLog>,
     clients: Arc<dyn ClientCache>,
+    standings: Standings,
     // A store of our own has no other writers: what we change there we know already.
     shared: bool,
     seen: Mutex<Seen>,
     looked: Notify,
     waiters: Semaphore,
     answers: AtomicBool,
+    understands: AtomicBool,
+    heard: Mutex<Instant>,
 }
 
 impl Feed {
@@ -51,27 +57,33 @@ impl Feed {
     #[must_use]
     pub fn new(
         keys: KeyExchange,
-        store: Arc<dyn Upkeep>,
+        log: Arc<dyn ChangeLog>,
         clients: Arc<dyn ClientCache>,
+        standings: Standings,
         shared: bool,
     ) -> Self {
         Self {
             keys,
-            store,
+            log,
             clients,
+            standings,
             shared,
             seen: Mutex::default(),
             looked: Notify::new(),
             waiters: Semaphore::new(WAITERS),
             answers: AtomicBool::new(false),
+            understands: AtomicBool::new(true),
+            heard: Mutex::new(Instant::now()),
         }
     }
 
     /// Looks once.
     pub async fn look(&self) -> Result<(), StoreError> {
+        let began = Instant::now();
         let looked = self.look_at_everything().await;
         self.answers.store(looked.is_ok(), Ordering::Relaxed);
         if looked.is_ok() {
+            *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = began;
             self.looked.notify_waiters();
         }
         looked
@@ -79,37 +91,90 @@ impl Feed {
 
     async fn look_at_everything(&self) -> Result<(), StoreError> {
         self.keys.exchange().await?;
+        let mark = self.seen().mark_ms;
+        if mark == 0 {
+            return self.load().await;
+        }
         if self.shared {
-            self.look_at_clients().await?;
+            self.look_at_changes(mark).await?;
+            self.look_in_the_background().await?;
         }
         Ok(())
     }
 
-    async fn look_at_clients(&self) -> Result<(), StoreError> {
-        let mark = self.seen.lock().unwrap_or_else(PoisonError::into_inner).mark_ms;
-        // At first nothing is remembered, so nothing that changed before can be out of date.
-        let since = if mark == 0 { i64::MAX } else { mark - OVERLAP_MS };
-        let changes = self.store.changes(since).await?;
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if mark == 0 {
-            seen.mark_ms = changes.now_ms;
-        }
-        for (id, at) in changes.clients {
-            if seen.dates.get(&id) != Some(&at) {
-                self.clients.forget(&id);
-                seen.mark_ms = seen.mark_ms.max(at.min(changes.now_ms));
-                seen.dates.insert(id, at);
+    /// Everything that may matter to a living token. What happens meanwhile is seen by the next
+    /// look, which begins where this one did.
+    async fn load(&self) -> Result<(), StoreError> {
+        let now_ms = self.log.changes(i64::MAX).await?.now_ms;
+        let mut after = None;
+        loop {
+            let page = self.log.revocations(after.as_deref()).await?;
+            self.misunderstood(page.unknown);
+            self.standings.revoked(&page.revocations);
+            after = page.next;
+            if after.is_none() {
+                break;
             }
         }
-        let keep_from = seen.mark_ms - OVERLAP_MS;
-        seen.dates.retain(|_, at| *at >= keep_from);
+        let memory = i64::try_from(self.standings.memory().as_millis()).unwrap_or(i64::MAX);
+        for standing in self.log.ended_since(now_ms.saturating_sub(memory)).await? {
+            self.standings.see(&standing);
+        }
+        self.seen().mark_ms = now_ms.max(1);
         Ok(())
+    }
+
+    async fn look_at_changes(&self, mark: i64) -> Result<(), StoreError> {
+        let changes = self.log.changes(mark - OVERLAP_MS).await?;
+        self.misunderstood(changes.unknown_revocations);
+        self.standings.revoked(&changes.revocations);
+        let mut fresh = Vec::new();
+        {
+            let mut seen = self.seen();
+            for standing in changes.clients {
+                let at = standing.updated_at_ms;
+                if seen.dates.get(&standing.id) != Some(&at) {
+                    self.clients.forget(&standing.id);
+                    self.standings.see(&standing);
+                    seen.mark_ms = seen.mark_ms.max(at.min(changes.now_ms));
+                    seen.dates.insert(standing.id.clone(), at);
+                    fresh.push(standing);
+                }
+            }
+            seen.mark_ms = seen.mark_ms.max(changes.now_ms - OVERLAP_MS);
+            let keep_from = seen.mark_ms - OVERLAP_MS;
+            seen.dates.retain(|_, at| *at >= keep_from);
+        }
+        self.standings.repair(&fresh).await
+    }
+
+    async fn look_in_the_background(&self) -> Result<(), StoreError> {
+        let due = self.seen().in_background.is_none_or(|last| last.elapsed() >= BACKGROUND);
+        if due {
+            self.seen().in_background = Some(Instant::now());
+            for gone in self.standings.look_again(&*self.log).await? {
+                self.clients.forget(&gone);
+            }
+        }
+        Ok(())
+    }
+
+    fn misunderstood(&self, count: usize) {
+        if count > 0 && self.understands.swap(false, Ordering::Relaxed) {
+            tracing::error!(count, "there are revocations that only a newer version understands");
+        }
     }
 
     /// Whether the store answered when it was last looked at.
     #[must_use]
     pub fn store_answers(&self) -> bool {
         self.answers.load(Ordering::Relaxed)
+    }
+
+    /// Whether every revocation was of a kind that this version knows.
+    #[must_use]
+    pub fn understands(&self) -> bool {
+        self.understands.load(Ordering::Relaxed)
     }
 
     /// Looks again and again, until the task is dropped.
@@ -132,10 +197,14 @@ impl Feed {
             tokio::time::sleep(INTERVAL).await;
         }
     }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[async_trait]
-impl KeyNews for Feed {
+impl News for Feed {
     async fn next(&self) -> Result<bool, StoreError> {
         if !self.shared {
             return Ok(false);
@@ -146,5 +215,12 @@ impl KeyNews for Feed {
         };
         let news = tokio::time::timeout(2 * INTERVAL, self.looked.notified()).await;
         news.map(|()| true).map_err(|_| StoreError::new("no news of the signing keys"))
+    }
+
+    fn staleness(&self) -> Duration {
+        if !self.shared {
+            return Duration::ZERO;
+        }
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 }

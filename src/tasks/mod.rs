@@ -3,15 +3,20 @@
 pub mod feed;
 pub mod key_exchange;
 pub mod logins;
+pub mod outbox;
 pub mod rehash;
+pub mod standings;
 pub mod sweep;
 
 use async_trait::async_trait;
 
+use crate::domain::audit::AuditRecord;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::jwk::PublicJwk;
+use crate::domain::revocation::Revocation;
 use crate::domain::signing_key::PublishedKey;
+use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 
 /// What the tasks need of a store.
@@ -26,8 +31,52 @@ pub trait Upkeep: Send + Sync {
     /// Removes what expired before `now`, `limit` records at the most. How many were removed.
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
-    /// Which clients were changed since `since_ms`, by anybody.
+    /// Removes records of deeds before `before`, `limit` at the most. How many were removed.
+    async fn sweep_audit(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
+}
+
+/// What tells one replica what the others, and other tools, did.
+#[async_trait]
+pub trait ChangeLog: Send + Sync {
+    /// What was changed since `since_ms`, by anybody.
     async fn changes(&self, since_ms: i64) -> Result<Changes, StoreError>;
+
+    /// How the clients stand that were changed since `since_ms` and have tokens that ended: those
+    /// that are not `PUBLIC`, or had their epoch raised.
+    async fn ended_since(&self, since_ms: i64) -> Result<Vec<Standing>, StoreError>;
+
+    /// How these clients stand. Of one that is gone nothing is said.
+    async fn standings(&self, ids: &[ClientId]) -> Result<Vec<Standing>, StoreError>;
+
+    /// Some revocations, behind the place where the last page ended.
+    async fn revocations(&self, after: Option<&str>) -> Result<RevocationPage, StoreError>;
+}
+
+/// How the records of deeds go from where they were written with the deed to where they are read,
+/// and to whoever is told of them.
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// Moves up to `limit` records on. How many were moved.
+    async fn move_on(&self, limit: usize) -> Result<usize, StoreError>;
+
+    /// Adds a record that belongs to no change in a document. False if it is there already.
+    async fn append(&self, record: &AuditRecord) -> Result<bool, StoreError>;
+
+    /// Up to `limit` records that nobody was told of yet, the oldest first, but none of deeds
+    /// before `from`.
+    async fn untold(&self, from: Timestamp, limit: usize) -> Result<Vec<AuditRecord>, StoreError>;
+
+    /// Notes that somebody was told.
+    async fn told(&self, ids: &[String]) -> Result<(), StoreError>;
+
+    /// Takes or renews the lease of this name for `holder`, if no other holds it at `now`.
+    async fn lease(
+        &self,
+        name: &str,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError>;
 }
 
 /// Where the public halves of the signing keys are shared among replicas.
@@ -68,11 +117,39 @@ pub struct OwnPublicKey {
     pub imported: bool,
 }
 
-/// Clients that were changed.
+/// How a client stands, as far as its tokens are concerned.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Standing {
+    /// Which.
+    pub id: ClientId,
+    /// Its state.
+    pub state: State,
+    /// Its epoch.
+    pub epoch: u64,
+    /// When it was changed, in milliseconds since the Unix epoch.
+    pub updated_at_ms: i64,
+}
+
+/// What was changed.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
-    /// Which, and when, in milliseconds since the Unix epoch.
-    pub clients: Vec<(ClientId, i64)>,
+    /// Clients.
+    pub clients: Vec<Standing>,
+    /// Revocations that were made.
+    pub revocations: Vec<Revocation>,
+    /// Revocations of a kind that only a newer version knows.
+    pub unknown_revocations: usize,
     /// The store's own time, in milliseconds since the Unix epoch.
     pub now_ms: i64,
+}
+
+/// Some revocations.
+#[derive(Clone, Debug, Default)]
+pub struct RevocationPage {
+    /// The revocations.
+    pub revocations: Vec<Revocation>,
+    /// Those of a kind that only a newer version knows.
+    pub unknown: usize,
+    /// Where to go on; `None`: that was all.
+    pub next: Option<String>,
 }

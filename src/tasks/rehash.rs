@@ -3,9 +3,13 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::domain::audit::{Action, Origin, Recorder};
+use crate::domain::client::StoredSecret;
+use crate::domain::clock::Clock;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::secret::{ClientSecret, SecretHash};
+use crate::domain::store_error::StoreError;
 use crate::hashing::SlowHashes;
 use crate::oauth::HashUpgrade;
 use crate::registry::Registry;
@@ -17,14 +21,22 @@ pub struct Rehash {
     registry: Arc<dyn Registry>,
     hashes: SlowHashes,
     entropy: Arc<dyn Entropy>,
+    recorder: Arc<Recorder>,
+    clock: Arc<dyn Clock>,
     under_way: Arc<Mutex<HashSet<(ClientId, CredentialId)>>>,
 }
 
 impl Rehash {
     /// With nothing under way.
     #[must_use]
-    pub fn new(registry: Arc<dyn Registry>, hashes: SlowHashes, entropy: Arc<dyn Entropy>) -> Self {
-        Self { registry, hashes, entropy, under_way: Arc::default() }
+    pub fn new(
+        registry: Arc<dyn Registry>,
+        hashes: SlowHashes,
+        entropy: Arc<dyn Entropy>,
+        recorder: Arc<Recorder>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { registry, hashes, entropy, recorder, clock, under_way: Arc::default() }
     }
 
     fn under_way(&self) -> MutexGuard<'_, HashSet<(ClientId, CredentialId)>> {
@@ -33,12 +45,29 @@ impl Rehash {
 
     async fn replace(&self, client: &ClientId, secret: &CredentialId, presented: &ClientSecret) {
         let Ok(Ok(hash)) = self.hashes.hash(presented, &self.entropy).await else { return };
-        match replace(&*self.registry, client, secret, hash).await {
+        match self.put(client, secret, hash).await {
             Ok(true) => tracing::info!(client_id = %client, "imported secret hash replaced"),
             // Somebody else changed the client; the next use tries again.
             Ok(false) => {}
             Err(error) => tracing::warn!(client_id = %client, %error, "secret hash not replaced"),
         }
+    }
+
+    async fn put(
+        &self,
+        client: &ClientId,
+        secret: &CredentialId,
+        hash: SecretHash,
+    ) -> Result<bool, StoreError> {
+        let Some(old) = self.registry.read(client).await? else { return Ok(false) };
+        let mut new = old.clone();
+        let outdated = |kept: &&mut StoredSecret| kept.id == *secret && kept.hash.is_outdated();
+        let Some(kept) = new.secrets.iter_mut().find(outdated) else { return Ok(false) };
+        kept.hash = hash;
+        let (origin, now) = (Origin::server(), self.clock.now());
+        let pair = (Some(&old), Some(&new));
+        let record = self.recorder.change(&origin, Action::SecretRehashed, pair, now);
+        self.registry.replace(&old, &new, &record.map_err(StoreError::new)?).await
     }
 }
 
@@ -54,18 +83,4 @@ impl HashUpgrade for Rehash {
             rehash.under_way().remove(&this);
         });
     }
-}
-
-async fn replace(
-    registry: &dyn Registry,
-    client: &ClientId,
-    secret: &CredentialId,
-    hash: SecretHash,
-) -> Result<bool, crate::domain::store_error::StoreError> {
-    let Some(old) = registry.read(client).await? else { return Ok(false) };
-    let mut new = old.clone();
-    let kept = new.secrets.iter_mut().find(|kept| kept.id == *secret && kept.hash.is_outdated());
-    let Some(kept) = kept else { return Ok(false) };
-    kept.hash = hash;
-    registry.replace(&old, &new).await
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::store_error::StoreError;
+use crate::oauth::revocations::Revocations;
 
 use super::Upkeep;
 
@@ -12,13 +14,21 @@ const INTERVAL: Duration = Duration::from_secs(30);
 /// How many records go at once.
 const BATCH: usize = 1000;
 
-/// Sweeps again and again, until the task is dropped.
-pub async fn run(store: Arc<dyn Upkeep>, clock: Arc<dyn Clock>) {
+/// Sweeps again and again, until the task is dropped. Records of deeds are kept for `retention`;
+/// `None`: for ever.
+pub async fn run(
+    store: Arc<dyn Upkeep>,
+    revocations: Arc<Revocations>,
+    clock: Arc<dyn Clock>,
+    retention: Option<Duration>,
+) {
     let mut interval = tokio::time::interval(INTERVAL);
     loop {
         interval.tick().await;
+        let now = clock.now();
+        revocations.forget_expired(now);
         loop {
-            match store.sweep(clock.now(), BATCH).await {
+            match sweep(&*store, now, retention).await {
                 Ok(swept) if swept < BATCH => break,
                 Ok(_) => tokio::task::yield_now().await, // there is more; let others write first
                 Err(error) => {
@@ -28,4 +38,14 @@ pub async fn run(store: Arc<dyn Upkeep>, clock: Arc<dyn Clock>) {
             }
         }
     }
+}
+
+async fn sweep(
+    store: &dyn Upkeep,
+    now: Timestamp,
+    retention: Option<Duration>,
+) -> Result<usize, StoreError> {
+    let expired = store.sweep(now, BATCH).await?;
+    let Some(retention) = retention else { return Ok(expired) };
+    Ok(expired.max(store.sweep_audit(now - retention, BATCH).await?))
 }

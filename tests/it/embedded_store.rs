@@ -9,6 +9,8 @@ use latchkey::registry::{Inserted, Registry, SharedFacts};
 use latchkey::store::{EmbeddedStore, OpenError, Store};
 use mongodb::bson::{Bson, doc};
 
+use crate::store_contract::deed;
+
 fn client(id: &str) -> Client {
     Client::new(id.parse().unwrap(), id.to_owned(), AuthMethod::default(), Timestamp(1))
 }
@@ -27,14 +29,14 @@ async fn one_process_at_a_time() {
 async fn what_was_answered_is_there_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let store = EmbeddedStore::open(folder.path()).unwrap();
-    assert_eq!(store.insert(&client("svc")).await.unwrap(), Inserted::Yes);
+    assert_eq!(store.insert(&client("svc"), &deed()).await.unwrap(), Inserted::Yes);
     assert!(store.use_once(&client("svc").id, [7; 32], Timestamp(9)).await.unwrap());
     store.agree("pepper", b"salt").await.unwrap();
     drop(store);
 
     let store = EmbeddedStore::open(folder.path()).unwrap();
     assert_eq!(store.read(&client("svc").id).await.unwrap().unwrap().name, "svc");
-    assert_eq!(store.insert(&client("svc")).await.unwrap(), Inserted::Duplicate);
+    assert_eq!(store.insert(&client("svc"), &deed()).await.unwrap(), Inserted::Duplicate);
     assert!(!store.use_once(&client("svc").id, [7; 32], Timestamp(9)).await.unwrap());
     assert_eq!(store.agreed("pepper").await.unwrap().unwrap(), b"salt");
 }
@@ -44,7 +46,7 @@ async fn what_was_answered_is_there_after_reopening() {
 async fn what_was_answered_is_there_after_a_kill() {
     let (alive, found) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let store = EmbeddedStore::open(alive.path()).unwrap();
-    assert_eq!(store.insert(&client("svc")).await.unwrap(), Inserted::Yes);
+    assert_eq!(store.insert(&client("svc"), &deed()).await.unwrap(), Inserted::Yes);
     for file in fs::read_dir(alive.path()).unwrap().map(Result::unwrap) {
         fs::copy(file.path(), found.path().join(file.file_name())).unwrap();
     }
@@ -58,11 +60,11 @@ async fn a_store_of_a_newer_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     drop(EmbeddedStore::open(folder.path()).unwrap());
     let database = rusqlite::Connection::open(folder.path().join("latchkey.db")).unwrap();
-    database.pragma_update(None, "user_version", 2).unwrap();
+    database.pragma_update(None, "user_version", 3).unwrap();
     drop(database);
 
     let refused = EmbeddedStore::open(folder.path());
-    assert!(matches!(refused, Err(OpenError::Newer { found: 2, .. })));
+    assert!(matches!(refused, Err(OpenError::Newer { found: 3, .. })));
 }
 
 #[tokio::test]
@@ -88,7 +90,7 @@ async fn what_could_not_be_read_again_is_not_written() {
     let store = EmbeddedStore::open(folder.path()).unwrap();
     let poison = doc! { "clientId": "poison", "metadata": { "id": { "$oid": "no hex" } } };
     assert!(store.import(vec![poison]).await.is_err());
-    assert_eq!(store.insert(&client("svc")).await.unwrap(), Inserted::Yes);
+    assert_eq!(store.insert(&client("svc"), &deed()).await.unwrap(), Inserted::Yes);
     assert_eq!(store.export(None).await.unwrap().documents.len(), 1);
 }
 
@@ -104,7 +106,7 @@ async fn the_files_are_the_operators_alone() {
     for folder in [parent.path().join("new"), lax] {
         let existed = folder.exists();
         let store = EmbeddedStore::open(&folder).unwrap();
-        assert_eq!(store.insert(&client("svc")).await.unwrap(), Inserted::Yes);
+        assert_eq!(store.insert(&client("svc"), &deed()).await.unwrap(), Inserted::Yes);
         let mode =
             |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder), if existed { 0o755 } else { 0o700 });

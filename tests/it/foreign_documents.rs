@@ -13,6 +13,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, doc};
 use serde_json::json;
 
+use crate::store_contract::deed;
 use crate::stores::{Place, on_every_server, on_every_store};
 
 on_every_store! {
@@ -95,7 +96,7 @@ async fn a_document_of_the_platform_is_a_client(place: &Place) {
     let [key] = &client.keys[..] else { panic!("{:?}", client.keys) };
     assert_eq!((key.jwk.kid.as_str(), key.jwk.algorithm), ("theirs", Algorithm::RS256));
 
-    assert_eq!(place.store.insert(&client).await.unwrap(), Inserted::Duplicate);
+    assert_eq!(place.store.insert(&client, &deed()).await.unwrap(), Inserted::Duplicate);
     assert!(!place.store.holders(&"write:orders".parse().unwrap()).await.unwrap().is_empty());
     let page = place.store.list(&ListQuery { after: None, limit: 10 }).await.unwrap().unwrap();
     assert_eq!(page.clients, [client]);
@@ -108,11 +109,11 @@ async fn a_document_with_little_in_it_is_a_client(place: &Place) {
     assert_eq!(client.revision.version, None);
 
     let published = Client { state: State::Public, ..client.clone() };
-    assert!(place.store.replace(&client, &published).await.unwrap());
+    assert!(place.store.replace(&client, &published, &deed()).await.unwrap());
     let found = read(&*place.store, "little").await;
     assert_eq!((found.state, found.revision.version), (State::Public, Some(1)));
     assert!(found.revision.updated_at_ms.is_some());
-    assert!(!place.store.replace(&client, &published).await.unwrap(), "once");
+    assert!(!place.store.replace(&client, &published, &deed()).await.unwrap(), "once");
 }
 
 async fn a_rewrite_keeps_what_we_do_not_know(place: &Place) {
@@ -124,7 +125,7 @@ async fn a_rewrite_keeps_what_we_do_not_know(place: &Place) {
     let mut keys = client.keys.clone();
     keys.push(ClientKey::new(ours.unwrap(), Timestamp(1_700_000_000)));
     let changed = Client { groups: vec!["new".to_owned()], keys, ..client.clone() };
-    assert!(place.store.replace(&client, &changed).await.unwrap());
+    assert!(place.store.replace(&client, &changed, &deed()).await.unwrap());
 
     let found = read(&*place.store, "orders").await;
     assert_eq!(found, Client { revision: found.revision, ..changed });
@@ -140,7 +141,7 @@ async fn what_another_tool_changes_is_seen(place: &Place) {
     let store = &*place.store;
     let client =
         Client::new("svc".parse().unwrap(), "Svc".to_owned(), AuthMethod::default(), Timestamp(1));
-    assert_eq!(store.insert(&client).await.unwrap(), Inserted::Yes);
+    assert_eq!(store.insert(&client, &deed()).await.unwrap(), Inserted::Yes);
     let before = read(store, "svc").await;
 
     let granted = doc! {
@@ -153,9 +154,13 @@ async fn what_another_tool_changes_is_seen(place: &Place) {
     assert!(!store.holders(&"granted".parse().unwrap()).await.unwrap().is_empty());
     let at = after.revision.updated_at_ms.unwrap();
     let changes = store.changes(before.revision.updated_at_ms.unwrap()).await.unwrap();
-    assert_eq!(changes.clients, [(after.id.clone(), at)]);
+    let [standing] = &changes.clients[..] else { panic!("{changes:?}") };
+    assert_eq!((&standing.id, standing.updated_at_ms), (&after.id, at));
 
-    assert!(store.replace(&after, &before).await.unwrap(), "we go on from what they wrote");
+    assert!(
+        store.replace(&after, &before, &deed()).await.unwrap(),
+        "we go on from what they wrote"
+    );
     clients(place).await.delete_one(doc! { "clientId": "svc" }).await.unwrap();
     assert!(store.read(&after.id).await.unwrap().is_none());
 }
@@ -178,7 +183,7 @@ async fn another_tools_key_takes_the_place_of_ours(place: &Place) {
             Timestamp(1),
         )
     };
-    assert_eq!(store.insert(&client).await.unwrap(), Inserted::Yes);
+    assert_eq!(store.insert(&client, &deed()).await.unwrap(), Inserted::Yes);
 
     let theirs = of_the_platform().get_document("publicKey").unwrap().clone();
     let replaced = doc! { "$set": { "publicKey": theirs }, "$currentDate": { "updatedAt": true } };

@@ -26,6 +26,7 @@ mod outage;
 mod readme;
 mod real_client;
 mod replicas;
+mod revocation;
 mod rfc6749_client_authentication;
 mod rfc6749_token_endpoint;
 mod rfc6750_tokeninfo;

@@ -14,11 +14,15 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::secret::{ClientSecret, Pepper};
 use crate::domain::state::State;
+use crate::domain::store_error::StoreError;
 
 use super::error::{AuthFailure, OAuthError};
-use super::{AssertionReader, AssertionStore, ClientStore, HashUpgrade};
+use super::{AssertionReader, AssertionStore, ClientStore, HashUpgrade, News};
 
 pub use secret::SecretChecks;
+
+/// A client may have been unpublished that long ago, unheard of, before nobody is proved any more.
+const STALEST: Duration = Duration::from_secs(10);
 
 /// What the caller shows to prove who it is.
 #[derive(Debug)]
@@ -105,6 +109,8 @@ pub struct Authenticator {
     pub assertions: Arc<dyn AssertionStore>,
     /// What reads assertions.
     pub reader: Arc<dyn AssertionReader>,
+    /// How old what is known of clients may be.
+    pub news: Arc<dyn News>,
     /// What replaces hashes that were made elsewhere.
     pub upgrade: Arc<dyn HashUpgrade>,
     /// What checks secrets.
@@ -122,6 +128,10 @@ impl Authenticator {
         presented: &Presented,
         now: Timestamp,
     ) -> Result<AuthenticatedClient, OAuthError> {
+        if self.news.staleness() > STALEST {
+            let why = "nothing was heard of other replicas for too long";
+            return Err(StoreError::new(why).into());
+        }
         match presented {
             Presented::Secret { client_id, secret } => self.by_secret(client_id, secret, now).await,
             Presented::Assertion { client_id, assertion } => {

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use mongodb::bson::DateTime;
 use rusqlite::{Connection, Transaction, params};
 
-use super::EmbeddedStore;
 use super::rows::{add, find, from_text, page, privileged, tick, to_text};
+use super::{EmbeddedStore, audit};
+use crate::domain::audit::AuditRecord;
 use crate::domain::client::Client;
 use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
@@ -15,11 +16,18 @@ use crate::store::record;
 
 #[async_trait]
 impl Registry for EmbeddedStore {
-    async fn insert(&self, client: &Client) -> Result<Inserted, StoreError> {
-        let id = client.id.clone();
+    async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError> {
+        let (id, row) = (client.id.clone(), audit::Row::of(record)?);
         let mut document = record::to_document(client);
         document.insert(record::VERSION, 1_i64);
-        self.writer.write(move |transaction| add(transaction, id.as_str(), document)).await
+        let insert = move |transaction: &Transaction<'_>| {
+            let inserted = add(transaction, id.as_str(), document)?;
+            if inserted == Inserted::Yes {
+                row.add(transaction)?;
+            }
+            Ok(inserted)
+        };
+        self.writer.write(insert).await
     }
 
     async fn read(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
@@ -28,8 +36,13 @@ impl Registry for EmbeddedStore {
         Ok(found.as_ref().and_then(record::to_client))
     }
 
-    async fn replace(&self, old: &Client, new: &Client) -> Result<bool, StoreError> {
-        let (id, expected) = (old.id.clone(), old.revision);
+    async fn replace(
+        &self,
+        old: &Client,
+        new: &Client,
+        record: &AuditRecord,
+    ) -> Result<bool, StoreError> {
+        let (id, expected, row) = (old.id.clone(), old.revision, audit::Row::of(record)?);
         let change = record::Change::between(old, new);
         let replace = move |transaction: &Transaction<'_>| {
             let Some(mut document) = find(transaction, id.as_str())? else { return Ok(false) };
@@ -48,9 +61,24 @@ impl Registry for EmbeddedStore {
                     "UPDATE clients SET updated_at = ?2, privileged = ?3, document = ?4 WHERE client_id = ?1",
                 )?
                 .execute(params![id.as_str(), now, privileged, to_text(document)?])?;
+            row.add(transaction)?;
             Ok(true)
         };
         self.writer.write(replace).await
+    }
+
+    async fn remove(&self, old: &Client, record: &AuditRecord) -> Result<bool, StoreError> {
+        let (id, expected, row) = (old.id.clone(), old.revision, audit::Row::of(record)?);
+        let remove = move |transaction: &Transaction<'_>| {
+            let found = find(transaction, id.as_str())?;
+            if !found.is_some_and(|document| record::revision(&document) == expected) {
+                return Ok(false);
+            }
+            transaction.execute("DELETE FROM clients WHERE client_id = ?1", [id.as_str()])?;
+            row.add(transaction)?;
+            Ok(true)
+        };
+        self.writer.write(remove).await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError> {

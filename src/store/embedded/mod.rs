@@ -4,6 +4,8 @@
 //! are searched. The database survives `kill -9` at any moment: write-ahead log, full sync.
 
 mod assertions;
+mod audit;
+mod changes;
 mod clients;
 mod facts;
 mod folder;

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 /// The major version of what is written here; a higher one is refused.
-pub(super) const SCHEMA: i64 = 1;
+pub(super) const SCHEMA: i64 = 2;
 
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS clients (
@@ -23,6 +23,27 @@ CREATE TABLE IF NOT EXISTS used_assertions (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS used_assertions_until ON used_assertions (until);
 CREATE TABLE IF NOT EXISTS signing_keys (kid TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS revocations (
+    name        TEXT    PRIMARY KEY,
+    created_at  INTEGER NOT NULL,
+    until       INTEGER NOT NULL,
+    revoked     TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS revocations_created_at ON revocations (created_at);
+CREATE INDEX IF NOT EXISTS revocations_until ON revocations (until);
+CREATE TABLE IF NOT EXISTS audit (
+    id          TEXT    PRIMARY KEY,
+    at          INTEGER NOT NULL,
+    actor       TEXT    NOT NULL,
+    action      TEXT    NOT NULL,
+    client_id   TEXT,
+    told        INTEGER NOT NULL,  -- whether whoever wants to be told of it was
+    record      TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS audit_client_id ON audit (client_id, id);
+CREATE INDEX IF NOT EXISTS audit_actor ON audit (actor, id);
+CREATE INDEX IF NOT EXISTS audit_at ON audit (at);
+CREATE INDEX IF NOT EXISTS audit_untold ON audit (id) WHERE told = 0;
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
 ";
 

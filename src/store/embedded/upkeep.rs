@@ -1,15 +1,15 @@
-//! Logins, sweeping and the feed of changes.
+//! Logins and sweeping.
 
 use async_trait::async_trait;
-use mongodb::bson::{Bson, DateTime};
-use rusqlite::{Connection, Transaction, params};
+use mongodb::bson::Bson;
+use rusqlite::{Transaction, params};
 
 use super::EmbeddedStore;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
 use crate::store::record;
-use crate::tasks::{Changes, Upkeep};
+use crate::tasks::Upkeep;
 
 #[async_trait]
 impl Upkeep for EmbeddedStore {
@@ -44,29 +44,30 @@ impl Upkeep for EmbeddedStore {
         let now = i64::try_from(now.0).unwrap_or(i64::MAX);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let sweep = move |transaction: &Transaction<'_>| {
-            transaction.execute(
+            let assertions = transaction.execute(
                 "DELETE FROM used_assertions WHERE (client_id, jti) IN \
                  (SELECT client_id, jti FROM used_assertions WHERE until < ?1 LIMIT ?2)",
                 params![now, limit],
-            )
+            )?;
+            let revocations = transaction.execute(
+                "DELETE FROM revocations WHERE name IN \
+                 (SELECT name FROM revocations WHERE until < ?1 LIMIT ?2)",
+                params![now, limit],
+            )?;
+            Ok(assertions + revocations)
         };
         self.writer.write(sweep).await
     }
 
-    async fn changes(&self, since_ms: i64) -> Result<Changes, StoreError> {
-        let changed = move |connection: &Connection| {
-            let mut rows = connection.prepare_cached(
-                "SELECT client_id, updated_at FROM clients WHERE updated_at >= ?1",
-            )?;
-            let rows =
-                rows.query_map([since_ms], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
+    async fn sweep_audit(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let before = i64::try_from(before.0).unwrap_or(i64::MAX);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let sweep = move |transaction: &Transaction<'_>| {
+            transaction.execute(
+                "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 LIMIT ?2)",
+                params![before, limit],
+            )
         };
-        // Before the changes: what is written meanwhile is seen the next time again.
-        let now_ms = DateTime::now().timestamp_millis();
-        let rows = self.read(changed).await?;
-        let clients =
-            rows.into_iter().filter_map(|(id, at)| Some((id.parse().ok()?, at))).collect();
-        Ok(Changes { clients, now_ms })
+        self.writer.write(sweep).await
     }
 }

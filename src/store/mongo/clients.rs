@@ -5,10 +5,12 @@ use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, DateTime, doc};
 use mongodb::options::UpdateModifications;
 
-use super::{MongoStore, clients, paging, unless_duplicate};
+use super::{MongoStore, audit, clients, paging, unless_duplicate};
+use crate::domain::audit::AuditRecord;
 use crate::domain::client::{Client, Revision};
 use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
+use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::registry::{Cursor, Inserted, ListQuery, Page, Registry};
 use crate::store::{Document, record};
@@ -17,11 +19,12 @@ use crate::store::{Document, record};
 impl Registry for MongoStore {
     /// An upsert, because only an update can take the date from the server's clock. Its filter
     /// matches nothing ever, so that it never touches a document: the unique index decides.
-    async fn insert(&self, client: &Client) -> Result<Inserted, StoreError> {
+    async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError> {
         let filter = doc! { record::CLIENT_ID: client.id.as_str(), "_id": { "$exists": false } };
         let mut document = record::to_document(client);
         document.remove(record::CLIENT_ID); // the filter has it
         document.insert(record::VERSION, 1_i64);
+        document.extend(audit::enclosed(record)?);
         let update =
             doc! { "$setOnInsert": document, "$currentDate": { record::UPDATED_AT: true } };
         let insert = |database| async move {
@@ -36,13 +39,35 @@ impl Registry for MongoStore {
         Ok(self.run(find).await?.as_ref().and_then(record::to_client))
     }
 
-    async fn replace(&self, old: &Client, new: &Client) -> Result<bool, StoreError> {
+    async fn replace(
+        &self,
+        old: &Client,
+        new: &Client,
+        record: &AuditRecord,
+    ) -> Result<bool, StoreError> {
         let filter = at_revision(&old.id, old.revision);
-        let update = update(record::Change::between(old, new));
+        let mut change = record::Change::between(old, new);
+        change.set.extend(audit::added(record)?);
+        let update = update(change);
         let replace = |database| async move {
             Ok(clients(&database).update_one(filter, update).await?.matched_count == 1)
         };
         self.run(replace).await
+    }
+
+    /// Marked first, with the record of it, and from then on unseen; it goes when the record has
+    /// been moved on.
+    async fn remove(&self, old: &Client, record: &AuditRecord) -> Result<bool, StoreError> {
+        let filter = at_revision(&old.id, old.revision);
+        let mut change = record::Change::between(old, old);
+        change.set.insert(record::STATE, State::Deleted.as_str());
+        change.set.insert(record::REMOVED_AT, record::date(record.at));
+        change.set.extend(audit::added(record)?);
+        let update = update(change);
+        let remove = |database| async move {
+            Ok(clients(&database).update_one(filter, update).await?.matched_count == 1)
+        };
+        self.run(remove).await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError> {

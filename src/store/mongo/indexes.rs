@@ -8,8 +8,10 @@ use mongodb::error::{Error, ErrorKind};
 use mongodb::options::IndexOptions;
 use mongodb::{Collection, Database, IndexModel};
 
-use super::{CLIENTS, MongoOpenError, USED_ASSERTIONS, unreachable, within};
+use super::audit::OUTBOX_LAST;
+use super::{AUDIT, CLIENTS, MongoOpenError, REVOCATIONS, USED_ASSERTIONS, unreachable, within};
 use crate::store::record::{CLIENT_ID, PERMISSIONS, UPDATED_AT};
+use crate::store::revocation::{CREATED_AT, UNTIL};
 
 /// How long the server may take to make one: there may be many documents already.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -20,12 +22,19 @@ struct Index {
     unique: bool,
 }
 
-const INDEXES: [Index; 5] = [
+const INDEXES: [Index; 12] = [
     Index { collection: CLIENTS, keys: &[CLIENT_ID], unique: true },
     Index { collection: USED_ASSERTIONS, keys: &["clientId", "jti"], unique: true },
     Index { collection: CLIENTS, keys: &[UPDATED_AT], unique: false },
     Index { collection: CLIENTS, keys: &[PERMISSIONS], unique: false },
+    Index { collection: CLIENTS, keys: &[OUTBOX_LAST], unique: false },
     Index { collection: USED_ASSERTIONS, keys: &["until"], unique: false },
+    Index { collection: REVOCATIONS, keys: &[CREATED_AT], unique: false },
+    Index { collection: REVOCATIONS, keys: &[UNTIL], unique: false },
+    Index { collection: REVOCATIONS, keys: &[OUTBOX_LAST], unique: false },
+    Index { collection: AUDIT, keys: &["clientId"], unique: false },
+    Index { collection: AUDIT, keys: &["actor"], unique: false },
+    Index { collection: AUDIT, keys: &["told"], unique: false },
 ];
 
 /// Makes what is missing. Only a unique index is needed: without another one it is slow, not wrong.

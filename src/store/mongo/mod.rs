@@ -6,6 +6,8 @@
 
 mod address;
 mod assertions;
+mod audit;
+mod changes;
 mod clients;
 mod facts;
 mod indexes;
@@ -38,6 +40,8 @@ const CLIENTS: &str = "clients";
 const USED_ASSERTIONS: &str = "used_assertions";
 const SIGNING_KEYS: &str = "signing_keys";
 const META: &str = "meta";
+const AUDIT: &str = "audit";
+const REVOCATIONS: &str = "revocations";
 
 /// Why a MongoDB store cannot be opened or prepared. Says nothing of a password.
 #[derive(Debug, thiserror::Error)]

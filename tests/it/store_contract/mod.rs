@@ -1,23 +1,34 @@
 //! What every store promises: one contract. The stores it is held against are in `stores.rs`.
 
+mod audit;
 mod clients;
 mod sharing;
 mod upkeep;
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use latchkey::domain::audit::{Action, AuditRecord, Origin, Recorder};
 use latchkey::domain::client::{AuthMethod, Client, ClientKey, StoredSecret};
 use latchkey::domain::clock::Timestamp;
+use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::id::{ClientId, CredentialId};
 use latchkey::domain::jwk::PublicJwk;
 use latchkey::domain::secret::SecretHash;
 use latchkey::domain::state::State;
 use latchkey::registry::Inserted;
 use latchkey::store::Store;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub fn id(text: &str) -> ClientId {
     text.parse().unwrap()
+}
+
+/// The record of some deed, a new one each time.
+pub fn deed() -> AuditRecord {
+    static RECORDER: LazyLock<Recorder> = LazyLock::new(|| Recorder::new(Arc::new(SystemEntropy)));
+    let (origin, now) = (Origin::server(), Timestamp(1_700_000_000));
+    RECORDER.deed(&origin, Action::ClientUpdated, Map::new(), now).unwrap()
 }
 
 pub fn client(name: &str) -> Client {
@@ -91,7 +102,7 @@ pub fn full_client() -> Client {
 }
 
 pub async fn add(store: &dyn Store, client: &Client) -> Client {
-    assert_eq!(store.insert(client).await.unwrap(), Inserted::Yes);
+    assert_eq!(store.insert(client, &deed()).await.unwrap(), Inserted::Yes);
     read(store, &client.id).await
 }
 

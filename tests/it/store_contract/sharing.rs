@@ -9,7 +9,7 @@ use latchkey::domain::jwk::PublicJwk;
 use latchkey::domain::signing_key::PublishedKey;
 use mongodb::bson::doc;
 
-use super::{add, client, id, jwks, secret};
+use super::{add, client, deed, id, jwks, secret};
 use crate::stores::{Place, on_every_store};
 
 on_every_store! {
@@ -44,7 +44,7 @@ async fn a_checksummed_secret_is_noticed(place: &Place) {
     let svc = add(store, &Client { secrets, ..client("svc") }).await;
     assert!(!store.has_checksummed_secrets().await.unwrap());
     let secrets = vec![secret("operators", false), secret("ours", true)];
-    assert!(store.replace(&svc, &Client { secrets, ..svc.clone() }).await.unwrap());
+    assert!(store.replace(&svc, &Client { secrets, ..svc.clone() }, &deed()).await.unwrap());
     assert!(store.has_checksummed_secrets().await.unwrap());
 }
 

@@ -6,11 +6,12 @@ use latchkey::domain::client::Client;
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::id::ClientId;
 use latchkey::store::{Document, MemoryStore, Store, UsedAssertion};
+use latchkey::tasks::Standing;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, doc};
 use serde_json::{Value, json};
 
-use super::{add, client, full_client, id, read};
+use super::{add, client, deed, full_client, id, read};
 use crate::stores::{Place, on_every_store};
 
 on_every_store! {
@@ -80,7 +81,7 @@ async fn a_login_is_no_change(place: &Place) {
     assert_eq!(now, seen);
 
     let renamed = Client { name: "renamed".to_owned(), ..before.clone() };
-    assert!(store.replace(&before, &renamed).await.unwrap(), "a login breaks no rewrite");
+    assert!(store.replace(&before, &renamed, &deed()).await.unwrap(), "a login breaks no rewrite");
     let login = read(store, &names[0]).await.last_login;
     assert_eq!(login, Some(Timestamp(1_750_000_001)), "and a rewrite no login");
 }
@@ -94,19 +95,28 @@ async fn changes_are_seen_by_date(place: &Place) {
     let seen = async |client: &Client| {
         let at = client.revision.updated_at_ms.unwrap();
         let changes = store.changes(start).await.unwrap();
-        assert!(changes.clients.contains(&(client.id.clone(), at)), "{changes:?}");
+        assert!(changes.clients.contains(&standing(client)), "{changes:?}");
         assert!(changes.now_ms >= at, "{changes:?}");
         let since = store.changes(at).await.unwrap().clients;
-        assert!(since.iter().any(|(id, _)| *id == client.id), "the bound belongs to it");
+        assert!(since.contains(&standing(client)), "the bound belongs to it");
         let after = store.changes(at + place.date_step_ms).await.unwrap().clients;
-        assert!(!after.iter().any(|(id, _)| *id == client.id), "what is before it does not");
+        assert!(!after.contains(&standing(client)), "what is before it does not");
     };
     let first = add(store, &client("svc")).await;
     seen(&first).await;
     add(store, &client("other")).await;
-    assert!(store.replace(&first, &first).await.unwrap());
+    assert!(store.replace(&first, &first, &deed()).await.unwrap());
     seen(&read(store, &first.id).await).await;
     assert_eq!(store.changes(i64::MAX).await.unwrap().clients, []);
+}
+
+fn standing(client: &Client) -> Standing {
+    Standing {
+        id: client.id.clone(),
+        state: client.state,
+        epoch: client.token_epoch,
+        updated_at_ms: client.revision.updated_at_ms.unwrap(),
+    }
 }
 
 async fn documents(store: &dyn Store) -> Vec<Document> {

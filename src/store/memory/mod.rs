@@ -1,20 +1,25 @@
 //! A store that forgets everything: for tests.
 
+mod audit;
+mod changes;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use mongodb::bson::DateTime;
 
+use crate::domain::audit::AuditRecord;
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
+use crate::domain::revocation::Revocation;
 use crate::domain::signing_key::PublishedKey;
 use crate::domain::store_error::StoreError;
 use crate::oauth::AssertionStore;
 use crate::registry::{Cursor, Inserted, ListQuery, Page, Registry, SharedFacts};
-use crate::tasks::{Changes, SigningKeyStore, Upkeep};
+use crate::tasks::{SigningKeyStore, Upkeep};
 
 use super::{Document, Export, Store, UsedAssertion, record};
 
@@ -29,6 +34,10 @@ struct Tables {
     assertions: HashMap<(ClientId, [u8; 32]), Timestamp>,
     signing_keys: BTreeMap<String, PublishedKey>,
     facts: HashMap<String, Vec<u8>>,
+    revocations: BTreeMap<String, (i64, Revocation)>,
+    // By their ids; true once somebody was told.
+    records: BTreeMap<String, (AuditRecord, bool)>,
+    leases: HashMap<String, (String, Timestamp)>,
     last_ms: i64,
 }
 
@@ -49,6 +58,14 @@ impl Tables {
         DateTime::from_millis(self.last_ms)
     }
 
+    fn now_ms(&self) -> i64 {
+        DateTime::now().timestamp_millis().max(self.last_ms)
+    }
+
+    fn note(&mut self, record: &AuditRecord) {
+        self.records.entry(record.id.clone()).or_insert_with(|| (record.clone(), false));
+    }
+
     fn add(&mut self, id: ClientId, document: Document) -> Inserted {
         if self.document(&id).is_some() {
             return Inserted::Duplicate;
@@ -61,19 +78,28 @@ impl Tables {
 
 #[async_trait]
 impl Registry for MemoryStore {
-    async fn insert(&self, client: &Client) -> Result<Inserted, StoreError> {
+    async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError> {
         let mut tables = self.tables();
         let mut document = record::to_document(client);
         document.insert(record::VERSION, 1_i64);
         document.insert(record::UPDATED_AT, tables.tick());
-        Ok(tables.add(client.id.clone(), document))
+        let inserted = tables.add(client.id.clone(), document);
+        if inserted == Inserted::Yes {
+            tables.note(record);
+        }
+        Ok(inserted)
     }
 
     async fn read(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
         Ok(self.tables().document(id).and_then(|document| record::to_client(document)))
     }
 
-    async fn replace(&self, old: &Client, new: &Client) -> Result<bool, StoreError> {
+    async fn replace(
+        &self,
+        old: &Client,
+        new: &Client,
+        record: &AuditRecord,
+    ) -> Result<bool, StoreError> {
         let mut tables = self.tables();
         let now = tables.tick();
         let Some(document) = tables.document(&old.id) else { return Ok(false) };
@@ -86,6 +112,18 @@ impl Registry for MemoryStore {
         for name in change.unset {
             document.remove(name);
         }
+        tables.note(record);
+        Ok(true)
+    }
+
+    async fn remove(&self, old: &Client, record: &AuditRecord) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let is_it = |document: &Document| record::revision(document) == old.revision;
+        if !tables.document(&old.id).is_some_and(|document| is_it(document)) {
+            return Ok(false);
+        }
+        tables.clients.retain(|_, (held, _)| *held != old.id);
+        tables.note(record);
         Ok(true)
     }
 
@@ -184,17 +222,19 @@ impl Upkeep for MemoryStore {
         for key in &expired {
             tables.assertions.remove(key);
         }
-        Ok(expired.len())
+        let revocations = tables.revocations.len();
+        tables.revocations.retain(|_, (_, revocation)| revocation.until >= now);
+        Ok(expired.len() + revocations - tables.revocations.len())
     }
 
-    async fn changes(&self, since_ms: i64) -> Result<Changes, StoreError> {
-        let tables = self.tables();
-        let dated = tables
-            .clients
-            .values()
-            .filter_map(|(id, held)| Some((id.clone(), record::revision(held).updated_at_ms?)));
-        let clients = dated.filter(|(_, at)| *at >= since_ms).collect();
-        Ok(Changes { clients, now_ms: tables.last_ms })
+    async fn sweep_audit(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let mut tables = self.tables();
+        let old = tables.records.values().filter(|(record, _)| record.at < before);
+        let old: Vec<_> = old.map(|(record, _)| record.id.clone()).take(limit).collect();
+        for id in &old {
+            tables.records.remove(id);
+        }
+        Ok(old.len())
     }
 }
 

@@ -1,0 +1,184 @@
+//! Who did what: the record that every change carries with it, into the same write.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::clock::Timestamp;
+use super::entropy::{ALPHANUMERIC, Entropy, NoEntropy};
+use super::id::ClientId;
+
+/// The actor of what this server does by itself.
+pub const SERVER: &str = "latchkey";
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub enum Action {
+    /// An administrator was set up at a start, or by the command line.
+    #[serde(rename = "admin.installed")]
+    AdminInstalled,
+    /// An administrator that a start had made ended, because another is configured.
+    #[serde(rename = "admin.ended")]
+    AdminEnded,
+    /// A client was made by an administrator.
+    #[serde(rename = "client.created")]
+    ClientCreated,
+    /// A client was removed.
+    #[serde(rename = "client.deleted")]
+    ClientDeleted,
+    /// A client was taken over from another platform.
+    #[serde(rename = "client.imported")]
+    ClientImported,
+    /// Another tool unpublished or removed a client; its tokens ended.
+    #[serde(rename = "client.left")]
+    ClientLeft,
+    /// A client got a new id and new credentials; the old ones ended.
+    #[serde(rename = "client.regenerated")]
+    ClientRegenerated,
+    /// A client registered itself.
+    #[serde(rename = "client.registered")]
+    ClientRegistered,
+    /// A client went from one state to another.
+    #[serde(rename = "client.state_changed")]
+    ClientStateChanged,
+    /// Anything else of a client was changed.
+    #[serde(rename = "client.updated")]
+    ClientUpdated,
+    /// A credential is about to end.
+    #[serde(rename = "credential.expiring")]
+    CredentialExpiring,
+    /// A client got another key.
+    #[serde(rename = "key.added")]
+    KeyAdded,
+    /// A key of a client ended.
+    #[serde(rename = "key.deleted")]
+    KeyDeleted,
+    /// A client got another secret.
+    #[serde(rename = "secret.added")]
+    SecretAdded,
+    /// A secret of a client ended.
+    #[serde(rename = "secret.deleted")]
+    SecretDeleted,
+    /// The hash of a secret, made elsewhere, was replaced by one of ours.
+    #[serde(rename = "secret.rehashed")]
+    SecretRehashed,
+    /// A signing key of the server signs no more.
+    #[serde(rename = "signing_key.retired")]
+    SigningKeyRetired,
+    /// New signing keys were asked for.
+    #[serde(rename = "signing_key.rotated")]
+    SigningKeyRotated,
+    /// Tokens were called back.
+    #[serde(rename = "tokens.revoked")]
+    TokensRevoked,
+}
+
+impl Action {
+    /// The word in records, logs and questions.
+    #[must_use]
+    pub fn name(self) -> String {
+        let named = serde_json::to_value(self).ok();
+        named.and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+}
+
+/// Who does it, and from where.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Origin {
+    /// The client id of whoever acts; [`SERVER`] for what nobody asked for.
+    pub actor: String,
+    /// The address it came from.
+    pub address: Option<String>,
+    /// The id of the request, as a gateway or a client sent it, or made here.
+    pub request_id: Option<String>,
+}
+
+impl Origin {
+    /// What this server does by itself.
+    #[must_use]
+    pub fn server() -> Self {
+        Self { actor: SERVER.to_owned(), ..Self::default() }
+    }
+
+    /// The same request, once it is known who made it.
+    #[must_use]
+    pub fn by(self, actor: &ClientId) -> Self {
+        Self { actor: actor.to_string(), ..self }
+    }
+}
+
+/// One deed. Holds no secret, no hash and no token.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct AuditRecord {
+    /// Its own name; names are in the order of time.
+    pub id: String,
+    /// When, in seconds since the Unix epoch.
+    pub at: Timestamp,
+    /// What.
+    pub action: Action,
+    /// Who.
+    pub actor: String,
+    /// Which client it was done to, if to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<ClientId>,
+    /// The members that changed, as they were; or what the deed is about.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub before: Map<String, Value>,
+    /// The same, as they are now.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub after: Map<String, Value>,
+    /// From which address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// In which request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+impl AuditRecord {
+    /// The least id that a record of this moment can have.
+    #[must_use]
+    pub fn first_id(at: Timestamp) -> String {
+        format!("{:010x}", at.0)
+    }
+}
+
+/// Makes records.
+pub struct Recorder {
+    entropy: Arc<dyn Entropy>,
+    // Of records of the same second it keeps the order, as far as one process goes.
+    made: AtomicU32,
+}
+
+impl Recorder {
+    /// With names drawn from `entropy`.
+    #[must_use]
+    pub fn new(entropy: Arc<dyn Entropy>) -> Self {
+        Self { entropy, made: AtomicU32::new(0) }
+    }
+
+    /// A record of a deed that is about no single client, or of no change in one.
+    pub fn deed(
+        &self,
+        origin: &Origin,
+        action: Action,
+        about: Map<String, Value>,
+        now: Timestamp,
+    ) -> Result<AuditRecord, NoEntropy> {
+        let count = self.made.fetch_add(1, Ordering::Relaxed);
+        let random = (*self.entropy).text(ALPHANUMERIC, 10)?;
+        Ok(AuditRecord {
+            id: format!("{}{count:08x}{random}", AuditRecord::first_id(now)),
+            at: now,
+            action,
+            actor: origin.actor.clone(),
+            client_id: None,
+            before: Map::new(),
+            after: about,
+            address: origin.address.clone(),
+            request_id: origin.request_id.clone(),
+        })
+    }
+}

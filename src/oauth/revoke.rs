@@ -1,0 +1,38 @@
+//! Calls tokens back: durably, and here at once.
+
+use std::sync::Arc;
+
+use crate::domain::audit::AuditRecord;
+use crate::domain::clock::Timestamp;
+use crate::domain::revocation::{Revocation, Revoked};
+use crate::domain::store_error::StoreError;
+
+use super::revocations::Revocations;
+use super::{RevocationStore, audit_log};
+
+/// Keeps revocations, and has them in force in this process when it returns.
+pub struct Revoker {
+    /// Where they are kept.
+    pub store: Arc<dyn RevocationStore>,
+    /// What is in force here.
+    pub revocations: Arc<Revocations>,
+}
+
+impl Revoker {
+    /// Ends these tokens. `until` is when the last of them will have expired of itself.
+    pub async fn revoke(
+        &self,
+        revoked: Revoked,
+        until: Timestamp,
+        record: &AuditRecord,
+    ) -> Result<(), StoreError> {
+        let revocation = Revocation { revoked, until };
+        let kept = self.store.revoke(&revocation, record).await;
+        // Also after an error: it may have been kept all the same, and a token that somebody wanted
+        // dead had better be.
+        self.revocations.add(&revocation);
+        kept?;
+        audit_log::log(record);
+        Ok(())
+    }
+}

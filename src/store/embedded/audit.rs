@@ -1,0 +1,137 @@
+//! Records of deeds. They are written with the deed where they are read, so none is ever on its way.
+
+use async_trait::async_trait;
+use rusqlite::types::Value;
+use rusqlite::{Connection, Transaction, params, params_from_iter};
+
+use super::EmbeddedStore;
+use crate::domain::audit::AuditRecord;
+use crate::domain::clock::Timestamp;
+use crate::domain::store_error::StoreError;
+use crate::registry::{AuditQuery, AuditTrail};
+use crate::store::audit;
+use crate::tasks::Outbox;
+
+/// A record as a row.
+pub(super) struct Row {
+    id: String,
+    at: i64,
+    actor: String,
+    action: String,
+    client_id: Option<String>,
+    text: String,
+}
+
+impl Row {
+    pub(super) fn of(record: &AuditRecord) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: record.id.clone(),
+            at: seconds(record.at),
+            actor: record.actor.clone(),
+            action: record.action.name(),
+            client_id: record.client_id.as_ref().map(ToString::to_string),
+            text: audit::to_text(record)?,
+        })
+    }
+
+    /// Adds it; false if it is there already.
+    pub(super) fn add(&self, transaction: &Transaction<'_>) -> rusqlite::Result<bool> {
+        let added = transaction
+            .prepare_cached(
+                "INSERT INTO audit (id, at, actor, action, client_id, told, record) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![
+                self.id,
+                self.at,
+                self.actor,
+                self.action,
+                self.client_id,
+                self.text
+            ])?;
+        Ok(added == 1)
+    }
+}
+
+pub(super) fn seconds(at: Timestamp) -> i64 {
+    i64::try_from(at.0).unwrap_or(i64::MAX)
+}
+
+fn rows(
+    connection: &Connection,
+    sql: &str,
+    values: Vec<Value>,
+) -> rusqlite::Result<Vec<AuditRecord>> {
+    let mut rows = connection.prepare_cached(sql)?;
+    let texts = rows.query_map(params_from_iter(values), |row| row.get::<_, String>(0))?;
+    let texts = texts.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(texts.iter().filter_map(|text| audit::of_text(text)).collect())
+}
+
+#[async_trait]
+impl AuditTrail for EmbeddedStore {
+    async fn records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
+        let mut conditions = vec!["1".to_owned()];
+        let mut values = Vec::new();
+        let mut condition = |text: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                values.push(value);
+                conditions.push(format!("{text} ?{}", values.len()));
+            }
+        };
+        let text = |text: &Option<String>| text.clone().map(Value::Text);
+        let moment = |at: Option<Timestamp>| at.map(|at| Value::Integer(seconds(at)));
+        condition("actor =", text(&query.actor));
+        condition("action =", text(&query.action));
+        condition("client_id =", text(&query.client_id));
+        condition("at >=", moment(query.from));
+        condition("at <", moment(query.to));
+        condition("id <", text(&query.after));
+        let sql = format!(
+            "SELECT record FROM audit WHERE {} ORDER BY id DESC LIMIT {}",
+            conditions.join(" AND "),
+            query.limit
+        );
+        self.read(move |connection| rows(connection, &sql, values)).await
+    }
+}
+
+#[async_trait]
+impl Outbox for EmbeddedStore {
+    async fn move_on(&self, _limit: usize) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
+    async fn append(&self, record: &AuditRecord) -> Result<bool, StoreError> {
+        let row = Row::of(record)?;
+        self.writer.write(move |transaction| row.add(transaction)).await
+    }
+
+    async fn untold(&self, from: Timestamp, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {
+        let sql = "SELECT record FROM audit WHERE told = 0 AND at >= ?1 ORDER BY id LIMIT ?2";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let values = vec![Value::Integer(seconds(from)), Value::Integer(limit)];
+        self.read(move |connection| rows(connection, sql, values)).await
+    }
+
+    async fn told(&self, ids: &[String]) -> Result<(), StoreError> {
+        let ids = ids.to_vec();
+        let told = move |transaction: &Transaction<'_>| {
+            let mut update =
+                transaction.prepare_cached("UPDATE audit SET told = 1 WHERE id = ?1")?;
+            ids.iter().try_for_each(|id| update.execute([id]).map(drop))
+        };
+        self.writer.write(told).await
+    }
+
+    /// The folder is locked, so there is only one who could ask.
+    async fn lease(
+        &self,
+        _name: &str,
+        _holder: &str,
+        _now: Timestamp,
+        _until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+}

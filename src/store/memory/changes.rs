@@ -1,0 +1,70 @@
+//! What changed, and what was revoked.
+
+use std::collections::btree_map::Entry;
+
+use async_trait::async_trait;
+
+use super::{MemoryStore, Tables};
+use crate::domain::audit::AuditRecord;
+use crate::domain::id::ClientId;
+use crate::domain::revocation::Revocation;
+use crate::domain::state::State;
+use crate::domain::store_error::StoreError;
+use crate::oauth::RevocationStore;
+use crate::store::record;
+use crate::tasks::{ChangeLog, Changes, RevocationPage, Standing};
+
+impl Tables {
+    fn standings(&self) -> impl Iterator<Item = Standing> {
+        self.clients.values().filter_map(|(_, document)| record::to_standing(document))
+    }
+}
+
+#[async_trait]
+impl ChangeLog for MemoryStore {
+    async fn changes(&self, since_ms: i64) -> Result<Changes, StoreError> {
+        let tables = self.tables();
+        let made = tables.revocations.values().filter(|(made_ms, _)| *made_ms >= since_ms);
+        Ok(Changes {
+            clients: tables.standings().filter(|it| it.updated_at_ms >= since_ms).collect(),
+            revocations: made.map(|(_, revocation)| revocation.clone()).collect(),
+            unknown_revocations: 0,
+            now_ms: tables.now_ms(),
+        })
+    }
+
+    async fn ended_since(&self, since_ms: i64) -> Result<Vec<Standing>, StoreError> {
+        let tables = self.tables();
+        let changed = tables.standings().filter(|it| it.updated_at_ms >= since_ms);
+        Ok(changed.filter(|it| it.state != State::Public || it.epoch > 0).collect())
+    }
+
+    async fn standings(&self, ids: &[ClientId]) -> Result<Vec<Standing>, StoreError> {
+        Ok(self.tables().standings().filter(|it| ids.contains(&it.id)).collect())
+    }
+
+    async fn revocations(&self, _after: Option<&str>) -> Result<RevocationPage, StoreError> {
+        let tables = self.tables();
+        let revocations = tables.revocations.values().map(|(_, held)| held.clone()).collect();
+        Ok(RevocationPage { revocations, unknown: 0, next: None })
+    }
+}
+
+#[async_trait]
+impl RevocationStore for MemoryStore {
+    async fn revoke(
+        &self,
+        revocation: &Revocation,
+        record: &AuditRecord,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        let made_ms = tables.tick().timestamp_millis();
+        let name = revocation.revoked.name();
+        let kept = (made_ms, revocation.clone());
+        if let Entry::Vacant(place) = tables.revocations.entry(name) {
+            place.insert(kept);
+            tables.note(record);
+        }
+        Ok(())
+    }
+}

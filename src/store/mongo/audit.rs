@@ -1,0 +1,201 @@
+//! Records of deeds: written into the document of the deed, and moved on from there into a
+//! collection of their own. Nothing is lost between the two, and nothing is there twice.
+
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
+use mongodb::bson::{Bson, doc};
+use mongodb::error::Error;
+use mongodb::{Collection, Database};
+
+use super::{AUDIT, CLIENTS, META, MongoStore, REVOCATIONS, unless_duplicate};
+use crate::domain::audit::AuditRecord;
+use crate::domain::clock::Timestamp;
+use crate::domain::store_error::StoreError;
+use crate::registry::{AuditQuery, AuditTrail};
+use crate::store::{Document, audit, record};
+use crate::tasks::Outbox;
+
+/// Records on their way, by their ids.
+pub(super) const OUTBOX: &str = "outbox";
+/// The id of the last record that was put there; gone when none is left.
+pub(super) const OUTBOX_LAST: &str = "outboxLast";
+/// Whose documents may hold such.
+const SENDERS: [&str; 2] = [CLIENTS, REVOCATIONS];
+
+/// What to add to a new document for its record.
+pub(super) fn enclosed(record: &AuditRecord) -> Result<Document, StoreError> {
+    let text = audit::to_text(record)?;
+    Ok(doc! { OUTBOX: { &record.id: text }, OUTBOX_LAST: &record.id })
+}
+
+/// What to set in a document that is there already.
+pub(super) fn added(record: &AuditRecord) -> Result<Document, StoreError> {
+    let place = format!("{OUTBOX}.{}", record.id);
+    Ok(doc! { place: audit::to_text(record)?, OUTBOX_LAST: &record.id })
+}
+
+fn audit_document(record: &AuditRecord, text: &str) -> Document {
+    let client = record.client_id.as_ref().map(ToString::to_string);
+    doc! {
+        "_id": &record.id,
+        "at": record::date(record.at),
+        "actor": &record.actor,
+        "action": record.action.name(),
+        "clientId": client,
+        "told": false,
+        "record": text,
+    }
+}
+
+#[async_trait]
+impl AuditTrail for MongoStore {
+    async fn records(&self, query: &AuditQuery) -> Result<Vec<AuditRecord>, StoreError> {
+        let mut filter = Document::new();
+        let named =
+            [("actor", &query.actor), ("action", &query.action), ("clientId", &query.client_id)];
+        for (name, value) in named {
+            filter.extend(value.as_ref().map(|value| (name.to_owned(), Bson::from(value))));
+        }
+        // An id begins with its date; a range of ids is one that every server finds by its index.
+        let mut range = Document::new();
+        range.extend(
+            query.from.map(|at| ("$gte".to_owned(), Bson::from(AuditRecord::first_id(at)))),
+        );
+        let before = query.to.map(AuditRecord::first_id);
+        let end = [before, query.after.clone()].into_iter().flatten().min();
+        range.extend(end.map(|id| ("$lt".to_owned(), Bson::from(id))));
+        if !range.is_empty() {
+            filter.insert("_id", range);
+        }
+        let limit = query.limit;
+        self.run(|database| async move { found(&database, filter, -1, limit).await }).await
+    }
+}
+
+#[async_trait]
+impl Outbox for MongoStore {
+    async fn move_on(&self, limit: usize) -> Result<usize, StoreError> {
+        let mut moved = 0;
+        for sender in SENDERS {
+            moved += self
+                .run(|database| async move { move_from(&database, sender, limit).await })
+                .await?;
+        }
+        Ok(moved)
+    }
+
+    async fn append(&self, record: &AuditRecord) -> Result<bool, StoreError> {
+        let document = audit_document(record, &audit::to_text(record)?);
+        let append = |database: Database| async move {
+            unless_duplicate(database.collection(AUDIT).insert_one(document).await)
+        };
+        self.run(append).await
+    }
+
+    async fn untold(&self, from: Timestamp, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {
+        let filter = doc! { "told": false, "_id": { "$gte": AuditRecord::first_id(from) } };
+        self.run(|database| async move { found(&database, filter, 1, limit).await }).await
+    }
+
+    async fn told(&self, ids: &[String]) -> Result<(), StoreError> {
+        let filter = doc! { "_id": { "$in": ids } };
+        let told = |database: Database| async move {
+            let audit = database.collection::<Document>(AUDIT);
+            audit.update_many(filter, doc! { "$set": { "told": true } }).await.map(drop)
+        };
+        self.run(told).await
+    }
+
+    async fn lease(
+        &self,
+        name: &str,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (name, holder) = (format!("lease:{name}"), holder.to_owned());
+        let lease = |database: Database| async move {
+            let meta = database.collection(META);
+            lease(&meta, &name, &holder, now, until).await
+        };
+        self.run(lease).await
+    }
+}
+
+async fn found(
+    database: &Database,
+    filter: Document,
+    order: i32,
+    limit: usize,
+) -> Result<Vec<AuditRecord>, Error> {
+    let found: Vec<Document> = database
+        .collection(AUDIT)
+        .find(filter)
+        .sort(doc! { "_id": order })
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .await?
+        .try_collect()
+        .await?;
+    let texts = found.iter().filter_map(|document| document.get_str("record").ok());
+    Ok(texts.filter_map(audit::of_text).collect())
+}
+
+async fn move_from(database: &Database, sender: &str, limit: usize) -> Result<usize, Error> {
+    let senders = database.collection::<Document>(sender);
+    let waiting: Vec<Document> = senders
+        .find(doc! { OUTBOX_LAST: { "$gte": "" } })
+        .projection(doc! { OUTBOX: 1, OUTBOX_LAST: 1, record::REMOVED_AT: 1 })
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .await?
+        .try_collect()
+        .await?;
+    let trail = database.collection::<Document>(AUDIT);
+    let mut moved = 0;
+    for document in waiting {
+        for text in document.get_document(OUTBOX).into_iter().flat_map(Document::values) {
+            let Some((text, record)) = text.as_str().and_then(|t| Some((t, audit::of_text(t)?)))
+            else {
+                continue;
+            };
+            unless_duplicate(trail.insert_one(audit_document(&record, text)).await)?;
+            moved += 1;
+        }
+        empty(&senders, &document).await?;
+    }
+    Ok(moved)
+}
+
+/// Empties the outbox, unless another record has come since; a client that was removed goes now.
+async fn empty(senders: &Collection<Document>, document: &Document) -> Result<(), Error> {
+    let (id, last) = (document.get("_id"), document.get(OUTBOX_LAST));
+    let unchanged = doc! { "_id": id.cloned(), OUTBOX_LAST: last.cloned() };
+    if document.contains_key(record::REMOVED_AT) {
+        return senders.delete_one(unchanged).await.map(drop);
+    }
+    let emptied = doc! { "$unset": { OUTBOX: "", OUTBOX_LAST: "" } };
+    senders.update_one(unchanged, emptied).await.map(drop)
+}
+
+/// A compare-and-swap of a version: on a server where that is not atomic two may hold it at once.
+async fn lease(
+    meta: &Collection<Document>,
+    name: &str,
+    holder: &str,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<bool, Error> {
+    let Some(held) = meta.find_one(doc! { "_id": name }).await? else {
+        let first =
+            doc! { "_id": name, "holder": holder, "until": record::date(until), "version": 1 };
+        return unless_duplicate(meta.insert_one(first).await);
+    };
+    let is_ours = held.get_str("holder").is_ok_and(|other| other == holder);
+    if !is_ours && record::timestamp(held.get("until")).is_some_and(|end| now < end) {
+        return Ok(false);
+    }
+    let version = record::number(held.get("version"));
+    let next = version.unwrap_or(0) + 1;
+    let change = doc! { "holder": holder, "until": record::date(until), "version": next };
+    let unchanged = doc! { "_id": name, "version": held.get("version").cloned() };
+    Ok(meta.update_one(unchanged, doc! { "$set": change }).await?.matched_count == 1)
+}

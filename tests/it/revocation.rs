@@ -1,0 +1,104 @@
+//! What was called back is dead at once, and stays dead.
+
+use std::time::Duration;
+
+use latchkey::domain::clock::{Clock, Timestamp};
+use latchkey::domain::id::CredentialId;
+use latchkey::domain::revocation::Revoked;
+use serde_json::Value;
+
+use crate::harness::{GRANT, Server, claims_of, store_in};
+use crate::store_contract::deed;
+
+/// What to revoke, once the claims of the token are known.
+type Kind<'a> = &'a dyn Fn(&Value) -> Revoked;
+
+/// Ends tokens as the server itself does.
+async fn revoke(server: &Server, revoked: Revoked) {
+    let now = server.clock.now();
+    let until = server.app.revocations.horizon(now);
+    server.app.revoker.revoke(revoked, until, &deed()).await.unwrap();
+}
+
+#[actix_web::test]
+async fn each_kind_ends_what_it_says_and_nothing_else() {
+    let of = |claims: &Value, name: &str| claims[name].as_str().unwrap().to_owned();
+    let client = |claims: &Value| of(claims, "client_id").parse().unwrap();
+    let at = |claims: &Value, later: i64| {
+        Timestamp(claims["iat"].as_u64().unwrap().saturating_add_signed(later))
+    };
+    #[rustfmt::skip]
+    let cases: [(&str, Kind<'_>, bool); 12] = [
+        ("its jti",               &|c| Revoked::Token { jti: of(c, "jti") },                                              true),
+        ("another jti",           &|_| Revoked::Token { jti: "other".to_owned() },                                        false),
+        ("its credential",        &|c| Revoked::Credential { client_id: client(c), credential: CredentialId::from(&*of(c, "cred")), before: None }, true),
+        ("another credential",    &|c| Revoked::Credential { client_id: client(c), credential: CredentialId::from("other"), before: None }, false),
+        ("another's credential",  &|c| Revoked::Credential { client_id: "other".parse().unwrap(), credential: CredentialId::from(&*of(c, "cred")), before: None }, false),
+        ("its credential before", &|c| Revoked::Credential { client_id: client(c), credential: CredentialId::from(&*of(c, "cred")), before: Some(at(c, -31)) }, false),
+        ("its client at iat",     &|c| Revoked::ClientBefore { client_id: client(c), before: at(c, 0) },                  true),
+        ("within the skew",       &|c| Revoked::ClientBefore { client_id: client(c), before: at(c, -30) },                true),
+        ("beyond the skew",       &|c| Revoked::ClientBefore { client_id: client(c), before: at(c, -31) },                false),
+        ("a higher epoch",        &|c| Revoked::ClientEpoch { client_id: client(c), epoch: 1 },                           true),
+        ("everything",            &|c| Revoked::Everything { before: at(c, 0) },                                          true),
+        ("another key",           &|_| Revoked::SigningKey { kid: "other".to_owned() },                                   false),
+    ];
+    for (why, kind, ends) in cases {
+        let server = Server::start().await;
+        let (id, secret) = server.client_with_secret().await;
+        let token = server.token(Some((&id, &secret)), GRANT).await.text_of("access_token");
+        assert_eq!(server.tokeninfo(&token).await.status, 200, "{why}: now it is remembered");
+        revoke(&server, kind(&claims_of(&token))).await;
+        let reply = server.tokeninfo(&token).await;
+        assert_eq!(reply.status, if ends { 401 } else { 200 }, "{why}");
+        assert_eq!(reply.error(), ends.then_some("invalid_token"), "{why}");
+    }
+}
+
+#[actix_web::test]
+async fn a_new_token_of_a_higher_epoch_is_good() {
+    let server = Server::start().await;
+    let (id, secret) = server.client_with_secret().await;
+    let basic = Some((&*id, &*secret));
+    let old = server.token(basic, GRANT).await.text_of("access_token");
+    revoke(&server, Revoked::ClientEpoch { client_id: id.parse().unwrap(), epoch: 5 }).await;
+    let new = server.token(basic, GRANT).await.text_of("access_token");
+    assert_eq!(claims_of(&new)["epoch"], 5);
+    assert_eq!(server.tokeninfo(&old).await.status, 401);
+    assert_eq!(server.tokeninfo(&new).await.status, 200);
+}
+
+#[actix_web::test]
+async fn what_was_revoked_stays_so_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = tempfile::tempdir().unwrap();
+    let with_keys =
+        |settings: &mut latchkey::config::Settings| settings.keys = keys.path().to_owned();
+    let server = Server::on(store_in(folder.path()).await, with_keys).await;
+    let (id, secret) = server.client_with_secret().await;
+    let [dead, alive] = {
+        let issue = async || {
+            let reply = server.token(Some((&id, &secret)), GRANT).await;
+            reply.text_of("access_token")
+        };
+        [issue().await, issue().await]
+    };
+    let jti = claims_of(&dead)["jti"].as_str().unwrap().to_owned();
+    revoke(&server, Revoked::Token { jti }).await;
+    server.stop().await;
+
+    let server = Server::on(store_in(folder.path()).await, with_keys).await;
+    assert_eq!(server.tokeninfo(&dead).await.status, 401);
+    assert_eq!(server.tokeninfo(&alive).await.status, 200);
+    assert_eq!(server.app.revocations.len(), 1);
+    server.clock.advance(Duration::from_secs(2 * 86_400));
+    server.app.revocations.forget_expired(server.clock.now());
+    assert!(server.app.revocations.is_empty(), "the token has expired of itself");
+}
+
+#[actix_web::test]
+async fn a_revocation_is_in_the_metrics() {
+    let server = Server::start().await;
+    revoke(&server, Revoked::Token { jti: "x".to_owned() }).await;
+    let metrics = server.get("/-/metrics").await.text;
+    assert!(metrics.contains("latchkey_revocations 1\n"), "{metrics}");
+}
