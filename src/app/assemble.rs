@@ -17,7 +17,7 @@ use crate::oauth::revoke::Revoker;
 use crate::oauth::token::{TokenIssuer, TokenRules};
 use crate::oauth::tokeninfo::TokenJudge;
 use crate::registry::admin::{self, AdminCredentials};
-use crate::registry::draft::Enrolment;
+use crate::registry::draft::{Enrolment, Limits};
 use crate::registry::error::RegistryError;
 use crate::registry::pepper::{NoPepper, pepper};
 use crate::registry::register::Registration;
@@ -89,6 +89,8 @@ pub async fn assemble(
         hashes: parts.hashes.clone(),
         entropy: parts.environment.entropy.clone(),
         recorder: parts.recorder.clone(),
+        revoker: parts.revoker.clone(),
+        limits: Limits { secrets: config.settings.max_secrets, keys: config.settings.max_keys },
     });
     let app = App {
         authenticator: parts.authenticator(&config, pepper)?,

@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::domain::audit::Recorder;
 use crate::domain::id::ClientId;
 use crate::hashing::SlowHashes;
+use crate::oauth::revocations::Revocations;
+use crate::oauth::revoke::Revoker;
 use crate::registry::admin::AdminCredentials;
-use crate::registry::draft::Enrolment;
+use crate::registry::draft::{Enrolment, Limits};
 use crate::registry::pepper::pepper;
 
 use super::{Environment, OpenStore, StartError, admin_file};
@@ -46,7 +49,17 @@ pub async fn reset_admin(
     }
     let hashes = SlowHashes::for_this_machine();
     let recorder = Arc::new(Recorder::new(entropy.clone()));
-    let enrolment = Enrolment { registry: store, pepper, hashes, entropy, recorder };
+    let nothing = Revocations::new(Duration::ZERO, Duration::ZERO);
+    let revoker = Arc::new(Revoker { store: store.clone(), revocations: Arc::new(nothing) });
+    let enrolment = Enrolment {
+        registry: store,
+        pepper,
+        hashes,
+        entropy,
+        recorder,
+        revoker,
+        limits: Limits::default(),
+    };
     enrolment.install_admin(&credentials, environment.clock.now()).await?;
     Ok(Reset { credentials, file })
 }

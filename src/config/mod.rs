@@ -177,6 +177,14 @@ pub struct Settings {
     #[arg(long, help_heading = "Clients")]
     pub initial_access_token_file: Option<PathBuf>,
 
+    /// Live secrets that a client may have
+    #[arg(long, default_value_t = 5, help_heading = "Clients")]
+    pub max_secrets: usize,
+
+    /// Live keys that a client may have
+    #[arg(long, default_value_t = 10, help_heading = "Clients")]
+    pub max_keys: usize,
+
     /// Registrations from one address in a minute; 0 sets no limit
     #[arg(long, default_value_t = 20, help_heading = "Clients")]
     pub registration_rate: u32,

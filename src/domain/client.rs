@@ -12,6 +12,7 @@ use super::clock::Timestamp;
 use super::id::{ClientId, CredentialId};
 use super::jwk::PublicJwk;
 use super::permission::Permission;
+use super::registration_token::RegistrationTokenDigest;
 use super::scope::Scope;
 use super::secret::SecretHash;
 use super::state::State;
@@ -108,6 +109,15 @@ pub struct Revision {
     pub updated_at_ms: Option<i64>,
 }
 
+impl Revision {
+    /// As an entity tag, quoted: [RFC 9110 §8.8.3](https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3).
+    #[must_use]
+    pub fn etag(self) -> String {
+        let part = |number: Option<i64>| number.map_or("-".to_owned(), |number| number.to_string());
+        format!("\"{}.{}\"", part(self.version), part(self.updated_at_ms))
+    }
+}
+
 /// A registered client.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Client {
@@ -143,6 +153,9 @@ pub struct Client {
     pub secrets: Vec<StoredSecret>,
     /// Its keys.
     pub keys: Vec<ClientKey>,
+    /// What it may show to look after itself: the current one last; before it the one that goes
+    /// when the current one is first used.
+    pub registration_tokens: Vec<RegistrationTokenDigest>,
     /// Who registered it.
     pub creator: String,
     /// When it was registered.
@@ -176,6 +189,7 @@ impl Client {
             token_epoch: 0,
             secrets: Vec::new(),
             keys: Vec::new(),
+            registration_tokens: Vec::new(),
             creator: String::new(),
             created,
             updater: String::new(),

@@ -36,6 +36,8 @@ pub enum ErrorCode {
     ContentTooLarge,
     /// The header is over the limit: RFC 6585 §5.
     HeaderTooLarge,
+    /// It is not as the caller takes it to be: RFC 9110 §15.5.13.
+    PreconditionFailed,
     /// Our fault.
     ServerError,
     /// Not now; perhaps in a moment.
@@ -69,6 +71,7 @@ impl ErrorCode {
             Self::InvalidTarget => "invalid_target",
             Self::InvalidToken | Self::MissingToken => "invalid_token",
             Self::NotFound => "not_found",
+            Self::PreconditionFailed => "precondition_failed",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable | Self::TooManyRequests => "temporarily_unavailable",
             Self::UnauthorizedClient => spelled(&AccessTokenErrorType::UnauthorizedClient),

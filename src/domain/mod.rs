@@ -12,6 +12,7 @@ pub mod jwk;
 pub mod key_judge;
 pub mod key_material;
 pub mod permission;
+pub mod registration_token;
 pub mod revocation;
 pub mod scope;
 pub mod secret;

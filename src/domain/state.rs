@@ -23,6 +23,19 @@ pub enum State {
 }
 
 impl State {
+    /// Whether a client may go from this state to that one, as the platform that most collections
+    /// come from has it. To stay is always allowed.
+    #[must_use]
+    pub fn may_become(self, to: Self) -> bool {
+        match (self, to) {
+            (Self::Public, Self::Draft | Self::Trash)
+            | (Self::Draft, Self::Public | Self::Trash)
+            | (Self::Trash, Self::Draft | Self::Deleted)
+            | (Self::Deleted, Self::Trash) => true,
+            (from, to) => from == to,
+        }
+    }
+
     /// The word in documents and on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -21,15 +21,25 @@ pub(super) async fn read(
     payload: Payload,
     media_type: &str,
 ) -> Result<Bytes, Refusal> {
+    read_any(request, payload, &[media_type]).await
+}
+
+/// Reads the whole body, if it is of one of these media types.
+pub(super) async fn read_any(
+    request: &HttpRequest,
+    payload: Payload,
+    media_types: &[&str],
+) -> Result<Bytes, Refusal> {
     let limit = Lobby::of(request).map_or(0, |lobby| lobby.config().settings.body_limit);
-    let right = is_of_type(request, media_type);
+    let right = media_types.iter().any(|media_type| is_of_type(request, media_type));
     let body = tokio::time::timeout(PATIENCE, collect(payload, limit)).await.map_err(|_| {
         Refusal::new(ErrorCode::InvalidRequest, "the body did not arrive in time")
     })??;
     if right || (body.is_empty() && !request.headers().contains_key(CONTENT_TYPE)) {
         return Ok(body);
     }
-    Err(Refusal::new(ErrorCode::UnsupportedMediaType, &format!("the body must be {media_type}")))
+    let why = format!("the body must be {}", media_types.join(" or "));
+    Err(Refusal::new(ErrorCode::UnsupportedMediaType, &why))
 }
 
 fn is_of_type(request: &HttpRequest, media_type: &str) -> bool {

@@ -88,6 +88,7 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::UnsupportedGrantType => StatusCode::BAD_REQUEST,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
+        ErrorCode::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,

@@ -13,6 +13,7 @@ mod json;
 mod lobby;
 mod observe;
 mod origin;
+mod own;
 mod rate;
 mod register;
 mod routes;

@@ -4,6 +4,8 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::Value;
 
+use crate::app::App;
+use crate::domain::id::ClientId;
 use crate::oauth::error::TokenFault;
 use crate::registry::draft::ClientMetadata;
 use crate::registry::error::RegistryError;
@@ -36,7 +38,15 @@ pub(super) async fn post(
     let registered = app.registration.register(&metadata, origin, app.clock.now()).await?;
 
     lobby.metrics().clients_registered.inc();
-    Ok(created(&view::registration(&registered)))
+    let uri = uri(&app, &registered.client.id);
+    Ok(created(&view::registration(&registered, &uri)))
+}
+
+/// Where a client looks after its registration: RFC 7592 §3.
+pub(super) fn uri(app: &App, id: &ClientId) -> String {
+    // An id of another platform may hold anything that is printable.
+    let id: String = form_urlencoded::byte_serialize(id.as_str().as_bytes()).collect();
+    app.config.url(&format!("/register/{}", id.replace('+', "%20")))
 }
 
 pub(super) fn created(shown: &Value) -> HttpResponse {

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, Route, guard, web};
 
 use super::error::Refusal;
 use super::observe::Observe;
-use super::{Lobby, clients, documentation, register, status, token, tokeninfo, well_known};
+use super::{Lobby, clients, documentation, own, register, status, token, tokeninfo, well_known};
 use crate::domain::error_code::ErrorCode;
 
 /// One route.
@@ -43,6 +43,22 @@ pub const TABLE: &[Entry] = &[
     Entry { method: "POST", path: "/clients",                                at: Where::Admin,          handler: |route| route.to(clients::post) },
     Entry { method: "GET",  path: "/clients",                                at: Where::Admin,          handler: |route| route.to(clients::list) },
     Entry { method: "GET",  path: "/clients/{client_id}",                    at: Where::Admin,          handler: |route| route.to(clients::show) },
+    Entry { method: "PATCH", path: "/clients/{client_id}",                   at: Where::Admin,          handler: |route| route.to(clients::patch) },
+    Entry { method: "DELETE", path: "/clients/{client_id}",                  at: Where::Admin,          handler: |route| route.to(clients::delete) },
+    Entry { method: "POST", path: "/clients/{client_id}/state",              at: Where::Admin,          handler: |route| route.to(clients::state) },
+    Entry { method: "POST", path: "/clients/{client_id}/secrets",            at: Where::Admin,          handler: |route| route.to(clients::add_secret) },
+    Entry { method: "DELETE", path: "/clients/{client_id}/secrets/{credential_id}", at: Where::Admin,   handler: |route| route.to(clients::delete_secret) },
+    Entry { method: "POST", path: "/clients/{client_id}/keys",               at: Where::Admin,          handler: |route| route.to(clients::add_key) },
+    Entry { method: "DELETE", path: "/clients/{client_id}/keys/{credential_id}", at: Where::Admin,      handler: |route| route.to(clients::delete_key) },
+    Entry { method: "POST", path: "/clients/{client_id}/regenerate",         at: Where::Admin,          handler: |route| route.to(clients::regenerate) },
+    Entry { method: "GET",  path: "/register/{client_id}",                   at: Where::Service,        handler: |route| route.to(own::get) },
+    Entry { method: "PUT",  path: "/register/{client_id}",                   at: Where::Service,        handler: |route| route.to(own::put) },
+    Entry { method: "DELETE", path: "/register/{client_id}",                 at: Where::Service,        handler: |route| route.to(own::delete) },
+    Entry { method: "POST", path: "/register/{client_id}/secrets",           at: Where::Service,        handler: |route| route.to(own::add_secret) },
+    Entry { method: "DELETE", path: "/register/{client_id}/secrets/{credential_id}", at: Where::Service, handler: |route| route.to(own::delete_secret) },
+    Entry { method: "POST", path: "/register/{client_id}/keys",              at: Where::Service,        handler: |route| route.to(own::add_key) },
+    Entry { method: "DELETE", path: "/register/{client_id}/keys/{credential_id}", at: Where::Service,   handler: |route| route.to(own::delete_key) },
+    Entry { method: "POST", path: "/register/{client_id}/regenerate",        at: Where::Service,        handler: |route| route.to(own::regenerate) },
     Entry { method: "GET",  path: "/.well-known/jwks.json",                  at: Where::RootAndService, handler: |route| route.to(well_known::jwks) },
     Entry { method: "GET",  path: "/.well-known/oauth-authorization-server", at: Where::RootAndService, handler: |route| route.to(well_known::authorization_server) },
     Entry { method: "GET",  path: "/.well-known/openid-configuration",       at: Where::RootAndService, handler: |route| route.to(well_known::openid_configuration) },
@@ -163,6 +179,9 @@ pub(super) async fn not_found(request: HttpRequest) -> Refusal {
 fn route(method: &str) -> Route {
     match method {
         "GET" => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+        "DELETE" => web::delete(),
+        "PATCH" => web::patch(),
+        "PUT" => web::put(),
         _ => web::post(),
     }
 }

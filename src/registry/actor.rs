@@ -2,16 +2,19 @@
 
 use crate::domain::audit::Origin;
 use crate::domain::claims::AccessTokenClaims;
+use crate::domain::client::Client;
 use crate::domain::id::ClientId;
 use crate::domain::permission::{self, ADMIN, Permission};
 
 use super::error::RegistryError;
 
-/// Somebody whose live token holds the permission for the deed at hand.
+/// Somebody who may do the deed at hand: the bearer of a live token that holds the permission, or
+/// a client that looks after itself.
 #[derive(Debug)]
 pub struct Actor {
     id: ClientId,
     is_admin: bool,
+    owns: bool,
     origin: Origin,
 }
 
@@ -28,7 +31,13 @@ impl Actor {
         }
         let is_admin = permission::allows(&claims.permissions, ADMIN);
         let origin = origin.by(&claims.client_id);
-        Ok(Self { id: claims.client_id.clone(), is_admin, origin })
+        Ok(Self { id: claims.client_id.clone(), is_admin, owns: false, origin })
+    }
+
+    /// The client itself, which has shown its registration access token.
+    pub(super) fn owner(id: ClientId, origin: Origin) -> Self {
+        let origin = origin.by(&id);
+        Self { id, is_admin: false, owns: true, origin }
     }
 
     /// Its client id.
@@ -41,6 +50,15 @@ impl Actor {
     #[must_use]
     pub fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// Refuses to touch somebody who has power over this server, unless the actor has all of it,
+    /// or is that client. Whoever could add a credential to an administrator would be one.
+    pub fn may_change(&self, client: &Client) -> Result<(), RegistryError> {
+        if self.owns {
+            return if client.id == self.id { Ok(()) } else { Err(RegistryError::NotFound) };
+        }
+        self.may_grant(&client.permissions)
     }
 
     /// Refuses to hand out power over this server, unless the actor has all of it.

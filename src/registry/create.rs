@@ -94,7 +94,12 @@ pub async fn create(
     enrolment.enrol(client, actor.origin(), Action::ClientCreated).await
 }
 
-fn grant(client: &mut Client, grants: Grants, longest_life: Duration) -> Result<(), RegistryError> {
+/// Sets what an admin may set, if it can be set.
+pub(super) fn grant(
+    client: &mut Client,
+    grants: Grants,
+    longest_life: Duration,
+) -> Result<(), RegistryError> {
     let custom = grants.allowed_custom_claims.unwrap_or_default();
     if let Some(reserved) = custom.iter().find(|name| claims::is_reserved(name)) {
         return refused(format!("`allowedCustomClaims` must not hold `{reserved}`"));
@@ -128,7 +133,7 @@ fn grant(client: &mut Client, grants: Grants, longest_life: Duration) -> Result<
     Ok(())
 }
 
-fn refused<T>(why: String) -> Result<T, RegistryError> {
+pub(super) fn refused<T>(why: String) -> Result<T, RegistryError> {
     Err(RegistryError::Metadata(why))
 }
 

@@ -11,14 +11,16 @@ use crate::domain::clock::Timestamp;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
+use crate::domain::registration_token::RegistrationToken;
 use crate::domain::secret::{ClientSecret, Pepper};
 use crate::hashing::SlowHashes;
+use crate::oauth::revoke::Revoker;
 
 use super::error::RegistryError;
 use super::{Inserted, Registry, public_key};
 
-/// How many keys one client may have.
-pub const MOST_KEYS: usize = 10;
+/// How many keys one registration may bring.
+const MOST_KEYS: usize = 10;
 
 /// The metadata of RFC 7591 §2 that we know. Types are checked by hand, so that what is wrong is
 /// said in the words of that document.
@@ -57,16 +59,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
 impl ClientMetadata {
     /// A client of this metadata, with its keys; without a secret yet.
     pub fn to_client(&self, id: ClientId, now: Timestamp) -> Result<Client, RegistryError> {
-        let name = match &self.client_name {
-            Value::String(name)
-                if !name.trim().is_empty()
-                    && name.chars().count() <= 256
-                    && !name.contains(char::is_control) =>
-            {
-                name.clone()
-            }
-            _ => return refused("`client_name` is required: 1 to 256 characters"),
-        };
+        let name = client_name(&self.client_name)?;
         let auth_method = match &self.token_endpoint_auth_method {
             Value::Null => AuthMethod::default(),
             Value::String(method) => {
@@ -114,7 +107,8 @@ impl ClientMetadata {
         }
     }
 
-    fn keys(&self) -> Result<Vec<PublicJwk>, RegistryError> {
+    /// The keys that it brings, in whichever form.
+    pub fn keys(&self) -> Result<Vec<PublicJwk>, RegistryError> {
         if self.jwks_uri.is_some() {
             return refused("`jwks_uri` is not supported; send the keys as `jwks`");
         }
@@ -133,6 +127,20 @@ impl ClientMetadata {
     }
 }
 
+/// A name for people.
+pub(super) fn client_name(name: &Value) -> Result<String, RegistryError> {
+    match name {
+        Value::String(name)
+            if !name.trim().is_empty()
+                && name.chars().count() <= 256
+                && !name.contains(char::is_control) =>
+        {
+            Ok(name.clone())
+        }
+        _ => refused("`client_name` is required: 1 to 256 characters"),
+    }
+}
+
 fn refused<T>(why: &str) -> Result<T, RegistryError> {
     Err(RegistryError::Metadata(why.to_owned()))
 }
@@ -144,6 +152,8 @@ pub struct Registered {
     pub client: Client,
     /// Its secret, if it authenticates with one.
     pub secret: Option<ClientSecret>,
+    /// What it shows to look after itself.
+    pub registration_token: RegistrationToken,
 }
 
 /// Adds clients, and makes their secrets.
@@ -158,6 +168,25 @@ pub struct Enrolment {
     pub entropy: Arc<dyn Entropy>,
     /// What makes the records of who did what.
     pub recorder: Arc<Recorder>,
+    /// What ends tokens.
+    pub revoker: Arc<Revoker>,
+    /// How many credentials a client may have.
+    pub limits: Limits,
+}
+
+/// How many live credentials one client may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Secrets.
+    pub secrets: usize,
+    /// Keys.
+    pub keys: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { secrets: 5, keys: 10 }
+    }
 }
 
 impl Enrolment {
@@ -181,10 +210,12 @@ impl Enrolment {
                 Some(secret)
             }
         };
+        let registration_token = RegistrationToken::random(&*self.entropy)?;
+        client.registration_tokens = vec![registration_token.digest()];
         let now = client.created;
         let record = self.recorder.change(origin, action, (None, Some(&client)), now)?;
         match self.registry.insert(&client, &record).await? {
-            Inserted::Yes => Ok(Registered { client, secret }),
+            Inserted::Yes => Ok(Registered { client, secret, registration_token }),
             Inserted::Duplicate => Err(RegistryError::Duplicate),
         }
     }

@@ -3,6 +3,7 @@
 use crate::domain::entropy::NoEntropy;
 use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode};
 use crate::domain::key_judge::KeyFault;
+use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::hashing::Busy;
 
@@ -12,6 +13,9 @@ pub enum RegistryError {
     /// The queue for slow hashes is full.
     #[error(transparent)]
     Busy(#[from] Busy),
+    /// The client is not as it was said to be: RFC 9110 §13.1.1.
+    #[error("the client was changed since; read it again")]
+    Changed,
     /// A cursor that no list ended with.
     #[error("`cursor` is none that this server gave")]
     Cursor,
@@ -42,6 +46,21 @@ pub enum RegistryError {
     /// There is no such client.
     #[error("there is no such client")]
     NotFound,
+    /// The client has no such credential.
+    #[error("the client has no such credential")]
+    NoCredential,
+    /// Others change the same client all the time.
+    #[error("others are changing this client; try again")]
+    Raced,
+    /// The registration access token is that of no client that is there.
+    #[error("the registration access token is wrong, or the client is gone")]
+    RegistrationToken,
+    /// The registration access token is missing.
+    #[error("this needs the registration access token of the client")]
+    RegistrationTokenMissing,
+    /// No client goes from one of these states to the other.
+    #[error("transition from {0} to {1} not allowed.")]
+    Transition(State, State),
     /// Randomness ran out.
     #[error(transparent)]
     NoEntropy(#[from] NoEntropy),
@@ -59,13 +78,14 @@ impl RegistryError {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Closed => ErrorCode::AccessDenied,
-            Self::Duplicate => ErrorCode::Conflict,
-            Self::InitialTokenMissing => ErrorCode::MissingToken,
-            Self::InitialTokenWrong => ErrorCode::InvalidToken,
+            Self::Changed => ErrorCode::PreconditionFailed,
+            Self::Duplicate | Self::Raced => ErrorCode::Conflict,
+            Self::InitialTokenMissing | Self::RegistrationTokenMissing => ErrorCode::MissingToken,
+            Self::InitialTokenWrong | Self::RegistrationToken => ErrorCode::InvalidToken,
             Self::Key(_) | Self::Metadata(_) => ErrorCode::InvalidClientMetadata,
-            Self::Cursor | Self::Malformed(_) => ErrorCode::InvalidRequest,
+            Self::Cursor | Self::Malformed(_) | Self::Transition(..) => ErrorCode::InvalidRequest,
             Self::NotPermitted(_) => ErrorCode::InsufficientScope,
-            Self::NotFound => ErrorCode::NotFound,
+            Self::NoCredential | Self::NotFound => ErrorCode::NotFound,
             Self::NoEntropy(_) => ErrorCode::ServerError,
             Self::Busy(_) | Self::Store(_) => ErrorCode::TemporarilyUnavailable,
             Self::TooMany => ErrorCode::TooManyRequests,
@@ -77,7 +97,8 @@ impl RegistryError {
     pub fn description(&self) -> String {
         match self {
             Self::Busy(_) | Self::NoEntropy(_) | Self::Store(_) => CANNOT_ANSWER.to_owned(),
-            Self::Closed
+            Self::Changed
+            | Self::Closed
             | Self::Cursor
             | Self::Duplicate
             | Self::InitialTokenMissing
@@ -85,8 +106,13 @@ impl RegistryError {
             | Self::Key(_)
             | Self::Malformed(_)
             | Self::Metadata(_)
+            | Self::NoCredential
             | Self::NotFound
             | Self::NotPermitted(_)
+            | Self::Raced
+            | Self::RegistrationToken
+            | Self::RegistrationTokenMissing
+            | Self::Transition(..)
             | Self::TooMany => self.to_string(),
         }
     }

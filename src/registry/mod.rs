@@ -4,12 +4,20 @@
 pub mod actor;
 pub mod admin;
 pub mod audit;
+pub mod change;
 pub mod create;
+pub mod credentials;
 pub mod draft;
 pub mod error;
+pub mod list;
+pub mod own;
 pub mod pepper;
 pub mod public_key;
+pub mod regenerate;
 pub mod register;
+pub mod revoke_tokens;
+pub mod transition;
+pub mod update;
 pub mod view;
 
 use async_trait::async_trait;

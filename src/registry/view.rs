@@ -6,9 +6,10 @@ use crate::domain::client::Client;
 
 use super::draft::Registered;
 
-/// What the client itself is shown when it registers: RFC 7591 §3.2.1.
+/// What the client itself is shown when it registers, or looks after its registration at `uri`:
+/// RFC 7591 §3.2.1, RFC 7592 §3.
 #[must_use]
-pub fn registration(registered: &Registered) -> Value {
+pub fn registration(registered: &Registered, uri: &str) -> Value {
     let client = &registered.client;
     let mut shown = json!({
         "client_id": client.id,
@@ -17,6 +18,8 @@ pub fn registration(registered: &Registered) -> Value {
         "token_endpoint_auth_method": client.auth_method,
         "grant_types": ["client_credentials"],
         "response_types": [],
+        "registration_client_uri": uri,
+        "registration_access_token": registered.registration_token.reveal(),
     });
     if let Some(secret) = &registered.secret {
         extend(
@@ -36,8 +39,8 @@ pub fn registration(registered: &Registered) -> Value {
 
 /// What an admin is shown when it registers a client.
 #[must_use]
-pub fn created(registered: &Registered) -> Value {
-    let mut shown = registration(registered);
+pub fn created(registered: &Registered, uri: &str) -> Value {
+    let mut shown = registration(registered, uri);
     extend(&mut shown, grants(&registered.client));
     shown
 }
@@ -53,34 +56,11 @@ pub fn client(client: &Client) -> Value {
         "grant_types": client.grant_types.clone().unwrap_or_else(|| vec!["client_credentials".into()]),
     });
     extend(&mut shown, grants(client));
-    let secrets: Vec<Value> = client
-        .secrets
-        .iter()
-        .map(|secret| {
-            json!({
-                "id": secret.id,
-                "created_at": secret.created,
-                "expires_at": secret.expires.map_or(0, |end| end.0),
-            })
-        })
-        .collect();
-    let keys: Vec<Value> = client
-        .keys
-        .iter()
-        .map(|key| {
-            json!({
-                "id": key.id,
-                "created_at": key.created,
-                "expires_at": key.expires.map_or(0, |end| end.0),
-                "jwk": key.jwk.to_json(),
-            })
-        })
-        .collect();
     extend(
         &mut shown,
         json!({
-            "secrets": secrets,
-            "keys": keys,
+            "secrets": secrets(client),
+            "keys": keys(client),
             "creatorId": client.creator,
             "updaterId": client.updater,
             "updated_at": client.revision.updated_at_ms.map(|ms| ms / 1000),
@@ -90,7 +70,36 @@ pub fn client(client: &Client) -> Value {
     shown
 }
 
-fn grants(client: &Client) -> Value {
+/// The secrets of a client, by their ids alone.
+#[must_use]
+pub fn secrets(client: &Client) -> Vec<Value> {
+    let shown = client.secrets.iter().map(|secret| {
+        json!({
+            "id": secret.id,
+            "created_at": secret.created,
+            "expires_at": secret.expires.map_or(0, |end| end.0),
+        })
+    });
+    shown.collect()
+}
+
+/// The keys of a client.
+#[must_use]
+pub fn keys(client: &Client) -> Vec<Value> {
+    let shown = client.keys.iter().map(|key| {
+        json!({
+            "id": key.id,
+            "created_at": key.created,
+            "expires_at": key.expires.map_or(0, |end| end.0),
+            "jwk": key.jwk.to_json(),
+        })
+    });
+    shown.collect()
+}
+
+/// What an admin granted.
+#[must_use]
+pub(super) fn grants(client: &Client) -> Value {
     json!({
         "permissions": client.permissions,
         "audience": client.audience,

@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 use serde_json::{Map, Value};
 
 use crate::domain::audience::Audience;
@@ -15,6 +16,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
 use crate::domain::permission::Permission;
+use crate::domain::registration_token::RegistrationTokenDigest;
 use crate::domain::secret::SecretHash;
 use crate::domain::signing_key::PublishedKey;
 use crate::domain::state::State;
@@ -25,6 +27,7 @@ pub(super) const PERMISSIONS: &str = "permissions";
 pub(super) const LAST_LOGIN: &str = "lastLogin";
 pub(super) const STATE: &str = "__STATE__";
 pub(super) const TOKEN_EPOCH: &str = "tokenEpoch";
+const REGISTRATION_TOKENS: &str = "registrationTokens";
 /// There while a client that was removed waits for its last records to be moved on.
 pub(super) const REMOVED_AT: &str = "removedAt";
 pub(super) const UPDATED_AT: &str = "updatedAt";
@@ -58,6 +61,10 @@ pub(super) fn to_document(client: &Client) -> Document {
         "keys": client.keys.iter().enumerate().map(key_document).collect::<Vec<_>>(),
         VERSION: client.revision.version.unwrap_or(0),
     };
+    if !client.registration_tokens.is_empty() {
+        let digests = client.registration_tokens.iter().map(|digest| binary(&digest.to_bytes()));
+        document.insert(REGISTRATION_TOKENS, digests.collect::<Vec<Bson>>());
+    }
     if let Some(first) = client.keys.first() {
         document.insert("publicKey", json_to_bson(first.jwk.to_json()));
     }
@@ -108,6 +115,7 @@ pub(super) fn to_client(document: &Document) -> Option<Client> {
             .unwrap_or_default(),
         secrets: secrets(document, created),
         keys,
+        registration_tokens: registration_tokens(document),
         creator: text(document, "creatorId").unwrap_or_default(),
         created,
         updater: text(document, "updaterId").unwrap_or_default(),
@@ -269,6 +277,19 @@ fn secrets(document: &Document, created: Timestamp) -> Vec<StoredSecret> {
             })
         })
         .collect()
+}
+
+fn binary(bytes: &[u8]) -> Bson {
+    Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() })
+}
+
+fn registration_tokens(document: &Document) -> Vec<RegistrationTokenDigest> {
+    let items = document.get_array(REGISTRATION_TOKENS).map(Vec::as_slice).unwrap_or_default();
+    let bytes = items.iter().filter_map(|item| match item {
+        Bson::Binary(binary) => <[u8; 32]>::try_from(binary.bytes.as_slice()).ok(),
+        _ => None,
+    });
+    bytes.map(RegistrationTokenDigest::from).collect()
 }
 
 /// The first key also stands in `publicKey`, where the platform's tools look for it.

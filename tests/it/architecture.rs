@@ -9,7 +9,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("files", &[]),
     ("hashing", &["domain"]),
     ("oauth", &["domain", "hashing"]),
-    ("registry", &["domain", "hashing"]),
+    ("registry", &["domain", "hashing", "oauth"]),
     ("tasks", &["domain", "hashing", "oauth", "registry"]),
     ("jwt", &["domain", "files", "oauth", "tasks"]),
     ("store", &["domain", "files", "oauth", "registry", "tasks"]),

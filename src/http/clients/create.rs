@@ -1,0 +1,42 @@
+//! `POST /clients`.
+
+use std::time::Duration;
+
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::domain::permission::CLIENTS_WRITE;
+use crate::http::error::Refusal;
+use crate::http::lobby::{Lobby, Running};
+use crate::http::{bearer, body, json, register};
+use crate::registry::create::{self, Grants};
+use crate::registry::draft::ClientMetadata;
+use crate::registry::view;
+
+pub(in crate::http) async fn post(
+    app: Running,
+    lobby: web::Data<Lobby>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Refusal> {
+    let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
+    let object = json::object(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
+    create::refuse_unknown(&object)?;
+    let metadata: ClientMetadata = json::from_object(object.clone())?;
+    let grants: Grants = json::from_object(object)?;
+
+    let longest = Duration::from_secs(app.config.settings.max_token_lifetime);
+    let now = app.clock.now();
+    let registered =
+        create::create(&app.enrolment, &actor, &metadata, grants, longest, now).await?;
+
+    lobby.metrics().clients_registered.inc();
+    let client_id = &registered.client.id;
+    let uri = register::uri(&app, client_id);
+    let mut response = register::created(&view::created(&registered, &uri));
+    // Relative: the admin's listener may be reached by another name than the issuer's.
+    if let Ok(location) = format!("clients/{client_id}").parse() {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    Ok(response)
+}

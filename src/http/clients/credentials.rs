@@ -1,0 +1,183 @@
+//! `/clients/{client_id}/secrets`, `/keys` and `/regenerate`. The same for a client that looks
+//! after itself is in `http/own.rs`.
+
+use std::time::Duration;
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{client_id, credential_id, done, tokens};
+use crate::domain::jwk::PublicJwk;
+use crate::domain::permission::CLIENTS_WRITE;
+use crate::domain::secret::ClientSecret;
+use crate::http::error::Refusal;
+use crate::http::lobby::Running;
+use crate::http::{bearer, body, json, register};
+use crate::registry::credentials::{Added, Lives, Tokens};
+use crate::registry::draft::ClientMetadata;
+use crate::registry::error::RegistryError;
+use crate::registry::view;
+
+/// How long the new one and the old ones live, in seconds.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SecretRequest {
+    expires_in: Option<u64>,
+    overlap: Option<u64>,
+}
+
+fn lives(expires_in: Option<u64>, overlap: Option<u64>) -> Result<Lives, RegistryError> {
+    if expires_in == Some(0) {
+        return Err(RegistryError::Metadata("`expires_in` must be at least 1".to_owned()));
+    }
+    let seconds = |seconds: Option<u64>| seconds.map(Duration::from_secs);
+    Ok(Lives { expires_in: seconds(expires_in), overlap: seconds(overlap) })
+}
+
+/// What is asked of a new secret; an empty body asks for nothing.
+pub(in crate::http) async fn new_secret(
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<Lives, Refusal> {
+    let body = body::read(request, payload, json::MEDIA_TYPE).await?;
+    let object = if body.is_empty() { json!({}) } else { json::object(&body)? };
+    let SecretRequest { expires_in, overlap } = json::from_object(object)?;
+    Ok(lives(expires_in, overlap)?)
+}
+
+/// The members of a new key beside the key itself.
+const KEY_MEMBERS: [&str; 5] = ["expires_in", "jwks", "overlap", "public_key", "public_key_pem"];
+
+/// Exactly one key, and what is asked of it.
+pub(in crate::http) async fn new_key(
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<(PublicJwk, Lives), Refusal> {
+    let (mut keys, lives) = new_keys(request, payload).await?;
+    match (keys.pop(), keys.is_empty()) {
+        (Some(only), true) => Ok((only, lives)),
+        _ => Err(RegistryError::Metadata("send one key, as `public_key`".to_owned()).into()),
+    }
+}
+
+/// Any number of keys, and what is asked of them. An empty body brings none.
+pub(in crate::http) async fn new_keys(
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<(Vec<PublicJwk>, Lives), Refusal> {
+    let body = body::read(request, payload, json::MEDIA_TYPE).await?;
+    let mut object = if body.is_empty() { json!({}) } else { json::object(&body)? };
+    let Some(members) = object.as_object_mut() else { return Ok(Default::default()) };
+    if let Some(name) = members.keys().find(|name| !KEY_MEMBERS.contains(&name.as_str())) {
+        let why = format!("there is no member `{name}`");
+        return Err(RegistryError::Metadata(why).into());
+    }
+    let mut number = |name: &str| match members.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value.as_u64().map(Some).ok_or_else(|| {
+            RegistryError::Metadata(format!("`{name}` must be a number of seconds"))
+        }),
+    };
+    let lives = lives(number("expires_in")?, number("overlap")?)?;
+    let metadata: ClientMetadata = json::from_object(object)?;
+    Ok((metadata.keys()?, lives))
+}
+
+/// Which credential goes, and what becomes of its tokens.
+pub(in crate::http) fn removal(request: &HttpRequest) -> Result<Tokens, Refusal> {
+    Ok(tokens(request)?)
+}
+
+pub(in crate::http) fn shown_secret(added: &Added<ClientSecret>) -> HttpResponse {
+    let held = added.client.secrets.iter().find(|held| held.id == added.id);
+    let expires = held.and_then(|held| held.expires).map_or(0, |end| end.0);
+    created(&json!({
+        "id": added.id,
+        "client_id": added.client.id,
+        "client_secret": added.credential.reveal(),
+        "client_secret_expires_at": expires,
+        "secrets": view::secrets(&added.client),
+    }))
+}
+
+pub(in crate::http) fn shown_key(added: &Added<PublicJwk>) -> HttpResponse {
+    created(&json!({
+        "id": added.id,
+        "client_id": added.client.id,
+        "kid": added.credential.kid,
+        "keys": view::keys(&added.client),
+    }))
+}
+
+fn created(shown: &Value) -> HttpResponse {
+    HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(shown)
+}
+
+pub(in crate::http) async fn add_secret(
+    app: Running,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Refusal> {
+    let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
+    let lives = new_secret(&request, payload).await?;
+
+    let id = client_id(&request)?;
+    let added = app.enrolment.add_secret(&id, lives, &actor, app.clock.now()).await?;
+
+    Ok(shown_secret(&added))
+}
+
+pub(in crate::http) async fn add_key(
+    app: Running,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Refusal> {
+    let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
+    let (jwk, lives) = new_key(&request, payload).await?;
+
+    let id = client_id(&request)?;
+    let added = app.enrolment.add_key(&id, jwk, lives, &actor, app.clock.now()).await?;
+
+    Ok(shown_key(&added))
+}
+
+pub(in crate::http) async fn delete_secret(
+    app: Running,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refusal> {
+    let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
+    let (id, secret, tokens) = (client_id(&request)?, credential_id(&request), removal(&request)?);
+
+    app.enrolment.delete_secret(&id, &secret, tokens, &actor, app.clock.now()).await?;
+
+    Ok(done())
+}
+
+pub(in crate::http) async fn delete_key(
+    app: Running,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refusal> {
+    let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
+    let (id, key, tokens) = (client_id(&request)?, credential_id(&request), removal(&request)?);
+
+    app.enrolment.delete_key(&id, &key, tokens, &actor, app.clock.now()).await?;
+
+    Ok(done())
+}
+
+pub(in crate::http) async fn regenerate(
+    app: Running,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Refusal> {
+    let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
+    let (keys, _) = new_keys(&request, payload).await?;
+
+    let id = client_id(&request)?;
+    let registered = app.enrolment.regenerate(&id, keys, &actor, app.clock.now()).await?;
+
+    let uri = register::uri(&app, &registered.client.id);
+    Ok(register::created(&view::created(&registered, &uri)))
+}

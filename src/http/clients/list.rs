@@ -1,0 +1,70 @@
+//! `GET /clients`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+
+use super::{malformed, no_store};
+use crate::domain::clock::Timestamp;
+use crate::domain::permission::CLIENTS_READ;
+use crate::http::bearer;
+use crate::http::error::Refusal;
+use crate::http::lobby::Running;
+use crate::registry::error::RegistryError;
+use crate::registry::list::Filter;
+use crate::registry::{Cursor, list, view};
+
+/// How many clients a page has, unless the caller says otherwise; and at the most.
+const PAGE: usize = 50;
+const LONGEST_PAGE: usize = 200;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Query {
+    cursor: Option<String>,
+    limit: Option<usize>,
+    name: Option<String>,
+    state: Option<String>,
+    permission: Option<String>,
+    auth_method: Option<String>,
+    unused_since: Option<u64>,
+}
+
+pub(in crate::http) async fn list(
+    app: Running,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refusal> {
+    bearer::actor(&app, &request, CLIENTS_READ).await?;
+    let query: web::Query<Query> = web::Query::from_query(request.query_string())
+        .map_err(|error| malformed(&format!("query: {error}")))?;
+    let query = query.into_inner();
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=LONGEST_PAGE).contains(&limit) {
+        return Err(malformed(&format!("`limit` must be from 1 to {LONGEST_PAGE}")).into());
+    }
+    let filter = query.filter()?;
+    let after = query.cursor.map(Cursor);
+
+    let page = list::list(&*app.registry, &filter, after, limit).await;
+
+    let page = page.map_err(RegistryError::from)?.ok_or(RegistryError::Cursor)?;
+    let clients: Vec<_> = page.clients.iter().map(view::client).collect();
+    let next = page.next.map(|cursor| cursor.0);
+    Ok(no_store().json(serde_json::json!({ "clients": clients, "next_cursor": next })))
+}
+
+impl Query {
+    fn filter(&self) -> Result<Filter, RegistryError> {
+        let parsed =
+            |name: &str, error: &dyn std::fmt::Display| malformed(&format!("`{name}`: {error}"));
+        let state = self.state.as_deref().map(str::parse).transpose();
+        let permission = self.permission.as_deref().map(str::parse).transpose();
+        let method = self.auth_method.as_deref().map(str::parse).transpose();
+        Ok(Filter {
+            name: self.name.clone(),
+            state: state.map_err(|error| parsed("state", &error))?,
+            permission: permission.map_err(|error| parsed("permission", &error))?,
+            auth_method: method.map_err(|error| parsed("auth_method", &error))?,
+            unused_since: self.unused_since.map(Timestamp),
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! `/clients`: what an admin does with them. One file per deed.
+
+mod create;
+mod credentials;
+mod list;
+mod one;
+
+use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_MATCH};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+
+use crate::domain::client::Client;
+use crate::domain::id::{ClientId, CredentialId};
+use crate::registry::change::Precondition;
+use crate::registry::credentials::Tokens;
+use crate::registry::error::RegistryError;
+use crate::registry::view;
+
+pub(super) use create::post;
+pub(super) use credentials::{add_key, add_secret, delete_key, delete_secret, regenerate};
+pub(super) use credentials::{new_key, new_keys, new_secret, removal, shown_key, shown_secret};
+pub(super) use list::list;
+pub(super) use one::{delete, patch, show, state};
+
+/// The client that the path names.
+pub(super) fn client_id(request: &HttpRequest) -> Result<ClientId, RegistryError> {
+    request.match_info().query("client_id").parse().map_err(|_| RegistryError::NotFound)
+}
+
+/// The credential that the path names.
+pub(super) fn credential_id(request: &HttpRequest) -> CredentialId {
+    CredentialId::from(request.match_info().query("credential_id"))
+}
+
+/// `If-Match`: RFC 9110 §13.1.1. A star asks for a client that is there, which is asked anyway.
+fn precondition(request: &HttpRequest) -> Precondition {
+    let lines = request.headers().get_all(IF_MATCH).filter_map(|line| line.to_str().ok());
+    let tags = lines.flat_map(|line| line.split(',')).map(|tag| tag.trim().to_owned());
+    let tags: Vec<String> = tags.collect();
+    match &tags[..] {
+        [] => Precondition::None,
+        tags if tags.iter().any(|tag| tag == "*") => Precondition::None,
+        _ => Precondition::Tags(tags),
+    }
+}
+
+/// `revoke_tokens`, the only parameter of those that know it.
+fn tokens(request: &HttpRequest) -> Result<Tokens, RegistryError> {
+    let mut tokens = Tokens::Keep;
+    for (name, value) in form_urlencoded::parse(request.query_string().as_bytes()) {
+        tokens = match (&*name, &*value) {
+            ("revoke_tokens", "true") => Tokens::Revoke,
+            ("revoke_tokens", "false") => Tokens::Keep,
+            ("revoke_tokens", _) => {
+                return Err(malformed("`revoke_tokens` must be true or false"));
+            }
+            _ => return Err(malformed(&format!("there is no parameter `{name}`"))),
+        };
+    }
+    Ok(tokens)
+}
+
+fn malformed(why: &str) -> RegistryError {
+    RegistryError::Malformed(why.to_owned())
+}
+
+/// A client as it stands, with its tag.
+fn shown(client: &Client) -> HttpResponse {
+    let mut response = no_store();
+    response.insert_header((ETAG, client.revision.etag()));
+    response.json(view::client(client))
+}
+
+fn no_store() -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    response
+}
+
+/// Nothing to say but that it was done.
+pub(super) fn done() -> HttpResponse {
+    HttpResponse::NoContent().insert_header((CACHE_CONTROL, "no-store")).finish()
+}

@@ -1,0 +1,138 @@
+//! `/register/{client_id}`: a client looks after itself, RFC 7592 §2.
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::Value;
+
+use crate::app::App;
+use crate::domain::audit::Action;
+use crate::domain::registration_token::RegistrationToken;
+use crate::oauth::error::TokenFault;
+use crate::registry::change::Precondition;
+use crate::registry::draft::{ClientMetadata, Registered};
+use crate::registry::own::Owner;
+use crate::registry::view;
+
+use super::clients::{
+    credential_id, done, new_key, new_keys, new_secret, removal, shown_key, shown_secret,
+};
+use super::error::Refusal;
+use super::lobby::Running;
+use super::{bearer, body, json, origin, register};
+
+/// The client, if the bearer token of the request is its registration access token.
+async fn owner(app: &App, request: &HttpRequest) -> Result<Owner, Refusal> {
+    let token = match bearer::token(request) {
+        Err(TokenFault::Repeated) => return Err(TokenFault::Repeated.into()),
+        token => token.ok().map(RegistrationToken::from),
+    };
+    let id = request.match_info().query("client_id");
+    Ok(app.enrolment.owner(id, token, origin::of(app, request), app.clock.now()).await?)
+}
+
+fn shown(app: &App, registered: &Registered) -> HttpResponse {
+    let uri = register::uri(app, &registered.client.id);
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    response.json(view::registration(registered, &uri))
+}
+
+pub(super) async fn get(app: Running, request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    let owner = owner(&app, &request).await?;
+
+    Ok(shown(&app, &owner.registration()))
+}
+
+pub(super) async fn put(
+    app: Running,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Refusal> {
+    let owner = owner(&app, &request).await?;
+    let object: Value = json::object(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
+    let metadata: ClientMetadata = json::from_object(object.clone())?;
+
+    let now = app.clock.now();
+    let registered = app.enrolment.replace_metadata(owner, &object, &metadata, now).await?;
+
+    Ok(shown(&app, &registered))
+}
+
+pub(super) async fn delete(app: Running, request: HttpRequest) -> Result<HttpResponse, Refusal> {
+    let owner = owner(&app, &request).await?;
+
+    let actor = owner.actor();
+    let deed = (actor, Action::ClientDeleted);
+    app.enrolment.remove(actor.id(), &Precondition::None, deed, app.clock.now()).await?;
+
+    Ok(done())
+}
+
+pub(super) async fn add_secret(
+    app: Running,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Refusal> {
+    let owner = owner(&app, &request).await?;
+    let lives = new_secret(&request, payload).await?;
+
+    let actor = owner.actor();
+    let added = app.enrolment.add_secret(actor.id(), lives, actor, app.clock.now()).await?;
+
+    Ok(shown_secret(&added))
+}
+
+pub(super) async fn add_key(
+    app: Running,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Refusal> {
+    let owner = owner(&app, &request).await?;
+    let (jwk, lives) = new_key(&request, payload).await?;
+
+    let actor = owner.actor();
+    let added = app.enrolment.add_key(actor.id(), jwk, lives, actor, app.clock.now()).await?;
+
+    Ok(shown_key(&added))
+}
+
+pub(super) async fn delete_secret(
+    app: Running,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refusal> {
+    let owner = owner(&app, &request).await?;
+    let (secret, tokens) = (credential_id(&request), removal(&request)?);
+
+    let actor = owner.actor();
+    app.enrolment.delete_secret(actor.id(), &secret, tokens, actor, app.clock.now()).await?;
+
+    Ok(done())
+}
+
+pub(super) async fn delete_key(
+    app: Running,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refusal> {
+    let owner = owner(&app, &request).await?;
+    let (key, tokens) = (credential_id(&request), removal(&request)?);
+
+    let actor = owner.actor();
+    app.enrolment.delete_key(actor.id(), &key, tokens, actor, app.clock.now()).await?;
+
+    Ok(done())
+}
+
+pub(super) async fn regenerate(
+    app: Running,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Refusal> {
+    let owner = owner(&app, &request).await?;
+    let (keys, _) = new_keys(&request, payload).await?;
+
+    let actor = owner.actor();
+    let registered = app.enrolment.regenerate(actor.id(), keys, actor, app.clock.now()).await?;
+
+    let uri = register::uri(&app, &registered.client.id);
+    Ok(register::created(&view::registration(&registered, &uri)))
+}

@@ -1,0 +1,203 @@
+//! A client gets another secret or key beside those it has, and loses one: how credentials are
+//! replaced without an outage.
+
+use std::time::Duration;
+
+use crate::domain::audit::Action;
+use crate::domain::client::{Client, ClientKey, StoredSecret};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::jwk::PublicJwk;
+use crate::domain::secret::ClientSecret;
+
+use super::actor::Actor;
+use super::change::Precondition;
+use super::draft::Enrolment;
+use super::error::RegistryError;
+
+/// How long the new credential and the older ones live.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lives {
+    /// When the new one ends; `None`: never.
+    pub expires_in: Option<Duration>,
+    /// When the older ones of its kind end, unless they do earlier; `None`: they stay as they are.
+    pub overlap: Option<Duration>,
+}
+
+/// A credential that was added.
+#[derive(Debug)]
+pub struct Added<T> {
+    /// The client as it stands now.
+    pub client: Client,
+    /// Under which name.
+    pub id: CredentialId,
+    /// What was added.
+    pub credential: T,
+}
+
+impl Enrolment {
+    /// Adds a secret, which is shown this once.
+    pub async fn add_secret(
+        &self,
+        id: &ClientId,
+        lives: Lives,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Added<ClientSecret>, RegistryError> {
+        // Before a slow hash is computed for nothing.
+        let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
+        actor.may_change(&found)?;
+        let (secret, mut stored) = self.make_secret(id, now).await?;
+        stored.expires = lives.expires_in.map(|life| now + life);
+        let credential_id = stored.id.clone();
+        let most = self.limits.secrets;
+        let alter = |client: &mut Client| {
+            make_room(&mut client.secrets, lives.overlap, now);
+            if client.secrets.len() >= most {
+                return too_many("secrets", most);
+            }
+            client.secrets.push(stored.clone());
+            Ok(())
+        };
+        let deed = (actor, Action::SecretAdded);
+        let client = self.change(id, &Precondition::None, deed, now, alter).await?;
+        Ok(Added { client, id: credential_id, credential: secret })
+    }
+
+    /// Adds a key.
+    pub async fn add_key(
+        &self,
+        id: &ClientId,
+        jwk: PublicJwk,
+        lives: Lives,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Added<PublicJwk>, RegistryError> {
+        let expires = lives.expires_in.map(|life| now + life);
+        let key = ClientKey { expires, ..ClientKey::new(jwk.clone(), now) };
+        let (credential_id, most) = (key.id.clone(), self.limits.keys);
+        let alter = |client: &mut Client| {
+            make_room(&mut client.keys, lives.overlap, now);
+            if client.keys.iter().any(|held| held.jwk.kid == jwk.kid || held.id == key.id) {
+                let why = format!("the client has this key, or one with the kid `{}`", jwk.kid);
+                return Err(RegistryError::Metadata(why));
+            }
+            if client.keys.len() >= most {
+                return too_many("keys", most);
+            }
+            client.keys.push(key.clone());
+            Ok(())
+        };
+        let deed = (actor, Action::KeyAdded);
+        let client = self.change(id, &Precondition::None, deed, now, alter).await?;
+        Ok(Added { client, id: credential_id, credential: jwk })
+    }
+
+    /// Ends a secret at once; if told so, with everything that was obtained with it.
+    pub async fn delete_secret(
+        &self,
+        id: &ClientId,
+        secret: &CredentialId,
+        tokens: Tokens,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(), RegistryError> {
+        let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
+        let is_there = found.secrets.iter().any(|held| held.id == *secret);
+        self.end_first(&found, is_there.then_some(secret), tokens, actor, now).await?;
+        let alter = |client: &mut Client| without(&mut client.secrets, |held| held.id == *secret);
+        let deed = (actor, Action::SecretDeleted);
+        self.change(id, &Precondition::None, deed, now, alter).await.map(drop)
+    }
+
+    /// Ends a key at once; if told so, with everything that was obtained with it.
+    pub async fn delete_key(
+        &self,
+        id: &ClientId,
+        key: &CredentialId,
+        tokens: Tokens,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(), RegistryError> {
+        let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
+        let is_there = found.keys.iter().any(|held| held.id == *key);
+        self.end_first(&found, is_there.then_some(key), tokens, actor, now).await?;
+        let alter = |client: &mut Client| without(&mut client.keys, |held| held.id == *key);
+        let deed = (actor, Action::KeyDeleted);
+        self.change(id, &Precondition::None, deed, now, alter).await.map(drop)
+    }
+
+    /// The tokens go first: cut off in between, the same can be asked for again.
+    async fn end_first(
+        &self,
+        client: &Client,
+        credential: Option<&CredentialId>,
+        tokens: Tokens,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(), RegistryError> {
+        actor.may_change(client)?;
+        let credential = credential.ok_or(RegistryError::NoCredential)?;
+        match tokens {
+            Tokens::Keep => Ok(()),
+            Tokens::Revoke => self.end_tokens_of(credential, client, actor, now).await,
+        }
+    }
+}
+
+/// What becomes of the tokens that were obtained with a credential that ends.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Tokens {
+    /// They live on until they expire.
+    #[default]
+    Keep,
+    /// They end with it.
+    Revoke,
+}
+
+/// What secrets and keys have in common.
+trait Ends {
+    fn end_by(&mut self, moment: Timestamp);
+    fn has_ended(&self, now: Timestamp) -> bool;
+}
+
+impl Ends for StoredSecret {
+    fn end_by(&mut self, moment: Timestamp) {
+        self.expires = Some(self.expires.map_or(moment, |end| end.min(moment)));
+    }
+
+    fn has_ended(&self, now: Timestamp) -> bool {
+        !self.is_live_at(now)
+    }
+}
+
+impl Ends for ClientKey {
+    fn end_by(&mut self, moment: Timestamp) {
+        self.expires = Some(self.expires.map_or(moment, |end| end.min(moment)));
+    }
+
+    fn has_ended(&self, now: Timestamp) -> bool {
+        !self.is_live_at(now)
+    }
+}
+
+/// Sets the end of those that are there, and drops those that have ended.
+fn make_room<T: Ends>(held: &mut Vec<T>, overlap: Option<Duration>, now: Timestamp) {
+    if let Some(overlap) = overlap {
+        for credential in held.iter_mut() {
+            credential.end_by(now + overlap);
+        }
+    }
+    held.retain(|credential| !credential.has_ended(now));
+}
+
+fn without<T>(held: &mut Vec<T>, is_it: impl Fn(&T) -> bool) -> Result<(), RegistryError> {
+    let before = held.len();
+    held.retain(|credential| !is_it(credential));
+    if held.len() == before { Err(RegistryError::NoCredential) } else { Ok(()) }
+}
+
+fn too_many<T>(what: &str, most: usize) -> Result<T, RegistryError> {
+    let why = format!("the client has {most} {what}, and no more are allowed; delete one first");
+    Err(RegistryError::Metadata(why))
+}

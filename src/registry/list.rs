@@ -1,0 +1,65 @@
+//! Which clients there are.
+
+use crate::domain::client::{AuthMethod, Client};
+use crate::domain::clock::Timestamp;
+use crate::domain::permission::Permission;
+use crate::domain::state::State;
+use crate::domain::store_error::StoreError;
+
+use super::{Cursor, ListQuery, Page, Registry};
+
+/// How many clients are looked at for one page at the most.
+const LOOKED_AT: usize = 10_000;
+
+/// Which of them are wanted; all that is set must fit.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// A part of the name, in whatever case.
+    pub name: Option<String>,
+    /// The state.
+    pub state: Option<State>,
+    /// A permission that it holds.
+    pub permission: Option<Permission>,
+    /// How it authenticates.
+    pub auth_method: Option<AuthMethod>,
+    /// It got no token at this moment or after, and was there before.
+    pub unused_since: Option<Timestamp>,
+}
+
+impl Filter {
+    fn fits(&self, client: &Client) -> bool {
+        let name = |part: &String| client.name.to_lowercase().contains(&part.to_lowercase());
+        let unused = |since: Timestamp| client.last_login.unwrap_or(client.created) < since;
+        self.name.as_ref().is_none_or(name)
+            && self.state.is_none_or(|state| state == client.state)
+            && self.permission.as_ref().is_none_or(|held| client.permissions.contains(held))
+            && self.auth_method.is_none_or(|method| method == client.auth_method)
+            && self.unused_since.is_none_or(unused)
+    }
+}
+
+/// A page of clients that fit, oldest first; `None` if the cursor is none of this store's. Where
+/// few fit a page may hold less than was asked for: it goes on as long as there is a cursor. What
+/// other tools wrote is judged as it is read, so the store cannot choose.
+pub async fn list(
+    registry: &dyn Registry,
+    filter: &Filter,
+    after: Option<Cursor>,
+    limit: usize,
+) -> Result<Option<Page>, StoreError> {
+    let mut found = Page { clients: Vec::new(), next: after };
+    let mut looked_at = 0;
+    while found.clients.len() < limit && looked_at < LOOKED_AT {
+        // No more than fit, so that a page of ours ends where one of the store's does.
+        let wanted = limit - found.clients.len();
+        let query = ListQuery { after: found.next.take(), limit: wanted };
+        let Some(page) = registry.list(&query).await? else { return Ok(None) };
+        found.clients.extend(page.clients.into_iter().filter(|client| filter.fits(client)));
+        found.next = page.next;
+        looked_at += wanted;
+        if found.next.is_none() {
+            break;
+        }
+    }
+    Ok(Some(found))
+}

@@ -1,0 +1,147 @@
+//! A client looks after its own registration: [RFC 7592](https://www.rfc-editor.org/rfc/rfc7592).
+//! It may change its name and its credentials; what it is granted is for an admin.
+
+use serde_json::Value;
+
+use crate::domain::audit::{Action, Origin};
+use crate::domain::client::{AuthMethod, Client};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::ClientId;
+use crate::domain::registration_token::RegistrationToken;
+use crate::domain::secret::ClientSecret;
+use crate::domain::state::State;
+
+use super::actor::Actor;
+use super::change::Precondition;
+use super::draft::{ClientMetadata, Enrolment, Registered};
+use super::error::RegistryError;
+
+/// Members that are for the server to say: RFC 7592 §2.2.
+const FOR_US_TO_SAY: [&str; 4] = [
+    "registration_access_token",
+    "registration_client_uri",
+    "client_secret_expires_at",
+    "client_id_issued_at",
+];
+
+/// A client that has shown its registration access token.
+#[derive(Debug)]
+pub struct Owner {
+    actor: Actor,
+    client: Client,
+    token: RegistrationToken,
+}
+
+impl Owner {
+    /// What it acts as.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// Its registration, with the token that it showed.
+    #[must_use]
+    pub fn registration(self) -> Registered {
+        Registered { client: self.client, secret: None, registration_token: self.token }
+    }
+}
+
+impl Enrolment {
+    /// Proves that the caller is the client. A wrong token, a client that is gone and one that never
+    /// was are told the same. When a new token is first used, the one before it ends.
+    pub async fn owner(
+        &self,
+        client_id: &str,
+        token: Option<RegistrationToken>,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<Owner, RegistryError> {
+        let token = token.ok_or(RegistryError::RegistrationTokenMissing)?;
+        let id: ClientId = client_id.parse().map_err(|_| RegistryError::RegistrationToken)?;
+        let found = self.registry.read(&id).await?;
+        let mut client = found.ok_or(RegistryError::RegistrationToken)?;
+        let mut known = client.registration_tokens.iter().rev();
+        let place = known.position(|digest| digest.is_of(&token));
+        let is_there = matches!(client.state, State::Public | State::Draft);
+        let place = place.filter(|_| is_there).ok_or(RegistryError::RegistrationToken)?;
+
+        let actor = Actor::owner(id, origin);
+        if place == 0 && client.registration_tokens.len() > 1 {
+            let digest = token.digest();
+            let alter = |client: &mut Client| {
+                client.registration_tokens.retain(|held| *held == digest);
+                Ok(())
+            };
+            let deed = (&actor, Action::ClientUpdated);
+            client = self.change(actor.id(), &Precondition::None, deed, now, alter).await?;
+        }
+        Ok(Owner { actor, client, token })
+    }
+
+    /// Puts other metadata in the place of those of a client, and gives it a new token. The one it
+    /// showed is good until the new one is first used: the answer may be lost.
+    pub async fn replace_metadata(
+        &self,
+        owner: Owner,
+        body: &Value,
+        metadata: &ClientMetadata,
+        now: Timestamp,
+    ) -> Result<Registered, RegistryError> {
+        let Owner { actor, client: old, token } = owner;
+        self.says_who_it_is(&old, body).await?;
+        let asked = metadata.to_client(old.id.clone(), now)?;
+        let had_secret = old.auth_method != AuthMethod::PrivateKeyJwt;
+        let needs_secret = asked.auth_method != AuthMethod::PrivateKeyJwt;
+        let made = match needs_secret && !had_secret {
+            true => Some(self.make_secret(&old.id, now).await?),
+            false => None,
+        };
+        let registration_token = RegistrationToken::random(&*self.entropy)?;
+        let alter = |client: &mut Client| {
+            client.name.clone_from(&asked.name);
+            client.auth_method = asked.auth_method;
+            let mut keys = asked.keys.clone();
+            for key in &mut keys {
+                // A key that stays is the one it was.
+                if let Some(held) = client.keys.iter().find(|held| held.jwk == key.jwk) {
+                    key.clone_from(held);
+                }
+            }
+            client.keys = keys;
+            match &made {
+                Some((_, stored)) => client.secrets = vec![stored.clone()],
+                None if !needs_secret => client.secrets.clear(),
+                None => {}
+            }
+            client.registration_tokens = vec![token.digest(), registration_token.digest()];
+            Ok(())
+        };
+        let deed = (&actor, Action::ClientUpdated);
+        let client = self.change(&old.id, &Precondition::None, deed, now, alter).await?;
+        Ok(Registered { client, secret: made.map(|(secret, _)| secret), registration_token })
+    }
+
+    /// What a client says of itself must be so, and what is ours to say it must not.
+    async fn says_who_it_is(&self, client: &Client, body: &Value) -> Result<(), RegistryError> {
+        if let Some(name) = FOR_US_TO_SAY.iter().find(|name| body.get(**name).is_some()) {
+            return refused(format!("`{name}` is for the server to say"));
+        }
+        if body.get("client_id").and_then(Value::as_str) != Some(client.id.as_str()) {
+            return refused("`client_id` must be that of the client".to_owned());
+        }
+        let Some(secret) = body.get("client_secret") else { return Ok(()) };
+        let secret = ClientSecret::from(secret.as_str().unwrap_or_default().to_owned());
+        for held in &client.secrets {
+            if self.hashes.matches(&held.hash, &secret).await? {
+                return Ok(());
+            }
+        }
+        refused(
+            "`client_secret` must be the one that the client has; it cannot be chosen".to_owned(),
+        )
+    }
+}
+
+fn refused<T>(why: String) -> Result<T, RegistryError> {
+    Err(RegistryError::Metadata(why))
+}

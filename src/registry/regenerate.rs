@@ -1,0 +1,50 @@
+//! A client gets a new id and a new secret in one call, and the old pair ends with its tokens: the
+//! quick way to remove access.
+
+use crate::domain::audit::Action;
+use crate::domain::client::Client;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::ClientId;
+use crate::domain::jwk::PublicJwk;
+
+use super::actor::Actor;
+use super::change::Precondition;
+use super::draft::{Enrolment, Registered};
+use super::error::RegistryError;
+
+impl Enrolment {
+    /// Adds a client that is what this one is, under a new id, and removes this one. With keys, it
+    /// takes those over, unless others are given. Cut off in between, the old one is still there
+    /// and nobody knows the secret of the new one.
+    pub async fn regenerate(
+        &self,
+        id: &ClientId,
+        keys: Vec<PublicJwk>,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Registered, RegistryError> {
+        let old = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
+        actor.may_change(&old)?;
+        let mut new = Client {
+            id: self.fresh_id()?,
+            created: now,
+            updater: actor.id().to_string(),
+            token_epoch: 0,
+            last_login: None,
+            revision: crate::domain::client::Revision::default(),
+            secrets: Vec::new(),
+            ..old
+        };
+        new.keys.retain(|key| key.is_live_at(now));
+        if !keys.is_empty() {
+            new.keys = keys
+                .into_iter()
+                .map(|jwk| crate::domain::client::ClientKey::new(jwk, now))
+                .collect();
+        }
+        let registered = self.enrol(new, actor.origin(), Action::ClientRegenerated).await?;
+        let deed = (actor, Action::ClientRegenerated);
+        self.remove(id, &Precondition::None, deed, now).await?;
+        Ok(registered)
+    }
+}

@@ -1,0 +1,33 @@
+//! An admin takes a client into use, out of it, and back.
+
+use crate::domain::audit::Action;
+use crate::domain::client::Client;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::ClientId;
+use crate::domain::state::State;
+
+use super::actor::Actor;
+use super::change::Precondition;
+use super::draft::Enrolment;
+use super::error::RegistryError;
+
+impl Enrolment {
+    /// Brings a client into a state. Leaving `PUBLIC` ends its tokens, for good.
+    pub async fn bring_to(
+        &self,
+        id: &ClientId,
+        state: State,
+        precondition: &Precondition,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Client, RegistryError> {
+        let alter = |client: &mut Client| {
+            if !client.state.may_become(state) {
+                return Err(RegistryError::Transition(client.state, state));
+            }
+            client.move_to(state);
+            Ok(())
+        };
+        self.change(id, precondition, (actor, Action::ClientStateChanged), now, alter).await
+    }
+}

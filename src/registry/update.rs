@@ -1,0 +1,118 @@
+//! An admin changes what a client is, and what it is granted: a JSON merge patch,
+//! [RFC 7396](https://www.rfc-editor.org/rfc/rfc7396).
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::audit::Action;
+use crate::domain::client::{AuthMethod, Client};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::ClientId;
+
+use super::actor::Actor;
+use super::change::Precondition;
+use super::create::{Grants, grant, refused};
+use super::draft::{Enrolment, client_name};
+use super::error::RegistryError;
+use super::view;
+
+/// The members that can be changed so, beside those of [`Grants`] that have a second name.
+const SECOND_NAMES: [(&str, &str); 2] =
+    [("allowed_custom_claims", "allowedCustomClaims"), ("legacy_audience", "legacyAudience")];
+
+/// What is asked for.
+#[derive(Debug)]
+pub struct Update {
+    /// The merge patch.
+    pub patch: Map<String, Value>,
+    /// Whether the tokens that were issued so far shall end.
+    pub revoke_tokens: bool,
+}
+
+impl Enrolment {
+    /// Changes a client. What is taken from its grants stays in living tokens until they expire,
+    /// unless they are revoked with it.
+    pub async fn update(
+        &self,
+        id: &ClientId,
+        update: &Update,
+        precondition: &Precondition,
+        (actor, longest_life): (&Actor, Duration),
+        now: Timestamp,
+    ) -> Result<Client, RegistryError> {
+        let deed = (actor, Action::ClientUpdated);
+        let alter = |client: &mut Client| {
+            patched(client, &update.patch, longest_life, now)?;
+            if update.revoke_tokens {
+                client.token_epoch = client.token_epoch.max(self.revoker.revocations.epoch(id)) + 1;
+            }
+            Ok(())
+        };
+        self.change(id, precondition, deed, now, alter).await
+    }
+}
+
+fn patched(
+    client: &mut Client,
+    patch: &Map<String, Value>,
+    longest_life: Duration,
+    now: Timestamp,
+) -> Result<(), RegistryError> {
+    let mut members = changeable(client);
+    let mut patch = patch.clone();
+    for (second, name) in SECOND_NAMES {
+        if let Some(value) = patch.remove(second)
+            && patch.insert(name.to_owned(), value).is_some()
+        {
+            return refused(format!("`{second}` and `{name}` are the same"));
+        }
+    }
+    if let Some(unknown) = patch.keys().find(|name| members.get(*name).is_none()) {
+        return refused(format!("there is no member `{unknown}` that could be changed here"));
+    }
+    json_patch::merge(&mut members, &Value::Object(patch));
+
+    client.name = client_name(members.get("client_name").unwrap_or(&Value::Null))?;
+    set_auth_method(client, members.get("token_endpoint_auth_method"), now)?;
+    let grants: Grants = serde_path_to_error::deserialize(members).map_err(|error| {
+        RegistryError::Metadata(format!("`{}`: {}", error.path(), error.inner()))
+    })?;
+    let state = client.state;
+    grant(client, Grants { state, ..grants }, longest_life)
+}
+
+/// The members as they stand, under the names of an admin's registration.
+fn changeable(client: &Client) -> Value {
+    let mut members = view::grants(client);
+    if let Some(members) = members.as_object_mut() {
+        members.remove("__STATE__"); // its changes have rules of their own
+        members.insert("client_name".to_owned(), json!(client.name));
+        members.insert("token_endpoint_auth_method".to_owned(), json!(client.auth_method));
+    }
+    members
+}
+
+/// A client cannot be moved to a method for which it has no credential.
+fn set_auth_method(
+    client: &mut Client,
+    method: Option<&Value>,
+    now: Timestamp,
+) -> Result<(), RegistryError> {
+    let method: AuthMethod = match method.and_then(Value::as_str) {
+        Some(name) => name.parse().map_err(|e| RegistryError::Metadata(format!("{e}")))?,
+        None => return refused("`token_endpoint_auth_method` is a string".to_owned()),
+    };
+    let usable = match method {
+        _ if method == client.auth_method => true,
+        AuthMethod::PrivateKeyJwt => client.keys.iter().any(|key| key.is_live_at(now)),
+        AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {
+            client.secrets.iter().any(|secret| secret.is_live_at(now))
+        }
+    };
+    if !usable {
+        return refused(format!("the client has nothing to use {method} with; add it first"));
+    }
+    client.auth_method = method;
+    Ok(())
+}
