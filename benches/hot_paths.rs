@@ -2,21 +2,24 @@
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on must fail")]
 
 use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use latchkey::app::{App, Environment, OpenStore, assemble};
-use latchkey::config::{self, Resolved, Settings};
+use latchkey::config::{self, Resolved, Settings, Switch};
 use latchkey::domain::audit::Origin;
 use latchkey::domain::clock::SystemClock;
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::jwk::Algorithm;
-use latchkey::oauth::authenticate::{AuthenticatedClient, Presented};
+use latchkey::oauth::authenticate::{AuthenticatedClient, Caller, Presented};
 use latchkey::oauth::token::TokenRequest;
 use latchkey::registry::draft::Registered;
 use latchkey::store::MemoryStore;
 use serde_json::json;
 use tokio::runtime::Runtime;
+
+const CALLER: Caller = Caller { address: IpAddr::V4(Ipv4Addr::LOCALHOST), is_shared: false };
 
 /// An app with its own key, on a store in memory.
 fn app(runtime: &Runtime, algorithm: Algorithm) -> App {
@@ -26,6 +29,7 @@ fn app(runtime: &Runtime, algorithm: Algorithm) -> App {
     let mut settings = config::load(&flags, |_| None, None).unwrap().settings;
     keys.path().clone_into(&mut settings.keys);
     settings.algorithm = algorithm;
+    settings.throttle = Switch::Off;
     let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
     let environment =
         Environment { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
@@ -48,7 +52,7 @@ fn by_secret(registered: &Registered) -> Presented {
 }
 
 fn prove(runtime: &Runtime, app: &App, presented: &Presented) -> AuthenticatedClient {
-    runtime.block_on(app.authenticator.authenticate(presented, app.clock.now())).unwrap()
+    runtime.block_on(app.authenticator.authenticate(presented, CALLER, app.clock.now())).unwrap()
 }
 
 fn hot_paths(criterion: &mut Criterion) {
@@ -84,7 +88,7 @@ fn hot_paths(criterion: &mut Criterion) {
             };
             criterion.bench_function("refuse a secret by its checksum", |bench| {
                 bench.iter(|| {
-                    let refused = app.authenticator.authenticate(&wrong, app.clock.now());
+                    let refused = app.authenticator.authenticate(&wrong, CALLER, app.clock.now());
                     runtime.block_on(refused).unwrap_err()
                 });
             });

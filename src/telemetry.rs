@@ -57,6 +57,10 @@ pub struct Metrics {
     pub revocations: Gauge,
     /// Seconds since anything was heard of other replicas.
     pub staleness: Gauge<f64, AtomicU64>,
+    /// Attempts that were refused because too many had failed, by limit.
+    pub throttled: Family<LimitLabels, Counter>,
+    /// Tokens that were refused because a quota was used up.
+    pub quota_refusals: Counter,
     /// One if the store answered last.
     pub store_up: Gauge,
 }
@@ -68,6 +72,13 @@ pub struct RequestLabels {
     pub route: &'static str,
     /// The status of the answer.
     pub status: Status,
+}
+
+/// What throttled attempts are told apart by.
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+pub struct LimitLabels {
+    /// `client`, `address` or `overall`.
+    pub limit: &'static str,
 }
 
 /// An HTTP status as a label.
@@ -91,6 +102,11 @@ impl Default for Metrics {
         registry.register("tokens_issued", "Access tokens issued", tokens_issued.clone());
         let clients_registered = Counter::default();
         registry.register("clients_registered", "Clients registered", clients_registered.clone());
+        let throttled = Family::default();
+        let help = "Authentication refused because too many attempts failed";
+        registry.register("authentication_throttled", help, throttled.clone());
+        let quota_refusals = Counter::default();
+        registry.register("quota_refusals", "Tokens refused by a quota", quota_refusals.clone());
         let store_up = Gauge::default();
         registry.register("store_up", "Whether the store answered last", store_up.clone());
         let revocations = Gauge::default();
@@ -105,6 +121,8 @@ impl Default for Metrics {
             clients_registered,
             revocations,
             staleness,
+            throttled,
+            quota_refusals,
             store_up,
         }
     }

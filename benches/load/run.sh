@@ -38,7 +38,7 @@ member() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 start() {
     mkdir -p "$1"
     (cd "$1" && exec "$bin/latchkey" serve --algorithm "$1" --listen "127.0.0.1:$2" --workers 1 \
-        --registration-rate 0 --log-level warn) &
+        --registration-rate 0 --throttle off --log-level warn) &
     server=$!
     until curl -sf "http://127.0.0.1:$2/-/ready" >/dev/null; do sleep 0.05; done
 }

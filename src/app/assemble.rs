@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::config::{Resolved, Settings};
+use crate::config::{Resolved, Settings, Switch};
 use crate::domain::audit::Recorder;
+use crate::domain::entropy::{ALPHANUMERIC, Entropy};
 use crate::domain::secret::{ClientSecret, Pepper};
 use crate::hashing::SlowHashes;
 use crate::jwt::{CachedOpener, KeyFolderError, KeyRing, NamedKey, StrictReader, load_or_make};
-use crate::oauth::authenticate::{AssertionRules, Authenticator, SecretChecks};
+use crate::oauth::authenticate::{
+    self, AssertionRules, Authenticator, FailureThrottle, SecretChecks,
+};
 use crate::oauth::revocations::Revocations;
 use crate::oauth::revoke::Revoker;
 use crate::oauth::token::{TokenIssuer, TokenRules};
@@ -25,8 +28,10 @@ use crate::store::{CachedClients, Store};
 use crate::tasks::feed::Feed;
 use crate::tasks::key_exchange::KeyExchange;
 use crate::tasks::logins::PendingLogins;
+use crate::tasks::quota::{DefaultQuotas, Quotas};
 use crate::tasks::rehash::Rehash;
 use crate::tasks::standings::Standings;
+use crate::tasks::unused::UnusedSweep;
 
 use super::{App, Environment, OpenStore, StoreOpenError, admin_file};
 
@@ -81,6 +86,8 @@ pub async fn assemble(
     let parts = Parts::of(&config, open, environment)?;
     let (feed, store) = (parts.feed.clone(), parts.store.clone());
     feed.look().await.map_err(StoreOpenError::from)?;
+    let now = parts.environment.clock.now();
+    parts.quotas.load(now).await.map_err(StoreOpenError::from)?;
 
     let pepper = pepper(&*store, &*parts.environment.entropy).await?;
     let enrolment = Arc::new(Enrolment {
@@ -101,9 +108,11 @@ pub async fn assemble(
             enrolment: enrolment.clone(),
         },
         enrolment,
+        unused: Arc::new(unused(&config.settings, &parts)),
         registry: parts.clients,
         ring: parts.ring,
         feed,
+        quotas: parts.quotas,
         logins: parts.logins,
         upkeep: store.clone(),
         outbox: store.clone(),
@@ -130,6 +139,7 @@ struct Parts {
     ring: Arc<KeyRing>,
     feed: Arc<Feed>,
     logins: Arc<PendingLogins>,
+    quotas: Arc<Quotas>,
     hashes: SlowHashes,
     skew: Duration,
     longest_life: Duration,
@@ -173,6 +183,7 @@ impl Parts {
         };
         let (log, shared) = (store.clone(), open.is_shared());
         let feed = Arc::new(Feed::new(exchange, log, clients.clone(), standings, shared));
+        let quotas = quotas(settings, store.clone(), &*environment.entropy)?;
         Ok(Self {
             environment,
             store,
@@ -183,6 +194,7 @@ impl Parts {
             ring,
             feed,
             logins: Arc::new(PendingLogins::default()),
+            quotas,
             hashes: SlowHashes::for_this_machine(),
             skew,
             longest_life,
@@ -210,6 +222,7 @@ impl Parts {
             news: self.feed.clone(),
             upgrade: Arc::new(rehash),
             secrets: SecretChecks::new(self.hashes.clone(), &**entropy)?,
+            throttle: throttle(settings),
             pepper,
             rules: AssertionRules {
                 issuer: config.issuer.clone(),
@@ -226,6 +239,7 @@ impl Parts {
         TokenIssuer {
             sealer: self.ring.clone(),
             logins: self.logins.clone(),
+            quota: self.quotas.clone(),
             revocations: self.revocations.clone(),
             entropy: self.environment.entropy.clone(),
             rules: TokenRules {
@@ -255,6 +269,36 @@ impl Parts {
             skew: self.skew,
             accepted_audiences: settings.accepted_audiences.clone(),
         }
+    }
+}
+
+/// The name of this process among the replicas is made anew at each start.
+fn quotas(
+    settings: &Settings,
+    store: Arc<dyn Store>,
+    entropy: &dyn Entropy,
+) -> Result<Arc<Quotas>, StartError> {
+    let replica = entropy.text(ALPHANUMERIC, 16)?;
+    let defaults =
+        DefaultQuotas { per_hour: settings.quota_per_hour, per_day: settings.quota_per_day };
+    Ok(Arc::new(Quotas::new(replica, defaults, store)))
+}
+
+fn throttle(settings: &Settings) -> FailureThrottle {
+    FailureThrottle::new(match settings.throttle {
+        Switch::On => Some(authenticate::Limits::default()),
+        Switch::Off => None,
+    })
+}
+
+fn unused(settings: &Settings, parts: &Parts) -> UnusedSweep {
+    let days = u64::from(settings.unused_client_days);
+    UnusedSweep {
+        age: (days > 0).then(|| Duration::from_secs(days * 86_400)),
+        store: parts.store.clone(),
+        upkeep: parts.store.clone(),
+        logins: parts.logins.clone(),
+        remembered: parts.clients.clone(),
     }
 }
 

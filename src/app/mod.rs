@@ -23,6 +23,8 @@ use crate::registry::register::Registration;
 use crate::registry::{AuditTrail, Registry};
 use crate::tasks::feed::Feed;
 use crate::tasks::logins::PendingLogins;
+use crate::tasks::quota::Quotas;
+use crate::tasks::unused::UnusedSweep;
 use crate::tasks::{Outbox, Upkeep};
 
 pub use assemble::{StartError, assemble};
@@ -56,6 +58,10 @@ pub struct App {
     pub feed: Arc<Feed>,
     /// Logins to be written.
     pub logins: Arc<PendingLogins>,
+    /// What counts the tokens of clients that have a quota.
+    pub quotas: Arc<Quotas>,
+    /// What removes clients that were never used.
+    pub unused: Arc<UnusedSweep>,
     /// The store, for its upkeep.
     pub upkeep: Arc<dyn Upkeep>,
     /// Records of deeds on their way.

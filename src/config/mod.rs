@@ -189,6 +189,22 @@ pub struct Settings {
     #[arg(long, default_value_t = 20, help_heading = "Clients")]
     pub registration_rate: u32,
 
+    /// Whether those who fail to authenticate too often are refused for a while: on or off
+    #[arg(long, value_enum, default_value_t = Switch::On, help_heading = "Clients")]
+    pub throttle: Switch,
+
+    /// Tokens that a client may get in an hour, unless it has a quota of its own; 0 sets no limit
+    #[arg(long, default_value_t = 0, help_heading = "Clients")]
+    pub quota_per_hour: u64,
+
+    /// Tokens that a client may get in a day, unless it has a quota of its own; 0 sets no limit
+    #[arg(long, default_value_t = 0, help_heading = "Clients")]
+    pub quota_per_day: u64,
+
+    /// Days after which a client that registered itself and never got a token is removed; 0: never
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=36500), help_heading = "Clients")]
+    pub unused_client_days: u32,
+
     /// The client id of the administrator, set at every start
     #[arg(long, value_parser = not_empty, help_heading = "Clients")]
     pub admin_client_id: Option<String>,
@@ -221,6 +237,18 @@ pub enum RegistrationSetting {
     Open,
     /// Whoever shows the initial access token
     Token,
+}
+
+/// Whether something is done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Switch {
+    /// Yes
+    #[value(alias = "true")]
+    On,
+    /// No
+    #[value(alias = "false")]
+    Off,
 }
 
 /// How the log is written.

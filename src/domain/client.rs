@@ -145,6 +145,10 @@ pub struct Client {
     pub metadata: Map<String, Value>,
     /// How long its tokens live, where that differs from the server's setting.
     pub access_token_lifetime: Option<Duration>,
+    /// How many tokens it may get in an hour, where that differs from the server's setting.
+    pub quota_per_hour: Option<u64>,
+    /// How many tokens it may get in a day, where that differs from the server's setting.
+    pub quota_per_day: Option<u64>,
     /// Until when its assertions may carry the token endpoint's URL as `aud`.
     pub legacy_audience: Option<Timestamp>,
     /// Raised to end every token issued so far; carried in the tokens.
@@ -185,6 +189,8 @@ impl Client {
             grant_types: None,
             metadata: Map::new(),
             access_token_lifetime: None,
+            quota_per_hour: None,
+            quota_per_day: None,
             legacy_audience: None,
             token_epoch: 0,
             secrets: Vec::new(),

@@ -19,3 +19,4 @@ pub mod secret;
 pub mod signing_key;
 pub mod state;
 pub mod store_error;
+pub mod window;

@@ -8,11 +8,16 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::GeneralPurposeConfig;
 
+use crate::app::App;
+use crate::domain::clock::Timestamp;
 use crate::domain::secret::ClientSecret;
-use crate::oauth::authenticate::Presented;
+use crate::oauth::authenticate::{AuthenticatedClient, Presented};
 use crate::oauth::error::{AuthFailure, OAuthError};
+use crate::telemetry::{LimitLabels, Metrics};
 
+use super::address;
 use super::form::Form;
+use super::lobby::Lobby;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -21,6 +26,33 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+
+/// The client that is asking, if it proves it. Every route that authenticates clients does it here,
+/// so that failures at all of them count together.
+pub(super) async fn authenticated(
+    app: &App,
+    lobby: &Lobby,
+    request: &HttpRequest,
+    presented: &Presented,
+    now: Timestamp,
+) -> Result<AuthenticatedClient, OAuthError> {
+    let trusted = &app.config.settings.trusted_proxies;
+    let caller = address::counted(request, trusted, lobby.strangers());
+    let proved = app.authenticator.authenticate(presented, caller, now).await;
+    proved.inspect_err(|error| count(error, lobby.metrics()))
+}
+
+/// Counts a refusal that is about how often somebody asks.
+pub(super) fn count(error: &OAuthError, metrics: &Metrics) {
+    match error {
+        OAuthError::Throttled(throttled) => {
+            let limit = throttled.limit.as_str();
+            metrics.throttled.get_or_create(&LimitLabels { limit }).inc();
+        }
+        OAuthError::Quota(_) => drop(metrics.quota_refusals.inc()),
+        _ => {}
+    }
+}
 
 /// Finds the one proof in the request.
 pub(super) fn presented(request: &HttpRequest, form: &Form) -> Result<Presented, OAuthError> {

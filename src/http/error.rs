@@ -1,6 +1,7 @@
 //! Every refusal: the status, the headers it demands and the body, in one function.
 
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -17,6 +18,7 @@ pub(super) struct Refusal {
     code: ErrorCode,
     description: String,
     allow: Option<String>,
+    retry_after: Option<Duration>,
 }
 
 /// RFC 6749 §5.2, and beside it what tools of other platforms print.
@@ -33,7 +35,7 @@ struct Body<'a> {
 
 impl Refusal {
     pub(super) fn new(code: ErrorCode, description: &str) -> Self {
-        Self { code, description: printable(description), allow: None }
+        Self { code, description: printable(description), allow: None, retry_after: None }
     }
 
     pub(super) fn method_not_allowed(allow: &str) -> Self {
@@ -113,7 +115,8 @@ impl ResponseError for Refusal {
                 response.insert_header((RETRY_AFTER, "1"));
             }
             ErrorCode::TooManyRequests => {
-                response.insert_header((RETRY_AFTER, "60"));
+                let wait = self.retry_after.map_or(60, |wait| wait.as_secs().max(1));
+                response.insert_header((RETRY_AFTER, wait));
             }
             _ => {}
         }
@@ -158,7 +161,8 @@ fn refused(code: ErrorCode, description: &str, reason: &dyn std::error::Error) -
 
 impl From<OAuthError> for Refusal {
     fn from(error: OAuthError) -> Self {
-        refused(error.code(), &error.description(), &error)
+        let retry_after = error.retry_after();
+        Self { retry_after, ..refused(error.code(), &error.description(), &error) }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::config::Resolved;
 use crate::domain::error_code::ErrorCode;
 use crate::telemetry::Metrics;
 
+use super::address::Strangers;
 use super::error::Refusal;
 use super::rate::RegistrationRate;
 
@@ -24,6 +25,7 @@ struct Inner {
     config: Resolved,
     metrics: Metrics,
     rate: RegistrationRate,
+    strangers: Strangers,
     app: OnceLock<Arc<App>>,
     stopping: AtomicBool,
 }
@@ -36,6 +38,7 @@ impl Lobby {
         Self(Arc::new(Inner {
             metrics: Metrics::default(),
             rate,
+            strangers: Strangers::default(),
             config,
             app: OnceLock::new(),
             stopping: AtomicBool::new(false),
@@ -64,6 +67,10 @@ impl Lobby {
 
     pub(super) fn rate(&self) -> &RegistrationRate {
         &self.0.rate
+    }
+
+    pub(super) fn strangers(&self) -> &Strangers {
+        &self.0.strangers
     }
 
     pub(super) fn app(&self) -> Option<&Arc<App>> {

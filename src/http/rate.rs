@@ -1,9 +1,11 @@
 //! How often one address may register.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use super::address::network;
 
 /// Registrations a minute, by address.
 pub(super) struct RegistrationRate(Option<DefaultKeyedRateLimiter<IpAddr>>);
@@ -25,17 +27,6 @@ impl RegistrationRate {
             limiter.retain_recent();
         }
         limiter.check_key(&network(address)).is_ok()
-    }
-}
-
-/// Whoever has one address of version 6 has the other 2^64 of its network too.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::app::{App, Environment, OpenStore, StartError, assemble};
 use crate::config::{Resolved, Settings};
-use crate::tasks::{logins, outbox, sweep};
+use crate::tasks::{logins, outbox, quota, sweep, unused};
 
 use super::Lobby;
 use super::routes::{self, Listener};
@@ -163,6 +163,8 @@ impl Server {
         ));
         self.background.spawn(outbox::run(app.outbox.clone()));
         self.background.spawn(logins::run(app.logins.clone(), app.upkeep.clone()));
+        self.background.spawn(quota::run(app.quotas.clone(), app.clock.clone()));
+        self.background.spawn(unused::run(app.unused.clone(), app.clock.clone()));
         self.lobby.open(app.clone());
         Ok(app)
     }
@@ -185,6 +187,9 @@ impl Server {
         if let Some(app) = self.lobby.app() {
             app.logins.flush(&*app.upkeep).await;
             outbox::flush(&*app.outbox).await;
+            if app.quotas.share(app.clock.now()).await.is_err() {
+                tracing::warn!("the last second of quotas could not be shared");
+            }
         }
     }
 }

@@ -33,8 +33,9 @@ pub(super) async fn post(
     let asked = form.token_request()?;
     let now = app.clock.now();
 
-    let client = app.authenticator.authenticate(&presented, now).await?;
-    let issued = app.issuer.issue(&client, asked, now)?;
+    let client = credentials::authenticated(&app, &lobby, &request, &presented, now).await?;
+    let issued = app.issuer.issue(&client, asked, now);
+    let issued = issued.inspect_err(|error| credentials::count(error, lobby.metrics()))?;
 
     lobby.metrics().tokens_issued.inc();
     tracing::debug!(client_id = %client.client().id, "token issued");

@@ -1,11 +1,14 @@
 //! Why a question is refused: reasons inside, codes outside, and the one `match` between.
 
+use std::time::Duration;
+
 use crate::domain::audience::Audience;
 use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode};
 use crate::domain::store_error::StoreError;
 use crate::hashing::Busy;
 
-use super::{NotOurs, SealError};
+use super::authenticate::Throttled;
+use super::{NotOurs, QuotaUsed, SealError};
 
 /// Why a client is not who it says. The caller sees `invalid_client` and the same words for all of
 /// them, but for a claim of an assertion whose signature was right.
@@ -89,6 +92,9 @@ pub enum OAuthError {
     /// Randomness ran out.
     #[error(transparent)]
     NoEntropy(#[from] crate::domain::entropy::NoEntropy),
+    /// The client got as many tokens as it may for now.
+    #[error(transparent)]
+    Quota(#[from] QuotaUsed),
     /// Credentials in the query string, where they end up in logs.
     #[error("credentials must not be in the query string")]
     QueryCredentials,
@@ -107,6 +113,9 @@ pub enum OAuthError {
     /// The store could not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Too many attempts failed before this one.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
     /// Two ways of authentication at once: RFC 6749 §2.3.
     #[error("more than one client authentication method was used")]
     TwoCredentials,
@@ -141,7 +150,18 @@ impl OAuthError {
             Self::Busy(_) | Self::Seal(SealError::NoActiveKey) | Self::Store(_) => {
                 ErrorCode::TemporarilyUnavailable
             }
+            Self::Quota(_) | Self::Throttled(_) => ErrorCode::TooManyRequests,
             Self::UnsupportedGrant => ErrorCode::UnsupportedGrantType,
+        }
+    }
+
+    /// After how long the same may go well, where that is known: RFC 9110 §10.2.3.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Quota(used) => Some(used.wait),
+            Self::Throttled(throttled) => Some(throttled.wait),
+            _ => None,
         }
     }
 
@@ -155,6 +175,8 @@ impl OAuthError {
             Self::NoEntropy(_) | Self::Seal(_) | Self::Store(_) | Self::Busy(_) => {
                 CANNOT_ANSWER.to_owned()
             }
+            // Which limit it was would tell what others do.
+            Self::Throttled(_) => "too many failed attempts; try again later".to_owned(),
             Self::Audience(_)
             | Self::AudienceRequired
             | Self::AudiencesDiffer
@@ -165,6 +187,7 @@ impl OAuthError {
             | Self::Missing(_)
             | Self::NotAForm
             | Self::QueryCredentials
+            | Self::Quota(_)
             | Self::Repeated(_)
             | Self::Scope
             | Self::TwoClients

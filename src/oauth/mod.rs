@@ -59,6 +59,23 @@ pub trait HashUpgrade: Send + Sync {
     fn upgrade(&self, client: &ClientId, secret: &CredentialId, presented: &ClientSecret);
 }
 
+/// Says how many tokens a client may get.
+pub trait IssuanceQuota: Send + Sync {
+    /// Counts one token, if the client may have it. Never waits for the store.
+    fn take(&self, client: &Client, now: Timestamp) -> Result<(), QuotaUsed>;
+
+    /// Takes the last one back: the token was not issued.
+    fn give_back(&self, client: &Client, now: Timestamp);
+}
+
+/// The client got as many tokens as it may.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("this client got as many tokens as it may for now; use the one you have")]
+pub struct QuotaUsed {
+    /// Until it may have another.
+    pub wait: Duration,
+}
+
 /// Signs access tokens.
 pub trait TokenSealer: Send + Sync {
     /// The claims as a signed JWT with `typ: at+jwt`: RFC 9068 §2.1.

@@ -18,7 +18,7 @@ use crate::domain::scope::Scope;
 use super::authenticate::AuthenticatedClient;
 use super::error::OAuthError;
 use super::revocations::Revocations;
-use super::{LoginLog, TokenSealer};
+use super::{IssuanceQuota, LoginLog, TokenSealer};
 
 /// What is asked for.
 #[derive(Debug, Default)]
@@ -63,6 +63,8 @@ pub struct TokenIssuer {
     pub logins: Arc<dyn LoginLog>,
     /// What has ended, so that nothing is issued dead; and where it is noted what may be alive.
     pub revocations: Arc<Revocations>,
+    /// How many each client may get.
+    pub quota: Arc<dyn IssuanceQuota>,
     /// What makes their names.
     pub entropy: Arc<dyn Entropy>,
     /// What they obey.
@@ -115,7 +117,9 @@ impl TokenIssuer {
             cred: Some(authenticated.credential().clone()),
             custom,
         };
-        let access_token = self.sealer.seal(&claims)?;
+        self.quota.take(client, now)?;
+        let sealed = self.sealer.seal(&claims);
+        let access_token = sealed.inspect_err(|_| self.quota.give_back(client, now))?;
         self.revocations.note_token(&claims);
 
         self.logins.note(&client.id, now);

@@ -40,13 +40,20 @@ pub struct Grants {
     pub allowed_custom_claims: Option<Vec<String>>,
     /// How long its tokens live, in seconds.
     pub access_token_lifetime: Option<u64>,
+    /// How many tokens it may get in an hour; 0: as configured.
+    pub quota_per_hour: Option<u64>,
+    /// How many tokens it may get in a day; 0: as configured.
+    pub quota_per_day: Option<u64>,
     /// Until when it may send the token endpoint's URL as `aud`, in seconds since the epoch.
     #[serde(rename = "legacyAudience", alias = "legacy_audience")]
     pub legacy_audience: Option<Timestamp>,
 }
 
+/// The largest quota: more than any server issues.
+const MOST_TOKENS: u64 = 1_000_000_000_000;
+
 /// Every member that an admin's registration may have.
-const MEMBERS: [&str; 19] = [
+const MEMBERS: [&str; 21] = [
     "client_name",
     "token_endpoint_auth_method",
     "grant_types",
@@ -64,6 +71,8 @@ const MEMBERS: [&str; 19] = [
     "allowedCustomClaims",
     "allowed_custom_claims",
     "access_token_lifetime",
+    "quota_per_hour",
+    "quota_per_day",
     "legacyAudience",
     "legacy_audience",
 ];
@@ -129,8 +138,20 @@ pub(super) fn grant(
     client.groups = unique(grants.groups);
     client.allowed_custom_claims = unique(custom);
     client.access_token_lifetime = lifetime;
+    client.quota_per_hour = quota("quota_per_hour", grants.quota_per_hour)?;
+    client.quota_per_day = quota("quota_per_day", grants.quota_per_day)?;
     client.legacy_audience = grants.legacy_audience;
     Ok(())
+}
+
+/// 0 is none of its own.
+fn quota(name: &str, quota: Option<u64>) -> Result<Option<u64>, RegistryError> {
+    match quota {
+        Some(quota) if quota > MOST_TOKENS => {
+            refused(format!("`{name}` must be at most {MOST_TOKENS}"))
+        }
+        quota => Ok(quota.filter(|quota| *quota > 0)),
+    }
 }
 
 pub(super) fn refused<T>(why: String) -> Result<T, RegistryError> {

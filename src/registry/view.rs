@@ -109,6 +109,8 @@ pub(super) fn grants(client: &Client) -> Value {
         "groups": client.groups,
         "allowedCustomClaims": client.allowed_custom_claims,
         "access_token_lifetime": client.access_token_lifetime.map(|life| life.as_secs()),
+        "quota_per_hour": client.quota_per_hour,
+        "quota_per_day": client.quota_per_day,
         "legacyAudience": client.legacy_audience,
     })
 }

@@ -8,6 +8,7 @@ mod memory;
 mod mongo;
 mod record;
 mod revocation;
+mod unused;
 
 use async_trait::async_trait;
 
@@ -16,6 +17,8 @@ use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
 use crate::oauth::{AssertionStore, RevocationStore};
 use crate::registry::{AuditTrail, Registry, SharedFacts};
+use crate::tasks::quota::QuotaStore;
+use crate::tasks::unused::UnusedClients;
 use crate::tasks::{ChangeLog, Outbox, SigningKeyStore, Upkeep};
 
 pub use cached::CachedClients;
@@ -30,10 +33,12 @@ pub trait Store:
     + AuditTrail
     + ChangeLog
     + Outbox
+    + QuotaStore
     + Registry
     + RevocationStore
     + SharedFacts
     + SigningKeyStore
+    + UnusedClients
     + Upkeep
 {
     /// Every client document as it stands, for moving to another store.

@@ -36,7 +36,7 @@ pub(super) const PUBLISHED_AT: &str = "publishedAt";
 pub(super) const IMPORTED_AT: &str = "importedAt";
 
 /// What is said to be the author of a document that nobody signed: the platform's word for it.
-const NOBODY: &str = "public";
+pub(super) const NOBODY: &str = "public";
 
 /// The document of a client, but for `_id`, `updatedAt` and `lastLogin`, which the store sets.
 pub(super) fn to_document(client: &Client) -> Document {
@@ -74,6 +74,12 @@ pub(super) fn to_document(client: &Client) -> Document {
     if let Some(lifetime) = client.access_token_lifetime {
         document.insert("accessTokenLifetime", whole(lifetime.as_secs()));
     }
+    if let Some(quota) = client.quota_per_hour {
+        document.insert("quotaPerHour", whole(quota));
+    }
+    if let Some(quota) = client.quota_per_day {
+        document.insert("quotaPerDay", whole(quota));
+    }
     if let Some(end) = client.legacy_audience {
         document.insert("legacyAudience", date(end));
     }
@@ -109,6 +115,8 @@ pub(super) fn to_client(document: &Document) -> Option<Client> {
         access_token_lifetime: number(document.get("accessTokenLifetime"))
             .and_then(|seconds| u64::try_from(seconds).ok())
             .map(Duration::from_secs),
+        quota_per_hour: quota(document, "quotaPerHour"),
+        quota_per_day: quota(document, "quotaPerDay"),
         legacy_audience: timestamp(document.get("legacyAudience")),
         token_epoch: number(document.get(TOKEN_EPOCH))
             .and_then(|epoch| u64::try_from(epoch).ok())
@@ -224,6 +232,13 @@ pub(super) fn number(value: Option<&Bson>) -> Option<i64> {
         }
         _ => None,
     }
+}
+
+/// A quota of 0 is none of its own.
+fn quota(document: &Document, name: &str) -> Option<u64> {
+    number(document.get(name))
+        .and_then(|quota| u64::try_from(quota).ok())
+        .filter(|quota| *quota > 0)
 }
 
 pub(super) fn timestamp(value: Option<&Bson>) -> Option<Timestamp> {

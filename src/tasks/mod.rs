@@ -4,9 +4,11 @@ pub mod feed;
 pub mod key_exchange;
 pub mod logins;
 pub mod outbox;
+pub mod quota;
 pub mod rehash;
 pub mod standings;
 pub mod sweep;
+pub mod unused;
 
 use async_trait::async_trait;
 

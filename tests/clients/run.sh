@@ -22,7 +22,7 @@ trap 'exit 1' INT TERM
 
 # The server, on a free port that its log names.
 (cd "$work" && exec env LATCHKEY_LISTEN=127.0.0.1:0 LATCHKEY_LOG_FORMAT=json \
-    LATCHKEY_REGISTRATION_RATE=0 LATCHKEY_STORE="file:$work/data" LATCHKEY_KEYS="$work/keys" \
+    LATCHKEY_REGISTRATION_RATE=0 LATCHKEY_THROTTLE=off LATCHKEY_STORE="file:$work/data" LATCHKEY_KEYS="$work/keys" \
     LATCHKEY_ADMIN_CLIENT_ID=admin LATCHKEY_ADMIN_SECRET='a+b/c%d&e=f:g h' \
     "$binary" serve) >"$work/log" 2>&1 &
 server=$!

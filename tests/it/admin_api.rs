@@ -99,6 +99,7 @@ async fn what_a_client_is_given() {
         "scope": "s  t s", "__STATE__": "DRAFT", "metadata": { "team": { "n": [1, null] } },
         "groups": ["g", "g"], "allowedCustomClaims": ["customerName"],
         "access_token_lifetime": 60, "legacyAudience": START + 100,
+        "quota_per_hour": 10, "quota_per_day": 0,
         "grant_types": ["client_credentials"], "response_types": [],
     });
     let created = server.create_client(asked).await;
@@ -110,7 +111,7 @@ async fn what_a_client_is_given() {
         "permissions": ["b", "a"], "audience": ["y", "x"], "scope": "s t", "__STATE__": "DRAFT",
         "metadata": { "team": { "n": [1, null] } }, "groups": ["g"],
         "allowedCustomClaims": ["customerName"], "access_token_lifetime": 60,
-        "legacyAudience": START + 100,
+        "legacyAudience": START + 100, "quota_per_hour": 10, "quota_per_day": null,
     });
     let shown = server.admin_get(&format!("/clients/{id}")).await;
     for (member, value) in expected.as_object().unwrap() {
@@ -171,6 +172,9 @@ async fn what_is_refused() {
         ("lifetime negative",             json!({ "access_token_lifetime": -1 }),              "access_token_lifetime"),
         ("lifetime a fraction",           json!({ "access_token_lifetime": 1.5 }),             "access_token_lifetime"),
         ("lifetime a string",             json!({ "access_token_lifetime": "60" }),            "access_token_lifetime"),
+        ("quota negative",                json!({ "quota_per_hour": -1 }),                      "quota_per_hour"),
+        ("quota a fraction",              json!({ "quota_per_day": 1.5 }),                      "quota_per_day"),
+        ("quota too large",               json!({ "quota_per_day": 1_000_000_000_001_u64 }),    "quota_per_day"),
         ("legacyAudience true",           json!({ "legacyAudience": true }),                   "legacyAudience"),
         ("legacyAudience a date",         json!({ "legacyAudience": "2027-01-01" }),           "legacyAudience"),
         ("metadata a list",               json!({ "metadata": [] }),                           "metadata"),

@@ -28,7 +28,7 @@ impl Program {
     fn start(folder: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_latchkey"))
             .args(["serve", "--listen", "127.0.0.1:0", "--issuer", "http://issuer.test"])
-            .args(["--registration-rate", "0", "--log-format", "json"])
+            .args(["--registration-rate", "0", "--throttle", "off", "--log-format", "json"])
             .current_dir(folder)
             .stderr(Stdio::piped())
             .spawn()

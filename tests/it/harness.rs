@@ -15,7 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use clap::{Args, Command};
 use latchkey::app::{App, Environment, OpenStore, StartError, open_store};
-use latchkey::config::{self, Resolved, Settings, StoreUrl};
+use latchkey::config::{self, Resolved, Settings, StoreUrl, Switch};
 use latchkey::domain::clock::{Clock, Timestamp};
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::jwk::Algorithm;
@@ -96,7 +96,7 @@ impl Reply {
 }
 
 /// The settings that a server has when nobody sets anything, on a free port, with an administrator
-/// and without a limit on registrations.
+/// and without a limit on registrations and failures.
 pub(crate) fn settings() -> Settings {
     let command = Settings::augment_args(Command::new("test"));
     let flags = command.get_matches_from(["test"]);
@@ -105,6 +105,7 @@ pub(crate) fn settings() -> Settings {
     settings.issuer = Some("http://issuer.test".to_owned());
     settings.workers = Some(1);
     settings.registration_rate = 0;
+    settings.throttle = Switch::Off;
     settings.admin_client_id = Some(ADMIN.0.to_owned());
     settings.admin_secret = Some(ADMIN.1.to_owned().into());
     settings

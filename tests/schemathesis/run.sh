@@ -46,7 +46,7 @@ if [ -z "${SCHEMATHESIS:-}" ]; then
     SCHEMATHESIS=$folder/venv/bin/schemathesis
 fi
 
-LATCHKEY_REGISTRATION_RATE=0 "$binary" serve --listen 127.0.0.1:0 --log-format json \
+LATCHKEY_REGISTRATION_RATE=0 LATCHKEY_THROTTLE=off "$binary" serve --listen 127.0.0.1:0 --log-format json \
     --store "file:$folder/data" --keys "$folder/keys" 2> "$folder/log" &
 server=$!
 

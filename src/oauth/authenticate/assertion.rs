@@ -8,6 +8,7 @@ use crate::domain::client::{AuthMethod, Client, ClientKey};
 use crate::domain::clock::Timestamp;
 
 use super::super::UnverifiedAssertion;
+use super::throttle::Attempt;
 use super::{
     Asserted, AssertionRules, AuthFailure, AuthenticatedClient, Authenticator, OAuthError,
     published,
@@ -21,9 +22,11 @@ impl Authenticator {
         &self,
         client_id: Option<&str>,
         assertion: &str,
+        unverified: Option<&UnverifiedAssertion>,
+        attempt: &mut Attempt<'_>,
         now: Timestamp,
     ) -> Result<AuthenticatedClient, OAuthError> {
-        let unverified = self.reader.read(assertion).ok_or(AuthFailure::MalformedAssertion)?;
+        let unverified = unverified.ok_or(AuthFailure::MalformedAssertion)?;
         let subject = unverified.subject.as_deref().ok_or(AuthFailure::MalformedAssertion)?;
         if client_id.is_some_and(|named| named != subject) {
             return Err(AuthFailure::MalformedAssertion.into());
@@ -33,10 +36,12 @@ impl Authenticator {
             return Err(AuthFailure::Method.into());
         }
 
-        let key = named_key(&client, &unverified, now).ok_or(AuthFailure::Key)?;
+        let key = named_key(&client, unverified, now).ok_or(AuthFailure::Key)?;
         let claims = self.reader.verify(assertion, &key.jwk).ok_or(AuthFailure::Signature)?;
         published(&client)?;
         let proof = Proof::check(claims, &client, &self.rules, now)?;
+        // No guess comes this far: the disk is not waited for one after the other.
+        attempt.let_go();
         self.use_up(&client, &proof, now).await?;
 
         let credential = key.id.clone();

@@ -1,7 +1,9 @@
 //! Who is asking? Client authentication: RFC 6749 §2.3 and RFC 7523 §2.2.
 
 mod assertion;
+mod failures;
 mod secret;
+mod throttle;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +19,11 @@ use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 
 use super::error::{AuthFailure, OAuthError};
-use super::{AssertionReader, AssertionStore, ClientStore, HashUpgrade, News};
+use super::{AssertionReader, AssertionStore, ClientStore, HashUpgrade, News, UnverifiedAssertion};
 
+pub use failures::Rate;
 pub use secret::SecretChecks;
+pub use throttle::{Caller, FailureThrottle, Limit, Limits, Throttled};
 
 /// A client may have been unpublished that long ago, unheard of, before nobody is proved any more.
 const STALEST: Duration = Duration::from_secs(10);
@@ -41,6 +45,19 @@ pub enum Presented {
         /// The JWT.
         assertion: String,
     },
+}
+
+impl Presented {
+    /// Whoever it says to be; empty if it says nothing that can be read.
+    fn name<'a>(&'a self, unverified: Option<&'a UnverifiedAssertion>) -> &'a str {
+        match self {
+            Self::Secret { client_id, .. } => client_id,
+            Self::Assertion { client_id, .. } => unverified
+                .and_then(|assertion| assertion.subject.as_deref())
+                .or(client_id.as_deref())
+                .unwrap_or_default(),
+        }
+    }
 }
 
 /// What an operator may set about assertions.
@@ -115,6 +132,8 @@ pub struct Authenticator {
     pub upgrade: Arc<dyn HashUpgrade>,
     /// What checks secrets.
     pub secrets: SecretChecks,
+    /// What slows down those who fail.
+    pub throttle: FailureThrottle,
     /// The server's part of the checksums.
     pub pepper: Pepper,
     /// What assertions must obey.
@@ -122,22 +141,36 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// Proves that the caller is the client it says, or says why not.
+    /// Proves that the caller is the client it says, or says why not. Who failed too often is
+    /// refused before anything is looked up or computed.
     pub async fn authenticate(
         &self,
         presented: &Presented,
+        caller: Caller,
         now: Timestamp,
     ) -> Result<AuthenticatedClient, OAuthError> {
         if self.news.staleness() > STALEST {
             let why = "nothing was heard of other replicas for too long";
             return Err(StoreError::new(why).into());
         }
-        match presented {
+        let unverified = match presented {
+            Presented::Secret { .. } => None,
+            Presented::Assertion { assertion, .. } => self.reader.read(assertion),
+        };
+        let name = presented.name(unverified.as_ref());
+        let mut attempt = self.throttle.admit(caller, name, now).await?;
+        let outcome = match presented {
             Presented::Secret { client_id, secret } => self.by_secret(client_id, secret, now).await,
             Presented::Assertion { client_id, assertion } => {
-                self.by_assertion(client_id.as_deref(), assertion, now).await
+                let named = client_id.as_deref();
+                self.by_assertion(named, assertion, unverified.as_ref(), &mut attempt, now).await
             }
+        };
+        // What went wrong on our side is nobody's failure.
+        if let Err(OAuthError::Client(_)) = &outcome {
+            attempt.failed(now);
         }
+        outcome
     }
 
     /// A text that is no client id is an unknown client: it costs and says the same.

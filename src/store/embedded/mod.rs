@@ -9,11 +9,13 @@ mod changes;
 mod clients;
 mod facts;
 mod folder;
+mod quotas;
 mod readers;
 mod rows;
 mod schema;
 mod signing_keys;
 mod transfer;
+mod unused;
 mod upkeep;
 mod writer;
 

@@ -44,6 +44,16 @@ CREATE INDEX IF NOT EXISTS audit_client_id ON audit (client_id, id);
 CREATE INDEX IF NOT EXISTS audit_actor ON audit (actor, id);
 CREATE INDEX IF NOT EXISTS audit_at ON audit (at);
 CREATE INDEX IF NOT EXISTS audit_untold ON audit (id) WHERE told = 0;
+CREATE TABLE IF NOT EXISTS quotas (
+    client_id   TEXT    NOT NULL,
+    length      TEXT    NOT NULL,  -- hour or day
+    start       INTEGER NOT NULL,
+    replica     TEXT    NOT NULL,
+    until       INTEGER NOT NULL,
+    count       INTEGER NOT NULL,
+    PRIMARY KEY (client_id, length, start, replica)
+) STRICT;
+CREATE INDEX IF NOT EXISTS quotas_until ON quotas (until);
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
 ";
 

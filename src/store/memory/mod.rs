@@ -2,6 +2,8 @@
 
 mod audit;
 mod changes;
+mod quotas;
+mod unused;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,6 +21,7 @@ use crate::domain::signing_key::PublishedKey;
 use crate::domain::store_error::StoreError;
 use crate::oauth::AssertionStore;
 use crate::registry::{Cursor, Inserted, ListQuery, Page, Registry, SharedFacts};
+use crate::tasks::quota::Counted;
 use crate::tasks::{SigningKeyStore, Upkeep};
 
 use super::{Document, Export, Store, UsedAssertion, record};
@@ -38,6 +41,7 @@ struct Tables {
     // By their ids; true once somebody was told.
     records: BTreeMap<String, (AuditRecord, bool)>,
     leases: HashMap<String, (String, Timestamp)>,
+    quotas: HashMap<(Counted, String), u64>,
     last_ms: i64,
 }
 

@@ -92,7 +92,7 @@ impl Registry for MongoStore {
 
 /// The document of a client, if it is still at that revision. What is null there, or missing, a
 /// null in a filter matches.
-fn at_revision(id: &ClientId, revision: Revision) -> Document {
+pub(super) fn at_revision(id: &ClientId, revision: Revision) -> Document {
     let date = |millis| Bson::DateTime(DateTime::from_millis(millis));
     doc! {
         record::CLIENT_ID: id.as_str(),

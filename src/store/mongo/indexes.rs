@@ -9,7 +9,9 @@ use mongodb::options::IndexOptions;
 use mongodb::{Collection, Database, IndexModel};
 
 use super::audit::OUTBOX_LAST;
-use super::{AUDIT, CLIENTS, MongoOpenError, REVOCATIONS, USED_ASSERTIONS, unreachable, within};
+use super::{
+    AUDIT, CLIENTS, MongoOpenError, QUOTAS, REVOCATIONS, USED_ASSERTIONS, unreachable, within,
+};
 use crate::store::record::{CLIENT_ID, PERMISSIONS, UPDATED_AT};
 use crate::store::revocation::{CREATED_AT, UNTIL};
 
@@ -22,7 +24,7 @@ struct Index {
     unique: bool,
 }
 
-const INDEXES: [Index; 12] = [
+const INDEXES: [Index; 14] = [
     Index { collection: CLIENTS, keys: &[CLIENT_ID], unique: true },
     Index { collection: USED_ASSERTIONS, keys: &["clientId", "jti"], unique: true },
     Index { collection: CLIENTS, keys: &[UPDATED_AT], unique: false },
@@ -35,6 +37,8 @@ const INDEXES: [Index; 12] = [
     Index { collection: AUDIT, keys: &["clientId"], unique: false },
     Index { collection: AUDIT, keys: &["actor"], unique: false },
     Index { collection: AUDIT, keys: &["told"], unique: false },
+    Index { collection: QUOTAS, keys: &[CLIENT_ID], unique: false },
+    Index { collection: QUOTAS, keys: &["until"], unique: false },
 ];
 
 /// Makes what is missing. Only a unique index is needed: without another one it is slow, not wrong.

@@ -12,8 +12,10 @@ mod clients;
 mod facts;
 mod indexes;
 mod paging;
+mod quotas;
 mod signing_keys;
 mod transfer;
+mod unused;
 mod upkeep;
 
 use std::fmt;
@@ -42,6 +44,7 @@ const SIGNING_KEYS: &str = "signing_keys";
 const META: &str = "meta";
 const AUDIT: &str = "audit";
 const REVOCATIONS: &str = "revocations";
+const QUOTAS: &str = "quotas";
 
 /// Why a MongoDB store cannot be opened or prepared. Says nothing of a password.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,9 @@
 
 mod audit;
 mod clients;
+mod quotas;
 mod sharing;
+mod unused;
 mod upkeep;
 
 use std::sync::{Arc, LazyLock};
@@ -88,6 +90,8 @@ pub fn full_client() -> Client {
         grant_types: Some(vec!["client_credentials".to_owned()]),
         metadata,
         access_token_lifetime: Some(Duration::from_secs(600)),
+        quota_per_hour: Some(100),
+        quota_per_day: Some(5_000_000_000),
         legacy_audience: Some(Timestamp(1_800_000_000)),
         token_epoch: 3,
         secrets: vec![

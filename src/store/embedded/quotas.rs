@@ -1,0 +1,96 @@
+//! What was counted; of the processes that this store had, one after the other.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Row, Transaction, params};
+
+use super::EmbeddedStore;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::ClientId;
+use crate::domain::store_error::StoreError;
+use crate::domain::window::{Length, Window};
+use crate::tasks::quota::{Counted, QuotaStore};
+
+#[async_trait]
+impl QuotaStore for EmbeddedStore {
+    async fn write_counts(
+        &self,
+        replica: &str,
+        counts: &[(Counted, u64)],
+    ) -> Result<(), StoreError> {
+        let (replica, counts) = (replica.to_owned(), counts.to_vec());
+        let write = move |transaction: &Transaction<'_>| {
+            let mut insert = transaction.prepare_cached(
+                "INSERT OR REPLACE INTO quotas (client_id, length, start, replica, until, count) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?;
+            for ((client, window), count) in counts {
+                let (length, start) = (window.length.as_str(), whole(window.start.0));
+                let (until, count) = (whole(window.end().0), whole(count));
+                insert.execute(params![client.as_str(), length, start, replica, until, count])?;
+            }
+            Ok(())
+        };
+        self.writer.write(write).await
+    }
+
+    async fn counts_of_others(
+        &self,
+        replica: &str,
+        clients: Option<&[ClientId]>,
+        now: Timestamp,
+    ) -> Result<Vec<(Counted, u64)>, StoreError> {
+        let (replica, clients) = (replica.to_owned(), clients.map(<[ClientId]>::to_vec));
+        self.read(move |connection| others(connection, &replica, clients.as_deref(), now)).await
+    }
+
+    async fn sweep_counts(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let sweep = move |transaction: &Transaction<'_>| {
+            transaction.execute(
+                "DELETE FROM quotas WHERE rowid IN \
+                 (SELECT rowid FROM quotas WHERE until < ?1 LIMIT ?2)",
+                params![whole(before.0), limit],
+            )
+        };
+        self.writer.write(sweep).await
+    }
+}
+
+fn others(
+    connection: &Connection,
+    replica: &str,
+    clients: Option<&[ClientId]>,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<(Counted, u64)>> {
+    let of = if clients.is_some() { "client_id = ?3 AND" } else { "?3 IS NULL AND" };
+    let mut rows = connection.prepare_cached(&format!(
+        "SELECT client_id, length, start, count FROM quotas \
+         WHERE {of} until > ?1 AND replica <> ?2"
+    ))?;
+    let mut found = Vec::new();
+    let mut ask = |client: Option<&str>| -> rusqlite::Result<()> {
+        for counted in rows.query_map(params![whole(now.0), replica, client], counted)? {
+            found.extend(counted?);
+        }
+        Ok(())
+    };
+    match clients {
+        None => ask(None)?,
+        Some(clients) => clients.iter().try_for_each(|client| ask(Some(client.as_str())))?,
+    }
+    Ok(found)
+}
+
+/// `None` for what only a newer version could have written.
+fn counted(row: &Row<'_>) -> rusqlite::Result<Option<(Counted, u64)>> {
+    let client: Option<ClientId> = row.get_ref(0)?.as_str()?.parse().ok();
+    let length = Length::named(row.get_ref(1)?.as_str()?);
+    let start = u64::try_from(row.get::<_, i64>(2)?).unwrap_or_default();
+    let count = u64::try_from(row.get::<_, i64>(3)?).unwrap_or_default();
+    let window = length.map(|length| Window { length, start: Timestamp(start) });
+    Ok(client.zip(window).map(|counted| (counted, count)))
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
