@@ -3,7 +3,8 @@
 //! - [`domain`]: what is true. Plain types and pure functions.
 //! - [`oauth`]: what a machine may ask.
 //! - [`registry`]: what a person may do.
-//! - [`jwt`] and [`store`]: signatures and databases, behind the ports of the two above.
+//! - [`jwt`], [`store`] and [`fetch`]: signatures, databases and the keys that clients publish, behind
+//!   the ports of the two above.
 //! - [`tasks`]: what runs without being asked.
 //! - [`http`]: parse, ask, render.
 //! - [`app`]: where the parts are put together; [`config`] says how.
@@ -12,6 +13,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod fetch;
 pub mod files;
 pub mod hashing;
 pub mod http;

@@ -3,6 +3,7 @@
 //! Field names in use: `client_id`, `kid`, `route`, `status`, `error` (the code), `reason` and
 //! `cause` (for us alone), `address`, `duration_ms`; of what was changed, `audit`
 //! (the deed), `id` (of its record), `actor`, `before`, `after`, `request_id`. Never a secret, a token or an assertion.
+//! `cause` (for us alone), `address`, `host`, `key`, `holder`, `duration_ms`. Never a secret, a token or an assertion.
 
 use std::fmt;
 use std::io::IsTerminal;

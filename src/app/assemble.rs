@@ -10,6 +10,7 @@ use crate::config::{Resolved, Settings, Switch};
 use crate::domain::audit::Recorder;
 use crate::domain::entropy::{ALPHANUMERIC, Entropy};
 use crate::domain::secret::{ClientSecret, Pepper};
+use crate::fetch::RemoteKeySets;
 use crate::hashing::SlowHashes;
 use crate::jwt::{CachedOpener, KeyFolderError, KeyRing, NamedKey, StrictReader, load_or_make};
 use crate::oauth::authenticate::{
@@ -22,9 +23,10 @@ use crate::oauth::tokeninfo::TokenJudge;
 use crate::registry::admin::{self, AdminCredentials};
 use crate::registry::draft::{Enrolment, Limits};
 use crate::registry::error::RegistryError;
+use crate::registry::key_admission::{KeyAdmission, KeyRules};
 use crate::registry::pepper::{NoPepper, pepper};
 use crate::registry::register::Registration;
-use crate::store::{CachedClients, Store};
+use crate::store::{CachedClients, Store, UsedProofs};
 use crate::tasks::feed::Feed;
 use crate::tasks::key_exchange::KeyExchange;
 use crate::tasks::logins::PendingLogins;
@@ -99,6 +101,13 @@ pub async fn assemble(
         revoker: parts.revoker.clone(),
         limits: Limits { secrets: config.settings.max_secrets, keys: config.settings.max_keys },
     });
+    let keys = Arc::new(KeyAdmission {
+        registry: parts.clients.clone(),
+        remote: parts.remote_keys.clone(),
+        reader: Arc::new(StrictReader),
+        used: Arc::new(UsedProofs(store.clone())),
+        rules: key_rules(&config),
+    });
     let app = App {
         authenticator: parts.authenticator(&config, pepper)?,
         issuer: parts.issuer(&config),
@@ -106,7 +115,9 @@ pub async fn assemble(
         registration: Registration {
             mode: config.registration.clone(),
             enrolment: enrolment.clone(),
+            keys: keys.clone(),
         },
+        keys,
         enrolment,
         unused: Arc::new(unused(&config.settings, &parts)),
         registry: parts.clients,
@@ -136,6 +147,7 @@ struct Parts {
     revocations: Arc<Revocations>,
     revoker: Arc<Revoker>,
     recorder: Arc<Recorder>,
+    remote_keys: Arc<RemoteKeySets>,
     ring: Arc<KeyRing>,
     feed: Arc<Feed>,
     logins: Arc<PendingLogins>,
@@ -191,6 +203,7 @@ impl Parts {
             revocations,
             revoker,
             recorder,
+            remote_keys: Arc::new(RemoteKeySets::new(settings.jwks_uri_hosts.clone())),
             ring,
             feed,
             logins: Arc::new(PendingLogins::default()),
@@ -218,6 +231,7 @@ impl Parts {
         Ok(Authenticator {
             clients: self.clients.clone(),
             assertions: self.store.clone(),
+            remote_keys: self.remote_keys.clone(),
             reader: Arc::new(StrictReader),
             news: self.feed.clone(),
             upgrade: Arc::new(rehash),
@@ -299,6 +313,15 @@ fn unused(settings: &Settings, parts: &Parts) -> UnusedSweep {
         upkeep: parts.store.clone(),
         logins: parts.logins.clone(),
         remembered: parts.clients.clone(),
+    }
+}
+
+fn key_rules(config: &Resolved) -> KeyRules {
+    KeyRules {
+        issuer: config.issuer.clone(),
+        skew: Duration::from_secs(config.settings.clock_skew),
+        proof_required: config.settings.require_key_proof,
+        sharing_refused: config.settings.refuse_shared_keys,
     }
 }
 

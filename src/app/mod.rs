@@ -19,6 +19,7 @@ use crate::oauth::revoke::Revoker;
 use crate::oauth::token::TokenIssuer;
 use crate::oauth::tokeninfo::TokenJudge;
 use crate::registry::draft::Enrolment;
+use crate::registry::key_admission::KeyAdmission;
 use crate::registry::register::Registration;
 use crate::registry::{AuditTrail, Registry};
 use crate::tasks::feed::Feed;
@@ -48,6 +49,8 @@ pub struct App {
     pub judge: TokenJudge,
     /// Takes registrations.
     pub registration: Registration,
+    /// Lets the keys of clients in.
+    pub keys: Arc<KeyAdmission>,
     /// Adds clients.
     pub enrolment: Arc<Enrolment>,
     /// The clients.

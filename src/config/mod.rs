@@ -17,6 +17,7 @@ use serde::{Serialize, Serializer};
 
 use crate::domain::audience::Audience;
 use crate::domain::jwk::Algorithm;
+use crate::domain::jwks_uri::AdmittedHost;
 
 pub use layers::{ConfigError, Loaded, load, with_environment_in_help};
 pub use resolved::Resolved;
@@ -204,6 +205,20 @@ pub struct Settings {
     /// Days after which a client that registered itself and never got a token is removed; 0: never
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=36500), help_heading = "Clients")]
     pub unused_client_days: u32,
+    /// Hosts, or host:port, whose keys are fetched at whatever address and also without TLS; others
+    /// must have public addresses
+    #[arg(long, value_delimiter = ',', help_heading = "Clients")]
+    pub jwks_uri_hosts: Vec<AdmittedHost>,
+
+    /// Refuse keys that are registered without a proof that their private half is there
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1,
+          default_missing_value = "true", value_name = "BOOL", help_heading = "Clients")]
+    pub require_key_proof: bool,
+
+    /// Refuse keys that another client has
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1,
+          default_missing_value = "true", value_name = "BOOL", help_heading = "Clients")]
+    pub refuse_shared_keys: bool,
 
     /// The client id of the administrator, set at every start
     #[arg(long, value_parser = not_empty, help_heading = "Clients")]

@@ -11,6 +11,7 @@ use super::audience::Audience;
 use super::clock::Timestamp;
 use super::id::{ClientId, CredentialId};
 use super::jwk::PublicJwk;
+use super::jwks_uri::JwksUri;
 use super::permission::Permission;
 use super::registration_token::RegistrationTokenDigest;
 use super::scope::Scope;
@@ -160,6 +161,8 @@ pub struct Client {
     /// What it may show to look after itself: the current one last; before it the one that goes
     /// when the current one is first used.
     pub registration_tokens: Vec<RegistrationTokenDigest>,
+    /// Where it publishes its keys; if it does, they are looked up there and nowhere else.
+    pub jwks_uri: Option<JwksUri>,
     /// Who registered it.
     pub creator: String,
     /// When it was registered.
@@ -196,6 +199,7 @@ impl Client {
             secrets: Vec::new(),
             keys: Vec::new(),
             registration_tokens: Vec::new(),
+            jwks_uri: None,
             creator: String::new(),
             created,
             updater: String::new(),

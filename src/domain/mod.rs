@@ -9,6 +9,7 @@ pub mod entropy;
 pub mod error_code;
 pub mod id;
 pub mod jwk;
+pub mod jwks_uri;
 pub mod key_judge;
 pub mod key_material;
 pub mod permission;

@@ -14,7 +14,8 @@ use crate::registry::own::Owner;
 use crate::registry::view;
 
 use super::clients::{
-    credential_id, done, new_key, new_keys, new_secret, removal, shown_key, shown_secret,
+    NewKey, NewKeys, credential_id, done, new_key, new_keys, new_secret, removal, shown_key,
+    shown_secret,
 };
 use super::error::Refusal;
 use super::lobby::Running;
@@ -53,7 +54,8 @@ pub(super) async fn put(
     let metadata: ClientMetadata = json::from_object(object.clone())?;
 
     let now = app.clock.now();
-    let registered = app.enrolment.replace_metadata(owner, &object, &metadata, now).await?;
+    let replaced = app.enrolment.replace_metadata(&app.keys, owner, &object, &metadata, now);
+    let registered = replaced.await?;
 
     Ok(shown(&app, &registered))
 }
@@ -88,10 +90,11 @@ pub(super) async fn add_key(
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
     let owner = owner(&app, &request).await?;
-    let (jwk, lives) = new_key(&request, payload).await?;
+    let NewKey { jwk, proofs, lives } = new_key(&request, payload).await?;
 
-    let actor = owner.actor();
-    let added = app.enrolment.add_key(actor.id(), jwk, lives, actor, app.clock.now()).await?;
+    let (actor, now) = (owner.actor(), app.clock.now());
+    let key = (jwk, &*proofs);
+    let added = app.enrolment.add_key(&app.keys, actor.id(), key, lives, actor, now).await?;
 
     Ok(shown_key(&added))
 }
@@ -128,10 +131,11 @@ pub(super) async fn regenerate(
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
     let owner = owner(&app, &request).await?;
-    let (keys, _) = new_keys(&request, payload).await?;
+    let NewKeys { keys, proofs, .. } = new_keys(&request, payload).await?;
 
-    let actor = owner.actor();
-    let registered = app.enrolment.regenerate(actor.id(), keys, actor, app.clock.now()).await?;
+    let (actor, now) = (owner.actor(), app.clock.now());
+    let keys = (keys, &*proofs);
+    let registered = app.enrolment.regenerate(&app.keys, actor.id(), keys, actor, now).await?;
 
     let uri = register::uri(&app, &registered.client.id);
     Ok(register::created(&view::registration(&registered, &uri)))

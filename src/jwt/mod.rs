@@ -2,6 +2,7 @@
 
 mod assertion;
 mod key_folder;
+mod key_proof;
 mod opener;
 mod private_key;
 mod provider;
@@ -10,6 +11,7 @@ mod strict;
 
 pub use assertion::{Assertion, StrictReader, sign_assertion};
 pub use key_folder::{KeyFolderError, NamedKey, OwnKey, load_or_make};
+pub use key_proof::{KeyProof, sign_key_proof};
 pub use opener::CachedOpener;
 pub use private_key::{KeyFileError, PrivateKey};
 pub use ring::{Jwks, KeyRing};

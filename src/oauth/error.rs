@@ -44,6 +44,9 @@ pub enum AuthFailure {
     /// No live key of the client has this name, or the algorithm is another.
     #[error("no such key")]
     Key,
+    /// The keys that the client publishes cannot be had.
+    #[error("the keys at the client's `jwks_uri` cannot be had")]
+    KeysUnavailable,
     /// The signature is wrong.
     #[error("wrong signature")]
     Signature,

@@ -21,6 +21,7 @@ use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
+use crate::domain::jwks_uri::{JwksUri, KeysUnavailable};
 use crate::domain::revocation::Revocation;
 use crate::domain::secret::ClientSecret;
 use crate::domain::store_error::StoreError;
@@ -45,6 +46,19 @@ pub trait AssertionStore: Send + Sync {
         jti_digest: [u8; 32],
         until: Timestamp,
     ) -> Result<bool, StoreError>;
+}
+
+/// The keys that clients publish.
+#[async_trait]
+pub trait RemoteKeys: Send + Sync {
+    /// The keys at `uri`, as far as they are known. Where none of them is named `kid`, they are looked
+    /// for once more, if that was not done a moment ago.
+    async fn key_set(
+        &self,
+        uri: &JwksUri,
+        kid: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Arc<[PublicJwk]>, KeysUnavailable>;
 }
 
 /// Where it is noted that a client got a token. Written behind: it never waits for the store.

@@ -17,6 +17,7 @@ use crate::domain::state::State;
 use super::actor::Actor;
 use super::draft::{ClientMetadata, Enrolment, Registered};
 use super::error::RegistryError;
+use super::key_admission::KeyAdmission;
 
 /// What an admin may set, beside the metadata of any registration.
 #[derive(Debug, Default, Deserialize)]
@@ -53,7 +54,7 @@ pub struct Grants {
 const MOST_TOKENS: u64 = 1_000_000_000_000;
 
 /// Every member that an admin's registration may have.
-const MEMBERS: [&str; 21] = [
+const MEMBERS: [&str; 22] = [
     "client_name",
     "token_endpoint_auth_method",
     "grant_types",
@@ -62,6 +63,7 @@ const MEMBERS: [&str; 21] = [
     "public_key_pem",
     "jwks",
     "jwks_uri",
+    "proof",
     "permissions",
     "audience",
     "scope",
@@ -89,6 +91,7 @@ pub fn refuse_unknown(object: &Value) -> Result<(), RegistryError> {
 /// Registers a client in an admin's name.
 pub async fn create(
     enrolment: &Enrolment,
+    keys: &KeyAdmission,
     actor: &Actor,
     metadata: &ClientMetadata,
     grants: Grants,
@@ -100,7 +103,9 @@ pub async fn create(
     grant(&mut client, grants, longest_life)?;
     client.creator = actor.id().to_string();
     client.updater = actor.id().to_string();
-    enrolment.enrol(client, actor.origin(), Action::ClientCreated).await
+    let shared_keys = keys.admit_first(&client, &metadata.proofs()?, now).await?;
+    let enrolled = enrolment.enrol(client, actor.origin(), Action::ClientCreated).await?;
+    Ok(Registered { shared_keys, ..enrolled })
 }
 
 /// Sets what an admin may set, if it can be set.

@@ -14,6 +14,7 @@ use super::actor::Actor;
 use super::change::Precondition;
 use super::draft::Enrolment;
 use super::error::RegistryError;
+use super::key_admission::KeyAdmission;
 
 /// How long the new credential and the older ones live.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,19 +65,27 @@ impl Enrolment {
         Ok(Added { client, id: credential_id, credential: secret })
     }
 
-    /// Adds a key.
+    /// Adds a key, with the proofs that came with it.
     pub async fn add_key(
         &self,
+        admission: &KeyAdmission,
         id: &ClientId,
-        jwk: PublicJwk,
+        (jwk, proofs): (PublicJwk, &[String]),
         lives: Lives,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Added<PublicJwk>, RegistryError> {
+        let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
+        actor.may_change(&found)?;
         let expires = lives.expires_in.map(|life| now + life);
         let key = ClientKey { expires, ..ClientKey::new(jwk.clone(), now) };
+        admission.admit(id, std::slice::from_ref(&key), proofs, now).await?;
         let (credential_id, most) = (key.id.clone(), self.limits.keys);
         let alter = |client: &mut Client| {
+            if client.jwks_uri.is_some() {
+                let why = "the client publishes its keys at its `jwks_uri`; add it there";
+                return Err(RegistryError::Metadata(why.to_owned()));
+            }
             make_room(&mut client.keys, lives.overlap, now);
             if client.keys.iter().any(|held| held.jwk.kid == jwk.kid || held.id == key.id) {
                 let why = format!("the client has this key, or one with the kid `{}`", jwk.kid);

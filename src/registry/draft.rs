@@ -11,16 +11,19 @@ use crate::domain::clock::Timestamp;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
+use crate::domain::jwks_uri::{JwksUri, MalformedJwksUri};
 use crate::domain::registration_token::RegistrationToken;
 use crate::domain::secret::{ClientSecret, Pepper};
 use crate::hashing::SlowHashes;
 use crate::oauth::revoke::Revoker;
 
 use super::error::RegistryError;
+use super::key_admission::SharedKey;
+use super::key_proof::ProofFault;
 use super::{Inserted, Registry, public_key};
 
 /// How many keys one registration may bring.
-const MOST_KEYS: usize = 10;
+pub const MOST_KEYS: usize = 10;
 
 /// The metadata of RFC 7591 §2 that we know. Types are checked by hand, so that what is wrong is
 /// said in the words of that document.
@@ -46,9 +49,12 @@ pub struct ClientMetadata {
     /// Keys as a JWK Set.
     #[serde(deserialize_with = "present")]
     pub jwks: Option<Value>,
-    /// Where keys would be fetched.
+    /// Where the keys are published.
     #[serde(deserialize_with = "present")]
     pub jwks_uri: Option<Value>,
+    /// A JWT for each key, which shows that its private half is there.
+    #[serde(deserialize_with = "present")]
+    pub proof: Option<Value>,
 }
 
 /// Tells a member that is `null` from one that is absent.
@@ -71,16 +77,18 @@ impl ClientMetadata {
 
         let mut client = Client::new(id, name, auth_method, now);
         let keys = self.keys()?;
+        client.jwks_uri = self.jwks_uri()?;
+        let has_key = !keys.is_empty() || client.jwks_uri.is_some();
         match auth_method {
-            AuthMethod::PrivateKeyJwt if keys.is_empty() => {
+            AuthMethod::PrivateKeyJwt if !has_key => {
                 return refused(
-                    "private_key_jwt needs a key: send `public_key`, `jwks` or `public_key_pem`",
+                    "private_key_jwt needs a key: send `public_key`, `jwks`, `public_key_pem` or `jwks_uri`",
                 );
             }
             AuthMethod::PrivateKeyJwt => {
                 client.keys = keys.into_iter().map(|jwk| ClientKey::new(jwk, now)).collect();
             }
-            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost if !keys.is_empty() => {
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost if has_key => {
                 return refused(
                     "a key goes with `token_endpoint_auth_method` private_key_jwt, not with a secret",
                 );
@@ -109,9 +117,6 @@ impl ClientMetadata {
 
     /// The keys that it brings, in whichever form.
     pub fn keys(&self) -> Result<Vec<PublicJwk>, RegistryError> {
-        if self.jwks_uri.is_some() {
-            return refused("`jwks_uri` is not supported; send the keys as `jwks`");
-        }
         let keys = match (&self.public_key, &self.jwks, &self.public_key_pem) {
             (None, None, None) => Vec::new(),
             (Some(jwk), None, None) => vec![PublicJwk::parse(jwk)?],
@@ -123,7 +128,30 @@ impl ClientMetadata {
         if keys.len() > MOST_KEYS {
             return refused("a client has at most 10 keys");
         }
+        // RFC 7591 §2: the two must not be there together.
+        if self.jwks_uri.is_some() && !keys.is_empty() {
+            return refused("send keys or a `jwks_uri`, not both");
+        }
         Ok(keys)
+    }
+
+    fn jwks_uri(&self) -> Result<Option<JwksUri>, RegistryError> {
+        match &self.jwks_uri {
+            None => Ok(None),
+            Some(Value::String(uri)) => Ok(Some(uri.parse()?)),
+            Some(_) => Err(MalformedJwksUri.into()),
+        }
+    }
+
+    /// The proofs that came with the keys: one as a string, or several as a list.
+    pub fn proofs(&self) -> Result<Vec<String>, RegistryError> {
+        let text = |proof: &Value| proof.as_str().map(str::to_owned).ok_or(ProofFault::Malformed);
+        let proofs = match &self.proof {
+            None => Ok(Vec::new()),
+            Some(Value::Array(proofs)) => proofs.iter().map(text).collect(),
+            Some(proof) => text(proof).map(|proof| vec![proof]),
+        };
+        Ok(proofs?)
     }
 }
 
@@ -154,6 +182,8 @@ pub struct Registered {
     pub secret: Option<ClientSecret>,
     /// What it shows to look after itself.
     pub registration_token: RegistrationToken,
+    /// Those of its keys that other clients have too: for admins alone.
+    pub shared_keys: Vec<SharedKey>,
 }
 
 /// Adds clients, and makes their secrets.
@@ -215,7 +245,9 @@ impl Enrolment {
         let now = client.created;
         let record = self.recorder.change(origin, action, (None, Some(&client)), now)?;
         match self.registry.insert(&client, &record).await? {
-            Inserted::Yes => Ok(Registered { client, secret, registration_token }),
+            Inserted::Yes => {
+                Ok(Registered { client, secret, registration_token, shared_keys: Vec::new() })
+            }
             Inserted::Duplicate => Err(RegistryError::Duplicate),
         }
     }

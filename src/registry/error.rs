@@ -2,10 +2,13 @@
 
 use crate::domain::entropy::NoEntropy;
 use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode};
+use crate::domain::jwks_uri::{KeysUnavailable, MalformedJwksUri};
 use crate::domain::key_judge::KeyFault;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::hashing::Busy;
+
+use super::key_proof::ProofFault;
 
 /// Why a registration or an admin's request is refused.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +34,15 @@ pub enum RegistryError {
     /// The initial access token is wrong.
     #[error("the initial access token is wrong")]
     InitialTokenWrong,
+    /// The `jwks_uri` is none.
+    #[error(transparent)]
+    JwksUri(#[from] MalformedJwksUri),
     /// The key cannot be registered.
     #[error("{0}")]
     Key(#[from] KeyFault),
+    /// There are no keys at the `jwks_uri`, as far as we can see.
+    #[error(transparent)]
+    KeysUnavailable(#[from] KeysUnavailable),
     /// Metadata that cannot be accepted.
     #[error("{0}")]
     Metadata(String),
@@ -61,6 +70,12 @@ pub enum RegistryError {
     /// No client goes from one of these states to the other.
     #[error("transition from {0} to {1} not allowed.")]
     Transition(State, State),
+    /// A proof of possession is missing or wrong.
+    #[error("`proof`: {0}")]
+    Proof(#[from] ProofFault),
+    /// Another client has the key.
+    #[error("another client has this key: make one that only this client will have")]
+    SharedKey,
     /// Randomness ran out.
     #[error(transparent)]
     NoEntropy(#[from] NoEntropy),
@@ -82,7 +97,12 @@ impl RegistryError {
             Self::Duplicate | Self::Raced => ErrorCode::Conflict,
             Self::InitialTokenMissing | Self::RegistrationTokenMissing => ErrorCode::MissingToken,
             Self::InitialTokenWrong | Self::RegistrationToken => ErrorCode::InvalidToken,
-            Self::Key(_) | Self::Metadata(_) => ErrorCode::InvalidClientMetadata,
+            Self::JwksUri(_)
+            | Self::Key(_)
+            | Self::KeysUnavailable(_)
+            | Self::Metadata(_)
+            | Self::Proof(_)
+            | Self::SharedKey => ErrorCode::InvalidClientMetadata,
             Self::Cursor | Self::Malformed(_) | Self::Transition(..) => ErrorCode::InvalidRequest,
             Self::NotPermitted(_) => ErrorCode::InsufficientScope,
             Self::NoCredential | Self::NotFound => ErrorCode::NotFound,
@@ -103,7 +123,9 @@ impl RegistryError {
             | Self::Duplicate
             | Self::InitialTokenMissing
             | Self::InitialTokenWrong
+            | Self::JwksUri(_)
             | Self::Key(_)
+            | Self::KeysUnavailable(_)
             | Self::Malformed(_)
             | Self::Metadata(_)
             | Self::NoCredential
@@ -113,6 +135,8 @@ impl RegistryError {
             | Self::RegistrationToken
             | Self::RegistrationTokenMissing
             | Self::Transition(..)
+            | Self::Proof(_)
+            | Self::SharedKey
             | Self::TooMany => self.to_string(),
         }
     }

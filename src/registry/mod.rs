@@ -9,6 +9,8 @@ pub mod create;
 pub mod credentials;
 pub mod draft;
 pub mod error;
+pub mod key_admission;
+pub mod key_proof;
 pub mod list;
 pub mod own;
 pub mod pepper;
@@ -21,11 +23,14 @@ pub mod update;
 pub mod view;
 
 use async_trait::async_trait;
+use serde_json::{Map, Value};
 
 use crate::domain::audit::AuditRecord;
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
+use crate::domain::jwk::PublicJwk;
+use crate::domain::jwks_uri::{JwksUri, KeysUnavailable};
 use crate::domain::permission::Permission;
 use crate::domain::store_error::StoreError;
 
@@ -56,6 +61,10 @@ pub trait Registry: Send + Sync {
 
     /// Every client that holds the permission. Meant for permissions that few hold.
     async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError>;
+
+    /// Every client, in whatever state, that has a key of one of these thumbprints. Clients that
+    /// other tools wrote, and nobody since, may be left out.
+    async fn key_holders(&self, thumbprints: &[String]) -> Result<Vec<Client>, StoreError>;
 }
 
 /// Where the records of what was done can be read.
@@ -114,6 +123,41 @@ pub struct Page {
     pub clients: Vec<Client>,
     /// Where to go on; `None`: that was all.
     pub next: Option<Cursor>,
+}
+
+/// The keys that clients publish.
+#[async_trait]
+pub trait KeySetProbe: Send + Sync {
+    /// Whether there are usable keys at `uri`.
+    async fn probe(&self, uri: &JwksUri, now: Timestamp) -> Result<(), KeysUnavailable>;
+}
+
+/// Verifies proofs of possession.
+pub trait ProofReader: Send + Sync {
+    /// What the proof says, if `key` signed it; `None` otherwise.
+    fn verify(&self, proof: &str, key: &PublicJwk) -> Option<VerifiedProof>;
+}
+
+/// A proof of possession whose signature is right; nothing else of it was looked at.
+#[derive(Debug)]
+pub struct VerifiedProof {
+    /// The type that its header gives.
+    pub typ: Option<String>,
+    /// Its claims.
+    pub claims: Map<String, Value>,
+}
+
+/// Where used proofs of possession are remembered.
+#[async_trait]
+pub trait ProofStore: Send + Sync {
+    /// Remembers, durably, that a proof of this `jti` was used for the key of this thumbprint, until
+    /// `until`. False if it was used before; of several at once exactly one gets true.
+    async fn use_once(
+        &self,
+        thumbprint: &str,
+        jti: &str,
+        until: Timestamp,
+    ) -> Result<bool, StoreError>;
 }
 
 /// What all replicas on one store agree on.

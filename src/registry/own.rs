@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::domain::audit::{Action, Origin};
-use crate::domain::client::{AuthMethod, Client};
+use crate::domain::client::{AuthMethod, Client, ClientKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::registration_token::RegistrationToken;
@@ -15,6 +15,7 @@ use super::actor::Actor;
 use super::change::Precondition;
 use super::draft::{ClientMetadata, Enrolment, Registered};
 use super::error::RegistryError;
+use super::key_admission::KeyAdmission;
 
 /// Members that are for the server to say: RFC 7592 §2.2.
 const FOR_US_TO_SAY: [&str; 4] = [
@@ -42,7 +43,12 @@ impl Owner {
     /// Its registration, with the token that it showed.
     #[must_use]
     pub fn registration(self) -> Registered {
-        Registered { client: self.client, secret: None, registration_token: self.token }
+        Registered {
+            client: self.client,
+            secret: None,
+            registration_token: self.token,
+            shared_keys: Vec::new(),
+        }
     }
 }
 
@@ -82,6 +88,7 @@ impl Enrolment {
     /// showed is good until the new one is first used: the answer may be lost.
     pub async fn replace_metadata(
         &self,
+        admission: &KeyAdmission,
         owner: Owner,
         body: &Value,
         metadata: &ClientMetadata,
@@ -90,6 +97,14 @@ impl Enrolment {
         let Owner { actor, client: old, token } = owner;
         self.says_who_it_is(&old, body).await?;
         let asked = metadata.to_client(old.id.clone(), now)?;
+        let fresh =
+            asked.keys.iter().filter(|key| !old.keys.iter().any(|held| held.jwk == key.jwk));
+        let fresh: Vec<ClientKey> = fresh.cloned().collect();
+        admission.admit(&old.id, &fresh, &metadata.proofs()?, now).await?;
+        if let Some(uri) = asked.jwks_uri.as_ref().filter(|uri| old.jwks_uri.as_ref() != Some(uri))
+        {
+            admission.admit_uri(uri, now).await?;
+        }
         let had_secret = old.auth_method != AuthMethod::PrivateKeyJwt;
         let needs_secret = asked.auth_method != AuthMethod::PrivateKeyJwt;
         let made = match needs_secret && !had_secret {
@@ -100,6 +115,7 @@ impl Enrolment {
         let alter = |client: &mut Client| {
             client.name.clone_from(&asked.name);
             client.auth_method = asked.auth_method;
+            client.jwks_uri.clone_from(&asked.jwks_uri);
             let mut keys = asked.keys.clone();
             for key in &mut keys {
                 // A key that stays is the one it was.
@@ -118,7 +134,8 @@ impl Enrolment {
         };
         let deed = (&actor, Action::ClientUpdated);
         let client = self.change(&old.id, &Precondition::None, deed, now, alter).await?;
-        Ok(Registered { client, secret: made.map(|(secret, _)| secret), registration_token })
+        let secret = made.map(|(secret, _)| secret);
+        Ok(Registered { client, secret, registration_token, shared_keys: Vec::new() })
     }
 
     /// What a client says of itself must be so, and what is ours to say it must not.

@@ -2,7 +2,7 @@
 //! quick way to remove access.
 
 use crate::domain::audit::Action;
-use crate::domain::client::Client;
+use crate::domain::client::{Client, ClientKey, Revision};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::jwk::PublicJwk;
@@ -11,6 +11,7 @@ use super::actor::Actor;
 use super::change::Precondition;
 use super::draft::{Enrolment, Registered};
 use super::error::RegistryError;
+use super::key_admission::KeyAdmission;
 
 impl Enrolment {
     /// Adds a client that is what this one is, under a new id, and removes this one. With keys, it
@@ -18,8 +19,9 @@ impl Enrolment {
     /// and nobody knows the secret of the new one.
     pub async fn regenerate(
         &self,
+        admission: &KeyAdmission,
         id: &ClientId,
-        keys: Vec<PublicJwk>,
+        (keys, proofs): (Vec<PublicJwk>, &[String]),
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Registered, RegistryError> {
@@ -31,16 +33,15 @@ impl Enrolment {
             updater: actor.id().to_string(),
             token_epoch: 0,
             last_login: None,
-            revision: crate::domain::client::Revision::default(),
+            revision: Revision::default(),
             secrets: Vec::new(),
             ..old
         };
         new.keys.retain(|key| key.is_live_at(now));
         if !keys.is_empty() {
-            new.keys = keys
-                .into_iter()
-                .map(|jwk| crate::domain::client::ClientKey::new(jwk, now))
-                .collect();
+            new.keys = keys.into_iter().map(|jwk| ClientKey::new(jwk, now)).collect();
+            new.jwks_uri = None;
+            admission.admit(&new.id, &new.keys, proofs, now).await?;
         }
         let registered = self.enrol(new, actor.origin(), Action::ClientRegenerated).await?;
         let deed = (actor, Action::ClientRegenerated);

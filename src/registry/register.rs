@@ -10,6 +10,7 @@ use crate::domain::clock::Timestamp;
 
 use super::draft::{ClientMetadata, Enrolment, Registered};
 use super::error::RegistryError;
+use super::key_admission::KeyAdmission;
 
 /// Who may register.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Registration {
     pub mode: RegistrationMode,
     /// What adds the clients.
     pub enrolment: Arc<Enrolment>,
+    /// What lets keys in.
+    pub keys: Arc<KeyAdmission>,
 }
 
 impl Registration {
@@ -59,6 +62,7 @@ impl Registration {
         now: Timestamp,
     ) -> Result<Registered, RegistryError> {
         let client = metadata.to_client(self.enrolment.fresh_id()?, now)?;
+        self.keys.admit_first(&client, &metadata.proofs()?, now).await?;
         let origin = origin.by(&client.id);
         self.enrolment.enrol(client, &origin, Action::ClientRegistered).await
     }

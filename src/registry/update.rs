@@ -105,7 +105,9 @@ fn set_auth_method(
     };
     let usable = match method {
         _ if method == client.auth_method => true,
-        AuthMethod::PrivateKeyJwt => client.keys.iter().any(|key| key.is_live_at(now)),
+        AuthMethod::PrivateKeyJwt => {
+            client.jwks_uri.is_some() || client.keys.iter().any(|key| key.is_live_at(now))
+        }
         AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {
             client.secrets.iter().any(|secret| secret.is_live_at(now))
         }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::domain::client::Client;
+use crate::domain::jwks_uri::JwksUri;
 
 use super::draft::Registered;
 
@@ -34,6 +35,9 @@ pub fn registration(registered: &Registered, uri: &str) -> Value {
         let keys: Vec<Value> = client.keys.iter().map(|key| key.jwk.to_json()).collect();
         extend(&mut shown, json!({ "jwks": { "keys": keys } }));
     }
+    if let Some(uri) = &client.jwks_uri {
+        extend(&mut shown, json!({ "jwks_uri": uri.as_str() }));
+    }
     shown
 }
 
@@ -42,6 +46,11 @@ pub fn registration(registered: &Registered, uri: &str) -> Value {
 pub fn created(registered: &Registered, uri: &str) -> Value {
     let mut shown = registration(registered, uri);
     extend(&mut shown, grants(&registered.client));
+    if !registered.shared_keys.is_empty() {
+        let warnings: Vec<String> =
+            registered.shared_keys.iter().map(ToString::to_string).collect();
+        extend(&mut shown, json!({ "warnings": warnings }));
+    }
     shown
 }
 
@@ -61,6 +70,7 @@ pub fn client(client: &Client) -> Value {
         json!({
             "secrets": secrets(client),
             "keys": keys(client),
+            "jwks_uri": client.jwks_uri.as_ref().map(JwksUri::as_str),
             "creatorId": client.creator,
             "updaterId": client.updater,
             "updated_at": client.revision.updated_at_ms.map(|ms| ms / 1000),

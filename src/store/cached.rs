@@ -139,4 +139,8 @@ impl Registry for CachedClients {
     async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError> {
         self.registry.holders(permission).await
     }
+
+    async fn key_holders(&self, thumbprints: &[String]) -> Result<Vec<Client>, StoreError> {
+        self.registry.key_holders(thumbprints).await
+    }
 }

@@ -9,6 +9,7 @@ mod mongo;
 mod record;
 mod revocation;
 mod unused;
+mod used_proofs;
 
 use async_trait::async_trait;
 
@@ -25,6 +26,7 @@ pub use cached::CachedClients;
 pub use embedded::{EmbeddedStore, OpenError};
 pub use memory::MemoryStore;
 pub use mongo::{MongoOpenError, MongoStore};
+pub use used_proofs::UsedProofs;
 
 /// Everything that a store does.
 #[async_trait]

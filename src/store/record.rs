@@ -15,6 +15,7 @@ use crate::domain::client::{AuthMethod, Client, ClientKey, Revision, StoredSecre
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
+use crate::domain::jwks_uri::JwksUri;
 use crate::domain::permission::Permission;
 use crate::domain::registration_token::RegistrationTokenDigest;
 use crate::domain::secret::SecretHash;
@@ -32,6 +33,7 @@ const REGISTRATION_TOKENS: &str = "registrationTokens";
 pub(super) const REMOVED_AT: &str = "removedAt";
 pub(super) const UPDATED_AT: &str = "updatedAt";
 pub(super) const VERSION: &str = "version";
+pub(super) const KEY_THUMBPRINTS: &str = "keyThumbprints";
 pub(super) const PUBLISHED_AT: &str = "publishedAt";
 pub(super) const IMPORTED_AT: &str = "importedAt";
 
@@ -67,6 +69,10 @@ pub(super) fn to_document(client: &Client) -> Document {
     }
     if let Some(first) = client.keys.first() {
         document.insert("publicKey", json_to_bson(first.jwk.to_json()));
+        document.insert(KEY_THUMBPRINTS, thumbprints(&client.keys));
+    }
+    if let Some(uri) = &client.jwks_uri {
+        document.insert("jwksUri", uri.as_str());
     }
     if let Some(grants) = &client.grant_types {
         document.insert("grantTypes", texts(grants.iter().map(String::as_str)));
@@ -94,10 +100,11 @@ pub(super) fn to_client(document: &Document) -> Option<Client> {
     let id: ClientId = document.get_str(CLIENT_ID).ok()?.parse().ok()?;
     let name = text(document, "name").unwrap_or_else(|| id.to_string());
     let keys = keys(document);
-    let auth_method =
-        text(document, "authMethod").and_then(|method| method.parse().ok()).unwrap_or(
-            if keys.is_empty() { AuthMethod::ClientSecretBasic } else { AuthMethod::PrivateKeyJwt },
-        );
+    let jwks_uri: Option<JwksUri> = text(document, "jwksUri").and_then(|uri| uri.parse().ok());
+    let has_key = !keys.is_empty() || jwks_uri.is_some();
+    let auth_method = text(document, "authMethod")
+        .and_then(|method| method.parse().ok())
+        .unwrap_or(if has_key { AuthMethod::PrivateKeyJwt } else { AuthMethod::ClientSecretBasic });
     // Without a state it is in no state that gets a token: a half-written document is not published.
     let state = text(document, STATE).and_then(|state| state.parse().ok());
     let created = timestamp(document.get("createdAt")).unwrap_or_default();
@@ -124,6 +131,7 @@ pub(super) fn to_client(document: &Document) -> Option<Client> {
         secrets: secrets(document, created),
         keys,
         registration_tokens: registration_tokens(document),
+        jwks_uri,
         creator: text(document, "creatorId").unwrap_or_default(),
         created,
         updater: text(document, "updaterId").unwrap_or_default(),
@@ -319,6 +327,20 @@ fn key_document((index, key): (usize, &ClientKey)) -> Document {
         document.insert("expiresAt", date(end));
     }
     document
+}
+
+/// By which a client is found that has a key; each is there once, also if the key has two names.
+fn thumbprints(keys: &[ClientKey]) -> Vec<Bson> {
+    let mut thumbprints: Vec<String> = keys.iter().map(|key| key.jwk.thumbprint()).collect();
+    thumbprints.sort_unstable();
+    thumbprints.dedup();
+    thumbprints.into_iter().map(Bson::from).collect()
+}
+
+/// Whether the client has a key of one of these thumbprints: a document may say what was so before
+/// another tool replaced the key.
+pub(super) fn has_key(client: &Client, thumbprints: &[String]) -> bool {
+    client.keys.iter().any(|key| thumbprints.contains(&key.jwk.thumbprint()))
 }
 
 /// `publicKey` is right about its own slot: if another tool replaced it, what we noted of the key

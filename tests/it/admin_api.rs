@@ -196,7 +196,10 @@ async fn what_is_refused() {
         ("claims under both names",       json!({ "allowedCustomClaims": [], "allowed_custom_claims": [] }), "allowed"),
         ("method unknown",                json!({ "token_endpoint_auth_method": "none" }),     "token_endpoint_auth_method"),
         ("a key method without a key",    json!({ "token_endpoint_auth_method": "private_key_jwt" }), "key"),
-        ("jwks_uri",                      json!({ "jwks_uri": "https://x.test" }),             "jwks_uri"),
+        ("jwks_uri no URL",               json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "x" }), "jwks_uri"),
+        ("jwks_uri without TLS",          json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "http://x.test" }), "jwks_uri"),
+        ("jwks_uri for a secret method",  json!({ "jwks_uri": "https://x.test" }),             "key"),
+        ("a proof of no key",             json!({ "proof": "x" }),                             "proof"),
     ];
     for (why, member, named) in cases {
         let mut body = json!({ "client_name": "c" });

@@ -11,13 +11,17 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("oauth", &["domain", "hashing"]),
     ("registry", &["domain", "hashing", "oauth"]),
     ("tasks", &["domain", "hashing", "oauth", "registry"]),
-    ("jwt", &["domain", "files", "oauth", "tasks"]),
+    ("fetch", &["domain", "oauth", "registry"]),
+    ("jwt", &["domain", "files", "oauth", "registry", "tasks"]),
     ("store", &["domain", "files", "oauth", "registry", "tasks"]),
     ("config", &["domain", "registry"]),
     ("telemetry", &["config"]),
     (
         "app",
-        &["config", "domain", "files", "hashing", "jwt", "oauth", "registry", "store", "tasks"],
+        &[
+            "config", "domain", "fetch", "files", "hashing", "jwt", "oauth", "registry", "store",
+            "tasks",
+        ],
     ),
     ("http", &["app", "config", "domain", "oauth", "registry", "tasks", "telemetry"]),
     ("cli", &["app", "config", "domain", "files", "http", "jwt", "registry", "telemetry"]),
@@ -31,7 +35,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
     ("actix_web", &["http"]),
     ("clap", &["cli", "config"]),
-    ("reqwest", &["cli"]),
+    ("reqwest", &["cli", "fetch"]),
     ("oxide_auth", &["domain"]),
 ];
 

@@ -81,9 +81,13 @@ impl Home {
     /// Starts a server on a free port, and waits until it is ready. Its issuer is a plain name,
     /// so that it is the same on every port.
     fn serve(&self, more: &[&str]) -> Running {
+        self.serve_with(more, &[])
+    }
+
+    fn serve_with(&self, more: &[&str], env: &[(&str, &str)]) -> Running {
         let mut args = vec!["serve", "--listen=127.0.0.1:0", "--log-format=json", "--workers=1"];
         args.extend_from_slice(more);
-        let mut command = self.program(env!("CARGO_BIN_EXE_latchkey"), &[]);
+        let mut command = self.program(env!("CARGO_BIN_EXE_latchkey"), env);
         let command = command.args(args).stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (lines, log) = mpsc::channel();
@@ -674,6 +678,106 @@ async fn with_tls_the_commands_check_the_certificate() {
     // On the machine itself the name in the certificate cannot be asked for.
     let address = issuer.replace("localhost", "127.0.0.1");
     assert_eq!(home.run(&["healthcheck", "--url", &address]).code, Some(0));
+}
+
+#[actix_web::test]
+async fn a_key_pair_is_registered_with_a_proof() {
+    let home = Home::new();
+    fs::write(home.path("token"), "t0ken\n").unwrap();
+    let server = home.serve(&[
+        "--algorithm=EdDSA",
+        "--require-key-proof",
+        "--registration=token",
+        "--initial-access-token-file=token",
+    ]);
+    let register = |file: &str, more: &[&str]| {
+        let mut args = vec!["keypair", "--register", "--issuer", &server.url, "--out", file];
+        args.extend_from_slice(more);
+        home.run(&args)
+    };
+    let token = ["--name", "my app", "--initial-access-token-file", "token"];
+    for algorithm in ["EdDSA", "ES256", "RS256", "PS256"] {
+        let file = format!("{algorithm}.key");
+        let ran = register(&file, &[&token[..], &["--algorithm", algorithm]].concat());
+        let id = ran.text();
+        assert_eq!(home.mode(&file), 0o600);
+        let mut args = vec!["token", "--issuer", &server.url, "--client-id", id, "--key", &file];
+        if algorithm == "PS256" {
+            args.extend_from_slice(&["--algorithm", "PS256"]);
+        }
+        assert_eq!(home.run(&args).text().split('.').count(), 3, "{algorithm}");
+    }
+
+    fs::write(home.path("wrong"), "wrong").unwrap();
+    #[rustfmt::skip]
+    let cases: [(&str, &str, &[&str], &str); 6] = [
+        ("no name",          "a.key",     &[],                                                        "--name"),
+        ("a blank name",     "a.key",     &["--name", " ", "--initial-access-token-file", "token"],   "client_name"),
+        ("no token",         "a.key",     &["--name", "x"],                                           "401"),
+        ("a wrong token",    "a.key",     &["--name", "x", "--initial-access-token-file", "wrong"],   "401"),
+        ("no such file",     "a.key",     &["--name", "x", "--initial-access-token-file", "nowhere"], "nowhere"),
+        ("the key is there", "ES256.key", &token,                                                     "exists and is not replaced"),
+    ];
+    for (why, file, more, said) in cases {
+        let ran = register(file, more);
+        assert!(ran.code != Some(0) && ran.stderr.contains(said), "{why}: {ran:?}");
+        assert!(ran.stdout.is_empty(), "{why}: {ran:?}");
+        assert_eq!(home.path(file).exists(), file == "ES256.key", "{why}: no key is left behind");
+    }
+    let alone = home.run(&["keypair", "--out", "b.key", "--name", "x"]);
+    assert!(alone.code == Some(2) && alone.stderr.contains("--register"), "{alone:?}");
+}
+
+/// The key set of one server is where a client of another publishes its keys.
+#[actix_web::test]
+async fn published_keys_are_fetched_from_those_who_are_trusted() {
+    let home = Home::new();
+    for name in ["tls", "other"] {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(home.path(&format!("{name}.pem")), made.cert.pem()).unwrap();
+        let key = made.signing_key.serialize_pem();
+        fs::write(home.path(&format!("{name}.key")), key).unwrap();
+    }
+    let publisher = home.serve(&[
+        "--algorithm=EdDSA",
+        "--tls-certificate=tls.pem",
+        "--tls-key=tls.key",
+        "--store=file:publisher",
+        "--keys=published",
+    ]);
+    let host = publisher.url.trim_start_matches("http://");
+    let metadata = json!({
+        "client_name": "my app",
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks_uri": format!("https://{host}/.well-known/jwks.json"),
+    });
+    let hosts = format!("--jwks-uri-hosts={host}");
+    let trusting = |trusted: &str, hosts: &str| {
+        let folder = format!("--store=file:data-{trusted}-{}", hosts.len());
+        let args = ["--algorithm=EdDSA", &folder, hosts];
+        home.serve_with(&args, &[("SSL_CERT_FILE", trusted), ("HTTPS_PROXY", "http://127.0.0.1:1")])
+    };
+
+    for (why, trusted, hosts) in [
+        ("another certificate", "other.pem", &*hosts),
+        ("not admitted", "tls.pem", "--jwks-uri-hosts=elsewhere.test"),
+    ] {
+        let server = trusting(trusted, hosts);
+        let refused = post(&format!("{}/register", server.url), &metadata).await;
+        assert_eq!(refused["error"], "invalid_client_metadata", "{why}: {refused}");
+    }
+
+    let server = trusting("tls.pem", &hosts);
+    let client = post(&format!("{}/register", server.url), &metadata).await;
+    let id = client["client_id"].as_str().unwrap_or_else(|| panic!("{client}"));
+    let key = fs::read_dir(home.path("published")).unwrap().find_map(|file| {
+        let path = file.unwrap().path();
+        path.extension().is_some_and(|extension| extension == "pem").then_some(path)
+    });
+    let key = key.unwrap();
+    let args = ["token", "--issuer", &server.url, "--client-id", id, "--key"];
+    let args = [&args[..], &[key.to_str().unwrap()]].concat();
+    assert_eq!(home.run(&args).text().split('.').count(), 3);
 }
 
 #[test]

@@ -75,6 +75,7 @@ fn member() -> impl Strategy<Value = String> {
         "public_key_pem",
         "jwks",
         "jwks_uri",
+        "proof",
         "keys",
         "kty",
         "crv",

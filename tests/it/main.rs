@@ -18,6 +18,8 @@ mod embedded_store;
 mod foreign_documents;
 mod garbage;
 mod harness;
+mod jwks_uri;
+mod key_proof;
 mod main_job;
 mod mia;
 mod mongo_store;

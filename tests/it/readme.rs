@@ -101,6 +101,12 @@ fn the_walk_with_a_key_works() {
 }
 
 #[test]
+fn the_walk_that_registers_a_key_works() {
+    let printed = Running::start().paste(&walk("register"));
+    assert_eq!(printed.trim().split('.').count(), 3, "{printed}");
+}
+
+#[test]
 fn the_walk_with_openssl_works() {
     let printed = Running::start().paste(&walk("openssl"));
     assert!(printed.contains(r#""access_token":""#), "{printed}");
@@ -119,7 +125,10 @@ fn the_walks_of_an_administrator_work() {
 fn every_walk_is_run_by_a_test() {
     let names = README.split("```sh walk=").skip(1).map(|rest| rest.lines().next().unwrap());
     for name in names {
-        assert!(["admin", "clients", "key", "openssl", "secret"].contains(&name), "{name}");
+        assert!(
+            ["admin", "clients", "key", "openssl", "register", "secret"].contains(&name),
+            "{name}"
+        );
     }
 }
 

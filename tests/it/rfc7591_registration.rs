@@ -226,7 +226,7 @@ async fn s2_metadata() {
         ("two keys",                  key_metadata(json!({ "jwks": { "keys": [jwk(), rsa()] } })),        201),
         ("no key",                    key_metadata(json!({})),                                            400),
         ("key for a secret method",   basic(json!({ "public_key": jwk() })),                              400),
-        ("jwks_uri",                  key_metadata(json!({ "jwks_uri": "https://x.test/jwks" })),         400),
+        ("jwks_uri of nobody",        key_metadata(json!({ "jwks_uri": "https://x.test/jwks" })),         400),
         ("jwks_uri and jwks",         key_metadata(json!({ "jwks_uri": "https://x.test", "jwks": { "keys": [jwk()] } })), 400),
         ("jwks_uri, secret method",   basic(json!({ "jwks_uri": "https://x.test/jwks" })),                400),
         ("jwks empty",                key_metadata(json!({ "jwks": { "keys": [] } })),                    400),

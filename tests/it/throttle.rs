@@ -15,6 +15,7 @@ use latchkey::domain::id::{ClientId, CredentialId};
 use latchkey::domain::jwk::Algorithm;
 use latchkey::domain::secret::{ClientSecret, Pepper};
 use latchkey::domain::store_error::StoreError;
+use latchkey::fetch::RemoteKeySets;
 use latchkey::hashing::SlowHashes;
 use latchkey::jwt::StrictReader;
 use latchkey::oauth::authenticate::{
@@ -292,6 +293,7 @@ async fn what_goes_wrong_here_is_nobodys_failure() {
         clients: down.clone(),
         assertions: down.clone(),
         reader: Arc::new(StrictReader),
+        remote_keys: Arc::new(RemoteKeySets::new(Vec::new())),
         news: down.clone(),
         upgrade: down,
         secrets: SecretChecks::new(SlowHashes::for_this_machine(), &SystemEntropy).unwrap(),

@@ -28,7 +28,7 @@ pub(in crate::http) async fn post(
     let longest = Duration::from_secs(app.config.settings.max_token_lifetime);
     let now = app.clock.now();
     let registered =
-        create::create(&app.enrolment, &actor, &metadata, grants, longest, now).await?;
+        create::create(&app.enrolment, &app.keys, &actor, &metadata, grants, longest, now).await?;
 
     lobby.metrics().clients_registered.inc();
     let client_id = &registered.client.id;

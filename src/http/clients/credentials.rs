@@ -48,16 +48,32 @@ pub(in crate::http) async fn new_secret(
 }
 
 /// The members of a new key beside the key itself.
-const KEY_MEMBERS: [&str; 5] = ["expires_in", "jwks", "overlap", "public_key", "public_key_pem"];
+const KEY_MEMBERS: [&str; 6] =
+    ["expires_in", "jwks", "overlap", "proof", "public_key", "public_key_pem"];
+
+/// Keys that were sent.
+#[derive(Default)]
+pub(in crate::http) struct NewKeys {
+    pub(in crate::http) keys: Vec<PublicJwk>,
+    pub(in crate::http) proofs: Vec<String>,
+    lives: Lives,
+}
+
+/// One key that was sent.
+pub(in crate::http) struct NewKey {
+    pub(in crate::http) jwk: PublicJwk,
+    pub(in crate::http) proofs: Vec<String>,
+    pub(in crate::http) lives: Lives,
+}
 
 /// Exactly one key, and what is asked of it.
 pub(in crate::http) async fn new_key(
     request: &HttpRequest,
     payload: web::Payload,
-) -> Result<(PublicJwk, Lives), Refusal> {
-    let (mut keys, lives) = new_keys(request, payload).await?;
+) -> Result<NewKey, Refusal> {
+    let NewKeys { mut keys, proofs, lives } = new_keys(request, payload).await?;
     match (keys.pop(), keys.is_empty()) {
-        (Some(only), true) => Ok((only, lives)),
+        (Some(jwk), true) => Ok(NewKey { jwk, proofs, lives }),
         _ => Err(RegistryError::Metadata("send one key, as `public_key`".to_owned()).into()),
     }
 }
@@ -66,10 +82,10 @@ pub(in crate::http) async fn new_key(
 pub(in crate::http) async fn new_keys(
     request: &HttpRequest,
     payload: web::Payload,
-) -> Result<(Vec<PublicJwk>, Lives), Refusal> {
+) -> Result<NewKeys, Refusal> {
     let body = body::read(request, payload, json::MEDIA_TYPE).await?;
     let mut object = if body.is_empty() { json!({}) } else { json::object(&body)? };
-    let Some(members) = object.as_object_mut() else { return Ok(Default::default()) };
+    let Some(members) = object.as_object_mut() else { return Ok(NewKeys::default()) };
     if let Some(name) = members.keys().find(|name| !KEY_MEMBERS.contains(&name.as_str())) {
         let why = format!("there is no member `{name}`");
         return Err(RegistryError::Metadata(why).into());
@@ -82,7 +98,7 @@ pub(in crate::http) async fn new_keys(
     };
     let lives = lives(number("expires_in")?, number("overlap")?)?;
     let metadata: ClientMetadata = json::from_object(object)?;
-    Ok((metadata.keys()?, lives))
+    Ok(NewKeys { keys: metadata.keys()?, proofs: metadata.proofs()?, lives })
 }
 
 /// Which credential goes, and what becomes of its tokens.
@@ -135,10 +151,11 @@ pub(in crate::http) async fn add_key(
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
     let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
-    let (jwk, lives) = new_key(&request, payload).await?;
+    let NewKey { jwk, proofs, lives } = new_key(&request, payload).await?;
 
-    let id = client_id(&request)?;
-    let added = app.enrolment.add_key(&id, jwk, lives, &actor, app.clock.now()).await?;
+    let (id, now) = (client_id(&request)?, app.clock.now());
+    let key = (jwk, &*proofs);
+    let added = app.enrolment.add_key(&app.keys, &id, key, lives, &actor, now).await?;
 
     Ok(shown_key(&added))
 }
@@ -173,10 +190,11 @@ pub(in crate::http) async fn regenerate(
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
     let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
-    let (keys, _) = new_keys(&request, payload).await?;
+    let NewKeys { keys, proofs, .. } = new_keys(&request, payload).await?;
 
-    let id = client_id(&request)?;
-    let registered = app.enrolment.regenerate(&id, keys, &actor, app.clock.now()).await?;
+    let (id, now) = (client_id(&request)?, app.clock.now());
+    let keys = (keys, &*proofs);
+    let registered = app.enrolment.regenerate(&app.keys, &id, keys, &actor, now).await?;
 
     let uri = register::uri(&app, &registered.client.id);
     Ok(register::created(&view::created(&registered, &uri)))

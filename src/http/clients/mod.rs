@@ -16,8 +16,10 @@ use crate::registry::error::RegistryError;
 use crate::registry::view;
 
 pub(super) use create::post;
+pub(super) use credentials::{
+    NewKey, NewKeys, new_key, new_keys, new_secret, removal, shown_key, shown_secret,
+};
 pub(super) use credentials::{add_key, add_secret, delete_key, delete_secret, regenerate};
-pub(super) use credentials::{new_key, new_keys, new_secret, removal, shown_key, shown_secret};
 pub(super) use list::list;
 pub(super) use one::{delete, patch, show, state};
 

@@ -36,7 +36,7 @@ impl Authenticator {
             return Err(AuthFailure::Method.into());
         }
 
-        let key = named_key(&client, unverified, now).ok_or(AuthFailure::Key)?;
+        let key = self.key(&client, unverified, now).await?;
         let claims = self.reader.verify(assertion, &key.jwk).ok_or(AuthFailure::Signature)?;
         published(&client)?;
         let proof = Proof::check(claims, &client, &self.rules, now)?;
@@ -44,8 +44,29 @@ impl Authenticator {
         attempt.let_go();
         self.use_up(&client, &proof, now).await?;
 
-        let credential = key.id.clone();
-        Ok(AuthenticatedClient::proved(client, credential, proof.asserted))
+        Ok(AuthenticatedClient::proved(client, key.id, proof.asserted))
+    }
+
+    /// The key that the assertion names, of those that the client registered or publishes.
+    async fn key(
+        &self,
+        client: &Client,
+        unverified: &UnverifiedAssertion,
+        now: Timestamp,
+    ) -> Result<ClientKey, AuthFailure> {
+        if is_of_another_type(unverified) {
+            return Err(AuthFailure::Key);
+        }
+        let Some(uri) = &client.jwks_uri else {
+            return named_key(&client.keys, unverified, now).cloned().ok_or(AuthFailure::Key);
+        };
+        // Nobody is asked for the keys of a client that gets no token anyway.
+        published(client)?;
+        let kid = unverified.kid.as_deref();
+        let set = self.remote_keys.key_set(uri, kid, now).await;
+        let set = set.map_err(|_| AuthFailure::KeysUnavailable)?;
+        let keys: Vec<_> = set.iter().map(|jwk| ClientKey::new(jwk.clone(), now)).collect();
+        named_key(&keys, unverified, now).cloned().ok_or(AuthFailure::Key)
     }
 
     async fn use_up(
@@ -65,23 +86,25 @@ impl Authenticator {
     }
 }
 
-/// The key comes from the registration: the header of the assertion only names it.
+/// The key comes from the registration, or from where that says: the header of the assertion only
+/// names it.
 fn named_key<'a>(
-    client: &'a Client,
+    keys: &'a [ClientKey],
     unverified: &UnverifiedAssertion,
     now: Timestamp,
 ) -> Option<&'a ClientKey> {
-    let typ = unverified.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let typ = typ.strip_prefix("application/").unwrap_or(&typ);
-    if OTHER_TYPES.contains(&typ) {
-        return None;
-    }
-    let mut live = client.keys.iter().filter(|key| key.is_live_at(now));
+    let mut live = keys.iter().filter(|key| key.is_live_at(now));
     let key = match &unverified.kid {
         Some(kid) => live.find(|key| key.jwk.kid == *kid),
         None => live.next().filter(|_| live.next().is_none()),
     };
     key.filter(|key| key.jwk.algorithm.as_str() == unverified.algorithm)
+}
+
+fn is_of_another_type(unverified: &UnverifiedAssertion) -> bool {
+    let typ = unverified.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
+    let typ = typ.strip_prefix("application/").unwrap_or(&typ);
+    OTHER_TYPES.contains(&typ)
 }
 
 /// What a good assertion says.

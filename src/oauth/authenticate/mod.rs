@@ -19,7 +19,10 @@ use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 
 use super::error::{AuthFailure, OAuthError};
-use super::{AssertionReader, AssertionStore, ClientStore, HashUpgrade, News, UnverifiedAssertion};
+use super::{
+    AssertionReader, AssertionStore, ClientStore, HashUpgrade, News, RemoteKeys,
+    UnverifiedAssertion,
+};
 
 pub use failures::Rate;
 pub use secret::SecretChecks;
@@ -124,6 +127,8 @@ pub struct Authenticator {
     pub clients: Arc<dyn ClientStore>,
     /// Where used assertions are remembered.
     pub assertions: Arc<dyn AssertionStore>,
+    /// The keys that clients publish.
+    pub remote_keys: Arc<dyn RemoteKeys>,
     /// What reads assertions.
     pub reader: Arc<dyn AssertionReader>,
     /// How old what is known of clients may be.

@@ -110,4 +110,19 @@ impl Registry for EmbeddedStore {
         };
         Ok(self.read(holders).await?.iter().filter_map(record::to_client).collect())
     }
+
+    async fn key_holders(&self, thumbprints: &[String]) -> Result<Vec<Client>, StoreError> {
+        let wanted = serde_json::to_string(thumbprints).map_err(StoreError::new)?;
+        let holders = move |connection: &Connection| {
+            let mut rows = connection.prepare_cached(
+                "SELECT document FROM clients WHERE client_id IN (SELECT client_id \
+                 FROM key_thumbprints WHERE thumbprint IN (SELECT value FROM json_each(?1)))",
+            )?;
+            let rows = rows.query_map([wanted], |row| from_text(row.get_ref(0)?.as_str()?))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let holders = self.read(holders).await?;
+        let holders = holders.iter().filter_map(record::to_client);
+        Ok(holders.filter(|client| record::has_key(client, thumbprints)).collect())
+    }
 }

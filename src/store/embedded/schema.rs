@@ -15,6 +15,26 @@ CREATE TABLE IF NOT EXISTS clients (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS clients_updated_at ON clients (updated_at);
 CREATE INDEX IF NOT EXISTS clients_privileged ON clients (seq) WHERE privileged = 1;
+-- Kept by the triggers below it: which clients have a key.
+CREATE TABLE IF NOT EXISTS key_thumbprints (
+    thumbprint  TEXT    NOT NULL,
+    client_id   TEXT    NOT NULL,
+    PRIMARY KEY (thumbprint, client_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS key_thumbprints_client ON key_thumbprints (client_id);
+CREATE TRIGGER IF NOT EXISTS key_thumbprints_added AFTER INSERT ON clients BEGIN
+    INSERT INTO key_thumbprints SELECT DISTINCT value, new.client_id
+        FROM json_each(new.document, '$.keyThumbprints') WHERE type = 'text';
+END;
+CREATE TRIGGER IF NOT EXISTS key_thumbprints_changed AFTER UPDATE OF document ON clients
+    WHEN old.document -> '$.keyThumbprints' IS NOT new.document -> '$.keyThumbprints' BEGIN
+    DELETE FROM key_thumbprints WHERE client_id = old.client_id;
+    INSERT INTO key_thumbprints SELECT DISTINCT value, new.client_id
+        FROM json_each(new.document, '$.keyThumbprints') WHERE type = 'text';
+END;
+CREATE TRIGGER IF NOT EXISTS key_thumbprints_removed AFTER DELETE ON clients BEGIN
+    DELETE FROM key_thumbprints WHERE client_id = old.client_id;
+END;
 CREATE TABLE IF NOT EXISTS used_assertions (
     client_id   TEXT    NOT NULL,
     jti         BLOB    NOT NULL,  -- SHA-256

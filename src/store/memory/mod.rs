@@ -151,6 +151,12 @@ impl Registry for MemoryStore {
         let clients = tables.clients.values().filter_map(|(_, held)| record::to_client(held));
         Ok(clients.filter(|client| client.permissions.contains(permission)).collect())
     }
+
+    async fn key_holders(&self, thumbprints: &[String]) -> Result<Vec<Client>, StoreError> {
+        let tables = self.tables();
+        let clients = tables.clients.values().filter_map(|(_, held)| record::to_client(held));
+        Ok(clients.filter(|client| record::has_key(client, thumbprints)).collect())
+    }
 }
 
 #[async_trait]

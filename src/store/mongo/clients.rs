@@ -88,6 +88,16 @@ impl Registry for MongoStore {
         };
         Ok(self.run(find).await?.iter().filter_map(record::to_client).collect())
     }
+
+    async fn key_holders(&self, thumbprints: &[String]) -> Result<Vec<Client>, StoreError> {
+        let filter = doc! { record::KEY_THUMBPRINTS: { "$in": thumbprints } };
+        let find = |database| async move {
+            clients(&database).find(filter).await?.try_collect::<Vec<Document>>().await
+        };
+        let found = self.run(find).await?;
+        let holders = found.iter().filter_map(record::to_client);
+        Ok(holders.filter(|client| record::has_key(client, thumbprints)).collect())
+    }
 }
 
 /// The document of a client, if it is still at that revision. What is null there, or missing, a

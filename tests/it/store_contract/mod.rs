@@ -2,6 +2,7 @@
 
 mod audit;
 mod clients;
+mod key_holders;
 mod quotas;
 mod sharing;
 mod unused;

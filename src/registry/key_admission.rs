@@ -1,0 +1,142 @@
+//! A key on its way to a client, whichever route it comes by.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::client::{Client, ClientKey};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::jwk::PublicJwk;
+use crate::domain::jwks_uri::JwksUri;
+use crate::domain::state::State;
+
+use super::error::RegistryError;
+use super::key_proof::{self, ProofFault};
+use super::{KeySetProbe, ProofReader, ProofStore, Registry};
+
+/// What an operator may set about keys.
+#[derive(Clone, Debug)]
+pub struct KeyRules {
+    /// The value that `aud` of a proof must have.
+    pub issuer: String,
+    /// How far the caller's clock may be ahead.
+    pub skew: Duration,
+    /// Whether each key needs a proof. Keys behind a `jwks_uri` come without one: that they are
+    /// published there is for TLS to show.
+    pub proof_required: bool,
+    /// Whether a key that another client has is refused.
+    pub sharing_refused: bool,
+}
+
+/// Lets keys in.
+pub struct KeyAdmission {
+    /// Where clients are kept.
+    pub registry: Arc<dyn Registry>,
+    /// The keys that clients publish.
+    pub remote: Arc<dyn KeySetProbe>,
+    /// What verifies proofs.
+    pub reader: Arc<dyn ProofReader>,
+    /// Where used proofs are remembered.
+    pub used: Arc<dyn ProofStore>,
+    /// What is asked of keys.
+    pub rules: KeyRules,
+}
+
+/// A key that another client has too.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SharedKey {
+    /// The key.
+    pub key: CredentialId,
+    /// The other client.
+    pub holder: ClientId,
+}
+
+impl fmt::Display for SharedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the key {} is also one of the client {}", self.key.as_str(), self.holder)
+    }
+}
+
+impl KeyAdmission {
+    /// Lets in what a new client begins with: its keys, or the place where it publishes them.
+    pub async fn admit_first(
+        &self,
+        client: &Client,
+        proofs: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<SharedKey>, RegistryError> {
+        if let Some(uri) = &client.jwks_uri {
+            self.admit_uri(uri, now).await?;
+        }
+        self.admit(&client.id, &client.keys, proofs, now).await
+    }
+
+    /// Lets in a `jwks_uri`, if there are usable keys at it.
+    pub async fn admit_uri(&self, uri: &JwksUri, now: Timestamp) -> Result<(), RegistryError> {
+        Ok(self.remote.probe(uri, now).await?)
+    }
+
+    /// Lets in keys that shall be added to a client, with their proofs, and uses these up. Says
+    /// which of the keys other clients have: an admin may know, the client itself may not.
+    pub async fn admit(
+        &self,
+        client: &ClientId,
+        keys: &[ClientKey],
+        proofs: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<SharedKey>, RegistryError> {
+        let jwks: Vec<&PublicJwk> = keys.iter().map(|key| &key.jwk).collect();
+        let KeyRules { issuer, skew, .. } = &self.rules;
+        let time = (now, *skew);
+        let proofs = key_proof::check_all(proofs, &jwks, &*self.reader, issuer, time)?;
+        let mut thumbprints: Vec<String> = jwks.iter().map(|jwk| jwk.thumbprint()).collect();
+        let proven = |wanted: &String| proofs.iter().any(|proof| proof.thumbprint == *wanted);
+        if self.rules.proof_required && !thumbprints.iter().all(proven) {
+            return Err(ProofFault::Missing.into());
+        }
+
+        thumbprints.sort_unstable();
+        thumbprints.dedup();
+        let shared = self.shared(client, &thumbprints).await?;
+        if self.rules.sharing_refused && !shared.is_empty() {
+            return Err(RegistryError::SharedKey);
+        }
+
+        // Last, so that a proof is not lost to another fault.
+        for proof in proofs {
+            let until = proof.exp + *skew + *skew + Duration::from_secs(60);
+            if !self.used.use_once(&proof.thumbprint, &proof.jti, until).await? {
+                return Err(ProofFault::Used.into());
+            }
+        }
+        for SharedKey { key, holder } in &shared {
+            tracing::warn!(client_id = %client, key = key.as_str(), %holder, "key_shared");
+        }
+        Ok(shared)
+    }
+
+    async fn shared(
+        &self,
+        client: &ClientId,
+        thumbprints: &[String],
+    ) -> Result<Vec<SharedKey>, RegistryError> {
+        if thumbprints.is_empty() {
+            return Ok(Vec::new());
+        }
+        let holders = self.registry.key_holders(thumbprints).await?;
+        let others =
+            holders.iter().filter(|other| other.id != *client && other.state != State::Deleted);
+        let shared = others.flat_map(|other| {
+            let keys = other.keys.iter().filter(|key| thumbprints.contains(&key.jwk.thumbprint()));
+            keys.map(|key| SharedKey { key: key.id.clone(), holder: other.id.clone() })
+        });
+        let mut once: Vec<SharedKey> = Vec::new();
+        for shared in shared {
+            if !once.contains(&shared) {
+                once.push(shared);
+            }
+        }
+        Ok(once)
+    }
+}
