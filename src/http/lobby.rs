@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::http::ConnectionType;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 
 use crate::app::App;
 use crate::config::Resolved;
@@ -79,6 +80,14 @@ impl Lobby {
 
     pub(super) fn is_stopping(&self) -> bool {
         self.0.stopping.load(Ordering::Relaxed)
+    }
+
+    /// While the server stops, every answer is the last one on its connection: who asks again
+    /// connects again, and comes to another server.
+    pub(super) fn part<B>(&self, answer: &mut HttpResponse<B>) {
+        if self.is_stopping() {
+            answer.head_mut().set_connection_type(ConnectionType::Close);
+        }
     }
 
     pub(super) fn of(request: &HttpRequest) -> Option<&Self> {

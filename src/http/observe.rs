@@ -1,4 +1,5 @@
-//! What is seen of every request: how long it took, how it ended; and the limit on its header.
+//! What is seen of every request: how long it took, how it ended; the limit on its header, and the
+//! farewell of a server that stops.
 //!
 //! On the path of every request: it looks nothing up that can be known before.
 
@@ -94,12 +95,14 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
             Project::Served { future, started, durations } => {
-                let response = when_ready!(future.poll(context))?;
+                let mut response = when_ready!(future.poll(context))?;
+                durations.lobby.part(response.response_mut());
                 durations.observe(response.status().as_u16(), *started);
                 Poll::Ready(Ok(response.map_into_left_body()))
             }
             Project::Refused { response, started, durations } => match response.take() {
-                Some(response) => {
+                Some(mut response) => {
+                    durations.lobby.part(response.response_mut());
                     durations.observe(response.status().as_u16(), *started);
                     Poll::Ready(Ok(response.map_into_right_body()))
                 }

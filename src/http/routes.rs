@@ -1,6 +1,6 @@
 //! Every route we serve.
 
-use actix_web::{HttpRequest, Route, guard, web};
+use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use super::error::Refusal;
 use super::observe::Observe;
@@ -170,9 +170,11 @@ fn cors(origins: &[String]) -> actix_cors::Cors {
 }
 
 /// What is said of a path that is no route.
-pub(super) async fn not_found(request: HttpRequest) -> Refusal {
-    let _ = request;
-    Refusal::new(ErrorCode::NotFound, "there is no such route")
+pub(super) async fn not_found(request: HttpRequest, lobby: web::Data<Lobby>) -> HttpResponse {
+    let refusal = Refusal::new(ErrorCode::NotFound, "there is no such route");
+    let mut answer = refusal.respond_to(&request);
+    lobby.part(&mut answer);
+    answer
 }
 
 /// Matches the method; a GET also answers HEAD, whose body the server leaves out: RFC 9110 §9.3.2.

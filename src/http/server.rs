@@ -18,7 +18,7 @@ use super::Lobby;
 use super::routes::{self, Listener};
 use super::tls::Certificate;
 
-/// How long a request's header may take, and a handshake.
+/// How long a request's header may take, and a handshake, and the last writes.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept: longer than gateways keep theirs, so that it is they who
 /// close it and no request meets a closed door.
@@ -177,7 +177,8 @@ impl Server {
         }
     }
 
-    /// Stops: tells balancers, waits, lets requests under way end, and writes what is pending.
+    /// Stops: tells balancers, ends each connection with its next answer, waits, lets requests
+    /// under way end, and writes what is pending.
     pub async fn stop(mut self) {
         self.lobby.close();
         tokio::time::sleep(self.shutdown_delay).await;
@@ -185,11 +186,16 @@ impl Server {
         while self.serving.join_next().await.is_some() {}
         self.background.shutdown().await;
         if let Some(app) = self.lobby.app() {
-            app.logins.flush(&*app.upkeep).await;
-            outbox::flush(&*app.outbox).await;
-            if app.quotas.share(app.clock.now()).await.is_err() {
-                tracing::warn!("the last second of quotas could not be shared");
-            }
+            // What a database that hangs does not take is given up; records of deeds stay where they
+            // were written, and another replica moves them on.
+            let pending = async {
+                app.logins.flush(&*app.upkeep).await;
+                outbox::flush(&*app.outbox).await;
+                if app.quotas.share(app.clock.now()).await.is_err() {
+                    tracing::warn!("the last second of quotas could not be shared");
+                }
+            };
+            let _ = tokio::time::timeout(PATIENCE, pending).await;
         }
     }
 }

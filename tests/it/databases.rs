@@ -157,6 +157,13 @@ impl Server {
         self.url_of(&format!("latchkey_test_{}_{count}", std::process::id()))
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        let rest = self.url.trim_start_matches("mongodb://");
+        let hosts = rest.split(['/', '?']).next().unwrap();
+        hosts.rsplit('@').next().unwrap()
+    }
+
     /// The given URL with another database; who may connect is still looked up in the one before.
     fn url_of(&self, name: &str) -> String {
         let (before, options) = self.url.split_once('?').unwrap_or((&self.url, ""));
@@ -170,7 +177,7 @@ impl Server {
         format!("{scheme}://{hosts}/{name}?{source}{options}")
     }
 
-    /// Ends it as a power cut would.
+    /// Ends it as a power cut would: SIGKILL.
     pub fn kill(&self) {
         self.process.as_ref().unwrap().order("kill");
     }

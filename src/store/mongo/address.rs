@@ -14,6 +14,9 @@ use super::MongoOpenError;
 
 /// How long the driver looks for a server, and waits for a connection.
 const CONNECTING: Duration = Duration::from_secs(2);
+/// How often the driver asks whether the server lives. If that hangs, it gives up every connection,
+/// those that it was about to make too: nobody else would notice that they hang.
+const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How many connections there may be at once, if the URL does not say.
 const POOL: u32 = 32;
 
@@ -40,6 +43,7 @@ impl Address {
         options.max_pool_size.get_or_insert(POOL);
         options.connect_timeout.get_or_insert(CONNECTING);
         options.server_selection_timeout.get_or_insert(CONNECTING);
+        options.heartbeat_freq.get_or_insert(HEARTBEAT);
         let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
         options.selection_criteria = Some(primary.clone());
         let asked = options.write_concern.clone();

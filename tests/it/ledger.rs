@@ -1,0 +1,61 @@
+//! What was answered with success, and so must never be forgotten, whatever happens to servers and
+//! databases.
+
+use std::sync::Mutex;
+use std::time::Instant;
+
+use futures_util::{StreamExt, stream};
+
+use crate::fleet::PATIENCE;
+use crate::load::{by_assertion, http, token_by_secret};
+
+/// How many promises are asked for at once.
+const AT_ONCE: usize = 8;
+
+/// What callers were promised. A new sort of promise is a list here, filled in `load.rs`, and a loop
+/// in [`Ledger::assert_kept`].
+#[derive(Default)]
+pub(crate) struct Ledger {
+    /// Registered clients with a secret.
+    pub(crate) clients: Mutex<Vec<(String, String)>>,
+    /// Assertions that got a token.
+    pub(crate) assertions: Mutex<Vec<String>>,
+}
+
+impl Ledger {
+    /// That every promise is kept by these servers, each of which is asked for a part.
+    pub(crate) async fn assert_kept(&self, urls: &[String]) {
+        let http = http();
+        let (clients, assertions) =
+            (self.clients.lock().unwrap().clone(), self.assertions.lock().unwrap().clone());
+        assert!(!clients.is_empty() && !assertions.is_empty(), "nothing was promised");
+        let asked = clients.iter().zip(urls.iter().cycle()).map(async |(pair, url)| {
+            let status = settled(async || token_by_secret(&http, url, pair).await).await;
+            assert_eq!(status, Some(200), "client {} is forgotten", pair.0);
+        });
+        stream::iter(asked).buffer_unordered(AT_ONCE).collect::<()>().await;
+        let asked = assertions.iter().zip(urls.iter().cycle()).map(async |(used, url)| {
+            let status = settled(async || by_assertion(&http, url, used).await).await;
+            assert_eq!(status, Some(401), "a used jti is forgotten");
+        });
+        stream::iter(asked).buffer_unordered(AT_ONCE).collect::<()>().await;
+    }
+
+    /// How many promises there are of each sort, for people to read.
+    pub(crate) fn summary(&self) -> String {
+        let (clients, assertions) = (&self.clients, &self.assertions);
+        let counts = (clients.lock().unwrap().len(), assertions.lock().unwrap().len());
+        format!("{} registrations and {} used assertions", counts.0, counts.1)
+    }
+}
+
+/// What is said in the end, by a server that may say first that it cannot tell yet.
+async fn settled(mut ask: impl AsyncFnMut() -> Option<u16>) -> Option<u16> {
+    let began = Instant::now();
+    loop {
+        let status = ask().await;
+        if status != Some(503) || began.elapsed() > PATIENCE {
+            return status;
+        }
+    }
+}
