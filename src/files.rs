@@ -7,34 +7,39 @@ use std::path::{Path, PathBuf};
 /// Writes a file that only its owner can read: whole or not at all, also if the power fails.
 /// Refuses to replace one that is there.
 pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let draft = write_draft(path, content)?;
+    write_private_from(&draft(path), path, content)
+}
+
+/// The same, by way of this draft: where several may write the file at once, each has its own.
+pub fn write_private_from(draft: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
+    write_draft(draft, content)?;
     // A second name, unlike a new one, never replaces what is there.
-    let linked = fs::hard_link(&draft, path);
-    let _ = fs::remove_file(&draft);
+    let linked = fs::hard_link(draft, path);
+    let _ = fs::remove_file(draft);
     linked?;
     sync_folder(path)
 }
 
 /// The same, in the place of whatever is there.
 pub fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let draft = write_draft(path, content)?;
+    let draft = draft(path);
+    write_draft(&draft, content)?;
     fs::rename(&draft, path)?;
     sync_folder(path)
 }
 
-fn write_draft(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
-    let draft = draft(path);
-    let _ = fs::remove_file(&draft); // left by an attempt that was cut off
+fn write_draft(draft: &Path, content: &[u8]) -> io::Result<()> {
+    let _ = fs::remove_file(draft); // left by an attempt that was cut off
     let mut options = File::options();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&draft)?;
-    if let Err(error) = file.write_all(content).and_then(|()| file.sync_all()) {
-        let _ = fs::remove_file(&draft);
-        return Err(error);
+    let mut file = options.open(draft)?;
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _ = fs::remove_file(draft);
     }
-    Ok(draft)
+    written
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {

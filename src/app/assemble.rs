@@ -1,7 +1,7 @@
 //! Puts the parts together, on a store that answers.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use crate::domain::entropy::{ALPHANUMERIC, Entropy};
 use crate::domain::secret::{ClientSecret, Pepper};
 use crate::fetch::RemoteKeySets;
 use crate::hashing::SlowHashes;
-use crate::jwt::{CachedOpener, KeyFolderError, KeyRing, NamedKey, StrictReader, load_or_make};
+use crate::jwt::{CachedOpener, KeyFolder, KeyFolderError, KeyRing, NamedKey, StrictReader};
 use crate::oauth::authenticate::{
     self, AssertionRules, Authenticator, FailureThrottle, SecretChecks,
 };
@@ -26,9 +26,10 @@ use crate::registry::error::RegistryError;
 use crate::registry::key_admission::{KeyAdmission, KeyRules};
 use crate::registry::pepper::{NoPepper, pepper};
 use crate::registry::register::Registration;
+use crate::registry::signing_keys::SigningKeys;
 use crate::store::{CachedClients, Store, UsedProofs};
 use crate::tasks::feed::Feed;
-use crate::tasks::key_exchange::KeyExchange;
+use crate::tasks::key_exchange::{KeyExchange, Memory};
 use crate::tasks::logins::PendingLogins;
 use crate::tasks::quota::{DefaultQuotas, Quotas};
 use crate::tasks::rehash::Rehash;
@@ -122,6 +123,8 @@ pub async fn assemble(
         unused: Arc::new(unused(&config.settings, &parts)),
         registry: parts.clients,
         ring: parts.ring,
+        signing_keys: parts.signing_keys,
+        key_exchange: parts.key_exchange,
         feed,
         quotas: parts.quotas,
         logins: parts.logins,
@@ -149,6 +152,8 @@ struct Parts {
     recorder: Arc<Recorder>,
     remote_keys: Arc<RemoteKeySets>,
     ring: Arc<KeyRing>,
+    signing_keys: SigningKeys,
+    key_exchange: Arc<KeyExchange>,
     feed: Arc<Feed>,
     logins: Arc<PendingLogins>,
     quotas: Arc<Quotas>,
@@ -169,23 +174,26 @@ impl Parts {
         let revocations = Arc::new(Revocations::new(longest_life, skew));
         let revoker = Arc::new(Revoker { store: store.clone(), revocations: revocations.clone() });
         let recorder = Arc::new(Recorder::new(environment.entropy.clone()));
-        let ring = Arc::new(KeyRing::new(keys(config)?, settings.algorithm));
+        let ring = Arc::new(KeyRing::open(key_folder(config))?);
         let clients = Arc::new(CachedClients::new(
             store.clone(),
             revocations.clone(),
             settings.client_cache,
             open.is_shared().then_some(CLIENTS_REMEMBERED),
         ));
-        let exchange = KeyExchange {
+        let signing_keys = SigningKeys { store: store.clone(), recorder: recorder.clone() };
+        let days = settings.key_rotation_days;
+        let key_exchange = Arc::new(KeyExchange {
             ring: ring.clone(),
             store: store.clone(),
             facts: store.clone(),
+            deeds: signing_keys.clone(),
             clock: environment.clock.clone(),
             longest_life,
             skew,
-            shown: Mutex::default(),
-            first: OnceLock::new(),
-        };
+            oldest: (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400))),
+            memory: Memory::default(),
+        });
         let standings = Standings {
             revocations: revocations.clone(),
             revoker: revoker.clone(),
@@ -194,7 +202,8 @@ impl Parts {
             clock: environment.clock.clone(),
         };
         let (log, shared) = (store.clone(), open.is_shared());
-        let feed = Arc::new(Feed::new(exchange, log, clients.clone(), standings, shared));
+        let feed =
+            Arc::new(Feed::new(key_exchange.clone(), log, clients.clone(), standings, shared));
         let quotas = quotas(settings, store.clone(), &*environment.entropy)?;
         Ok(Self {
             environment,
@@ -205,6 +214,8 @@ impl Parts {
             recorder,
             remote_keys: Arc::new(RemoteKeySets::new(settings.jwks_uri_hosts.clone())),
             ring,
+            signing_keys,
+            key_exchange,
             feed,
             logins: Arc::new(PendingLogins::default()),
             quotas,
@@ -325,20 +336,15 @@ fn key_rules(config: &Resolved) -> KeyRules {
     }
 }
 
-fn keys(config: &Resolved) -> Result<Vec<crate::jwt::OwnKey>, KeyFolderError> {
+fn key_folder(config: &Resolved) -> KeyFolder {
     let settings = &config.settings;
-    let password = config.signing_key_password.as_ref();
+    let password = config.signing_key_password.clone();
     let named = settings.signing_key_file.as_ref().map(|path| NamedKey {
         path: path.clone(),
         kid: settings.signing_key_id.clone(),
-        password: password.cloned(),
+        password: password.clone(),
     });
-    let keys = load_or_make(&settings.keys, named.as_ref(), settings.algorithm, password)?;
-    for own in keys.iter().filter(|own| own.made) {
-        let kid = own.key.public().kid.as_str();
-        tracing::info!(kid, file = %own.path.display(), "made a signing key; keep this file safe");
-    }
-    Ok(keys)
+    KeyFolder { path: settings.keys.clone(), named, algorithm: settings.algorithm, password }
 }
 
 /// The members that the operator adds to the OpenID configuration; ours stand over them.

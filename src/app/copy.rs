@@ -99,11 +99,14 @@ async fn copy_pepper(from: &dyn Store, to: &dyn Store) -> Result<(), CopyError> 
 }
 
 async fn copy_signing_keys(from: &dyn Store, to: &dyn Store) -> Result<usize, CopyError> {
-    let keys = from.published().await?;
-    for key in &keys {
+    let shared = from.published().await?;
+    for kid in &shared.buried {
+        to.bury(kid).await?;
+    }
+    for key in &shared.keys {
         to.publish(key).await?;
     }
-    Ok(keys.len())
+    Ok(shared.keys.len())
 }
 
 async fn copy_used_assertions(from: &dyn Store, to: &dyn Store) -> Result<usize, CopyError> {
@@ -173,10 +176,13 @@ mod tests {
         let key = PublishedKey {
             jwk: PrivateKey::generate(Algorithm::EdDSA).unwrap().public().clone(),
             published: Timestamp(1),
+            signs_from: Timestamp(1),
             signs_until: Timestamp(2),
             imported: Some(Timestamp(3)),
+            retired: Some(Timestamp(4)),
         };
         first.publish(&key).await.unwrap();
+        first.bury("old").await.unwrap();
         for number in 0..2500 {
             let client = format!("client {}", number % 7).parse().unwrap();
             let digest = entropy.bytes().unwrap();
@@ -189,7 +195,9 @@ mod tests {
             assert_eq!((copied.signing_keys, copied.used_assertions), (1, 2500));
             assert_eq!(used(from).await, used(to).await);
             let store = to.store();
-            assert_eq!(store.published().await.unwrap(), std::slice::from_ref(&key));
+            let shared = store.published().await.unwrap();
+            assert_eq!(shared.keys, std::slice::from_ref(&key));
+            assert_eq!(shared.buried, ["old"], "a retired key stays retired");
             assert_eq!(store.agreed(pepper::FACT).await.unwrap(), Some(vec![7; 32]));
             assert_eq!(store.agreed(FIRST_KEY).await.unwrap(), Some(b"kid".to_vec()));
         }

@@ -21,8 +21,10 @@ use crate::oauth::tokeninfo::TokenJudge;
 use crate::registry::draft::Enrolment;
 use crate::registry::key_admission::KeyAdmission;
 use crate::registry::register::Registration;
+use crate::registry::signing_keys::SigningKeys;
 use crate::registry::{AuditTrail, Registry};
 use crate::tasks::feed::Feed;
+use crate::tasks::key_exchange::KeyExchange;
 use crate::tasks::logins::PendingLogins;
 use crate::tasks::quota::Quotas;
 use crate::tasks::unused::UnusedSweep;
@@ -57,6 +59,10 @@ pub struct App {
     pub registry: Arc<dyn Registry>,
     /// The signing keys.
     pub ring: Arc<KeyRing>,
+    /// What a person may do with them.
+    pub signing_keys: SigningKeys,
+    /// What carries it out here, and shares them with the other replicas.
+    pub key_exchange: Arc<KeyExchange>,
     /// News of other replicas.
     pub feed: Arc<Feed>,
     /// Logins to be written.

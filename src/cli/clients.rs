@@ -3,45 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
-use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use url::Url;
 
-use crate::app::admin_file;
 use crate::domain::client::AuthMethod;
 
-use super::credential::{self, Credential, access_token, secret_in, secret_in_environment};
-use super::remote::{self, RemoteError, Server, send};
-use super::{Outcome, print, variable, wait_for};
+use super::access::Access;
+use super::remote::{self, RemoteError};
+use super::{Outcome, credential, print, wait_for};
 
 type Failure = Box<dyn std::error::Error>;
-
-/// Where the embedded store keeps the credentials unless it is told otherwise.
-const ADMIN_FILE: &str = "./data/admin.json";
-
-#[derive(Args)]
-struct Access {
-    #[command(flatten)]
-    server: Server,
-
-    /// Where /clients is, if it has a listener of its own; with the service prefix, if any
-    #[arg(long, value_name = "URL")]
-    admin_url: Option<Url>,
-
-    /// The client to act as [env: LATCHKEY_ADMIN_CLIENT_ID]
-    #[arg(long, value_name = "ID", requires = "secret_file")]
-    client_id: Option<String>,
-
-    /// A file with its secret [env: LATCHKEY_ADMIN_SECRET_FILE; LATCHKEY_ADMIN_SECRET: the secret]
-    #[arg(long, value_name = "FILE", requires = "client_id")]
-    secret_file: Option<PathBuf>,
-
-    /// A file with both, as an embedded store makes it [default: ./data/admin.json]
-    #[arg(long, value_name = "FILE", conflicts_with = "client_id")]
-    admin_file: Option<PathBuf>,
-}
 
 #[derive(Subcommand)]
 enum Deed {
@@ -131,21 +103,12 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
 async fn create(access: &Access, draft: &Draft) -> Outcome {
     let body = draft.body()?;
     let api = access.open().await?;
-    let url = &api.clients;
-    print(
-        &send(url, |http| http.post(url.clone()).bearer_auth(&api.token).json(&body))
-            .await?
-            .to_string(),
-    )
+    print(&api.post(&api.at(&["clients"]), Some(&body)).await?.to_string())
 }
 
 async fn show(access: &Access, id: &str) -> Outcome {
     let api = access.open().await?;
-    let mut url = api.clients.clone();
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.push(id);
-    }
-    let client = send(&url, |http| http.get(url.clone()).bearer_auth(&api.token)).await?;
+    let client = api.get(&api.at(&["clients", id])).await?;
     print(&format!("{client:#}"))
 }
 
@@ -154,11 +117,11 @@ async fn list(access: &Access, json: bool) -> Outcome {
     if !json {
         print(&row("CLIENT ID", "STATE", "METHOD", "LAST LOGIN", "NAME"))?;
     }
-    let mut url = api.clients.clone();
+    let mut url = api.at(&["clients"]);
     url.query_pairs_mut().append_pair("limit", "200");
     loop {
-        let page = send(&url, |http| http.get(url.clone()).bearer_auth(&api.token)).await?;
-        let strange = || RemoteError::Strange(api.clients.clone());
+        let page = api.get(&url).await?;
+        let strange = || RemoteError::Strange(url.clone());
         let clients = page.get("clients").and_then(Value::as_array).ok_or_else(strange)?;
         for client in clients {
             print(&if json { client.to_string() } else { row_of(client) })?;
@@ -182,58 +145,6 @@ fn row(id: &str, state: &str, method: &str, login: &str, name: &str) -> String {
     let row = format!("{id:<32}  {state:<7}  {method:<19}  {login:<20}  {name}");
     // A name that another tool wrote must not command a terminal.
     row.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
-}
-
-/// The admin API, open to us.
-struct Api {
-    clients: Url,
-    token: String,
-}
-
-impl Access {
-    async fn open(&self) -> Result<Api, Failure> {
-        let (client_id, secret) = self.credentials()?;
-        let server = self.server.discover().await?;
-        let clients = match &self.admin_url {
-            Some(url) => Url::parse(&format!("{}/clients", url.as_str().trim_end_matches('/')))?,
-            None => server.beside_token_endpoint("/clients")?,
-        };
-        let secret = Credential::Secret(secret);
-        let answer = credential::token(&server, &client_id, &secret, &[]).await?;
-        let token = access_token(&server, &answer)?.to_owned();
-        Ok(Api { clients, token })
-    }
-
-    /// What is named on the command line; else what the environment holds; else the file.
-    fn credentials(&self) -> Result<(String, SecretString), Failure> {
-        if let (Some(id), Some(file)) = (&self.client_id, &self.secret_file) {
-            return Ok((id.clone(), secret_in(file)?));
-        }
-        if let Some(file) = &self.admin_file {
-            return from_file(file)?
-                .ok_or_else(|| format!("there is no `{}`", file.display()).into());
-        }
-        let id = variable("LATCHKEY_ADMIN_CLIENT_ID");
-        if let (Some(id), Some(secret)) = (id, secret_in_environment("LATCHKEY_ADMIN_SECRET")?) {
-            return Ok((id, secret));
-        }
-        from_file(Path::new(ADMIN_FILE))?.ok_or_else(|| {
-            format!(
-                "as whom? Run this where `{ADMIN_FILE}` is, name such a file with --admin-file, \
-                 give --client-id and --secret-file, or set LATCHKEY_ADMIN_CLIENT_ID and \
-                 LATCHKEY_ADMIN_SECRET"
-            )
-            .into()
-        })
-    }
-}
-
-fn from_file(path: &Path) -> Result<Option<(String, SecretString)>, Failure> {
-    let found = admin_file::read(path)
-        .map_err(|error| format!("`{}` cannot be used: {error}", path.display()))?;
-    Ok(found.map(|found| {
-        (found.client_id.to_string(), SecretString::from(found.secret.reveal().to_owned()))
-    }))
 }
 
 impl Draft {

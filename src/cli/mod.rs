@@ -2,6 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "what describes an argument is shown on a terminal")]
 
+mod access;
 mod admin;
 mod assertion;
 mod clients;
@@ -9,6 +10,7 @@ mod config_check;
 mod credential;
 mod healthcheck;
 mod keypair;
+mod keys;
 mod remote;
 mod serve;
 mod store_copy;
@@ -74,6 +76,7 @@ fn command() -> Command {
         .subcommand(assertion::command())
         .subcommand(tokeninfo::command())
         .subcommand(clients::command())
+        .subcommand(keys::command())
         .subcommand(
             group("admin", "Look after the administrator")
                 .subcommand(with_settings(admin::reset_command())),
@@ -118,6 +121,7 @@ fn run(matches: &ArgMatches) -> Outcome {
         ("config", Some(("check", matches))) => config_check::run(matches),
         ("healthcheck", None) => healthcheck::run(matches),
         ("keypair", None) => keypair::run(matches),
+        ("keys", Some(_)) => keys::run(matches),
         ("serve", None) => serve::run(matches),
         ("store", Some(("copy", matches))) => store_copy::run(matches),
         ("token", None) => token::run(matches),

@@ -147,6 +147,9 @@ pub(super) async fn send(
     let later = response.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok());
     let later = later.map(|seconds| format!(" (try again in {seconds} s)")).unwrap_or_default();
     let body = response.bytes().await.map_err(unreachable)?;
+    if status == StatusCode::NO_CONTENT {
+        return Ok(Value::Null);
+    }
     let body: Option<Value> = serde_json::from_slice(&body).ok();
     if status.is_success() {
         return body.ok_or_else(|| RemoteError::Strange(shown(url)));

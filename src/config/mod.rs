@@ -31,7 +31,7 @@ pub struct Settings {
     #[arg(long, default_value = "127.0.0.1:8080", help_heading = "Listening")]
     pub listen: SocketAddr,
 
-    /// A second address for /clients, /-/metrics and /documentation; these are then only there
+    /// A second address for /clients, /keys, /-/metrics and /documentation; these are then only there
     #[arg(long, help_heading = "Listening")]
     pub admin_listen: Option<SocketAddr>,
 
@@ -127,6 +127,10 @@ pub struct Settings {
     /// A file with that password
     #[arg(long, help_heading = "Tokens")]
     pub signing_key_password_file: Option<PathBuf>,
+
+    /// Days after which the key that signs is succeeded by a new one; 0: never
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=36500), help_heading = "Tokens")]
+    pub key_rotation_days: u64,
 
     /// Seconds that a token lives
     #[arg(long, default_value_t = 36000, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Tokens")]

@@ -104,6 +104,17 @@ impl PublicJwk {
         Ok(Self { kid, algorithm, material })
     }
 
+    /// How large it is: of RSA the bits of the modulus, of a curve those of its field.
+    #[must_use]
+    pub fn bits(&self) -> usize {
+        match &self.material {
+            Material::Ec { .. } | Material::Ed25519 { .. } => 256,
+            Material::Rsa { n, .. } => {
+                n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize)
+            }
+        }
+    }
+
     /// Makes a key of judged numbers, under its thumbprint and its natural algorithm.
     pub fn of(material: Material) -> Result<Self, KeyFault> {
         key_judge::strong(&material)?;

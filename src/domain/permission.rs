@@ -25,6 +25,8 @@ pub const ADMIN: &str = "latchkey:admin";
 pub const CLIENTS_READ: &str = "latchkey:clients:read";
 /// May create and change clients.
 pub const CLIENTS_WRITE: &str = "latchkey:clients:write";
+/// May look at the server's signing keys, ask for new ones and retire old ones.
+pub const KEYS_WRITE: &str = "latchkey:keys:write";
 
 impl Permission {
     /// The permission's name.

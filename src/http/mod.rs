@@ -10,6 +10,7 @@ mod documentation;
 mod error;
 mod form;
 mod json;
+mod keys;
 mod lobby;
 mod observe;
 mod origin;

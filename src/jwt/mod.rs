@@ -4,13 +4,14 @@ mod assertion;
 mod key_folder;
 mod key_proof;
 mod opener;
+mod own_keys;
 mod private_key;
 mod provider;
 mod ring;
 mod strict;
 
 pub use assertion::{Assertion, StrictReader, sign_assertion};
-pub use key_folder::{KeyFolderError, NamedKey, OwnKey, load_or_make};
+pub use key_folder::{KeyFolder, KeyFolderError, NamedKey, OwnKey};
 pub use key_proof::{KeyProof, sign_key_proof};
 pub use opener::CachedOpener;
 pub use private_key::{KeyFileError, PrivateKey};

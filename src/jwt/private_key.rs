@@ -38,6 +38,9 @@ pub enum KeyFileError {
         "the file must hold one private key in PEM: PKCS#8 (RSA, EC P-256 or Ed25519) or PKCS#1"
     )]
     Format,
+    /// A key that is too large to sign tokens.
+    #[error("an RSA key that signs tokens has 2048 to 4096 bits")]
+    Large,
     /// A key that is too weak.
     #[error("{0}")]
     Weak(#[from] KeyFault),

@@ -12,18 +12,18 @@ use serde_json::json;
 use crate::domain::claims::AccessTokenClaims;
 use crate::domain::clock::Timestamp;
 use crate::domain::jwk::Algorithm;
-use crate::domain::signing_key::PublishedKey;
+use crate::domain::signing_key::{BRIDGE, PublishedKey};
 use crate::oauth::{NotOurs, SealError, TokenSealer};
-use crate::tasks::{OwnPublicKey, Ring};
+use crate::tasks::{Need, OwnPublicKey, Ring, succession};
 
-use super::key_folder::OwnKey;
+use super::key_folder::{KeyFolder, KeyFolderError};
+use super::own_keys::OwnKeys;
 use super::strict::{Parts, decoding_key};
 use super::{ACCESS_TOKEN_TYPE, provider};
 
 /// Signs with one key, verifies with all.
 pub struct KeyRing {
-    own: Vec<OwnKey>,
-    algorithm: Algorithm,
+    own: OwnKeys,
     state: RwLock<Arc<State>>,
 }
 
@@ -33,7 +33,10 @@ struct State {
     jwks: Jwks,
 }
 
+#[derive(Clone)]
 struct Active {
+    algorithm: Algorithm,
+    kid: String,
     header: Header,
     key: EncodingKey,
     // What the store was promised: beyond it the others may have forgotten the key.
@@ -57,35 +60,53 @@ pub struct Jwks {
 
 impl KeyRing {
     /// A ring with private keys, of which nothing is published yet: it signs and verifies nothing.
-    #[must_use]
-    pub fn new(own: Vec<OwnKey>, algorithm: Algorithm) -> Self {
+    pub fn open(folder: KeyFolder) -> Result<Self, KeyFolderError> {
         provider::install();
+        let own = OwnKeys::open(folder)?;
         let state = State { active: None, verifying: HashMap::new(), jwks: Jwks::of(&[]) };
-        Self { own, algorithm, state: RwLock::new(Arc::new(state)) }
+        Ok(Self { own, state: RwLock::new(Arc::new(state)) })
     }
 
-    /// Of our keys that verifiers know: the one that was set to sign, else one of the configured
-    /// algorithm, else any; of several the newest.
-    fn choose(&self, published: &[PublishedKey], first: &str, now: Timestamp) -> Option<Active> {
-        let known = self.own.iter().filter_map(|own| {
-            let jwk = own.key.public();
-            let shown = published.iter().find(|shown| shown.jwk.kid == jwk.kid)?;
-            let oldest = published.iter().all(|other| shown.published <= other.published);
-            let at_once = jwk.kid == first && oldest;
-            (at_once || shown.is_known_at(now)).then_some((own, shown))
-        });
-        let (own, shown) = known.max_by_key(|(own, shown)| {
-            (self.rank(own), shown.published, own.key.public().kid.clone())
-        })?;
+    /// The key that signs from now on. While there is none of the algorithm that tokens are signed
+    /// with, the one before goes on for a while; then one of another algorithm has to do.
+    fn choose(&self, published: &[PublishedKey], now: Timestamp) -> Option<Active> {
+        let (own, wanted) = (self.own.public(), self.own.algorithm());
+        let signs = |algorithm| {
+            let shown = succession::signer(&own, published, algorithm, now)?;
+            self.active(shown)
+        };
+        signs(wanted)
+            .or_else(|| self.before(wanted, published, now))
+            .or_else(|| Algorithm::ALL.into_iter().find_map(signs))
+    }
+
+    fn active(&self, shown: &PublishedKey) -> Option<Active> {
+        let all = self.own.all();
+        let own = all.iter().find(|own| own.key.public().kid == shown.jwk.kid)?;
         let jwk = own.key.public();
         let mut header = Header::new(super::algorithm(jwk.algorithm));
         header.typ = Some(ACCESS_TOKEN_TYPE.to_owned());
         header.kid = Some(jwk.kid.clone());
-        Some(Active { header, key: own.key.encoding_key(), until: shown.signs_until })
+        Some(Active {
+            algorithm: jwk.algorithm,
+            kid: jwk.kid.clone(),
+            header,
+            key: own.key.encoding_key(),
+            until: shown.signs_until,
+        })
     }
 
-    fn rank(&self, own: &OwnKey) -> (bool, bool) {
-        (own.preferred, own.key.public().algorithm == self.algorithm)
+    /// What signed until now, for as long as it takes to have another.
+    fn before(
+        &self,
+        algorithm: Algorithm,
+        published: &[PublishedKey],
+        now: Timestamp,
+    ) -> Option<Active> {
+        let mut active = self.state().active.clone()?;
+        active.until = active.until.min(now + BRIDGE);
+        let verifies = published.iter().any(|shown| shown.jwk.kid == active.kid);
+        (verifies && active.algorithm == algorithm && now < active.until).then_some(active)
     }
 
     /// Whether tokens can be signed.
@@ -97,7 +118,7 @@ impl KeyRing {
     /// The `kid` that signs now.
     #[must_use]
     pub fn active_kid(&self) -> Option<String> {
-        self.state().active.as_ref().and_then(|active| active.header.kid.clone())
+        self.state().active.as_ref().map(|active| active.kid.clone())
     }
 
     /// The algorithms that tokens may be signed with, for the metadata.
@@ -141,14 +162,26 @@ impl KeyRing {
 
 impl Ring for KeyRing {
     fn own(&self) -> Vec<OwnPublicKey> {
-        let public =
-            |own: &OwnKey| OwnPublicKey { jwk: own.key.public().clone(), imported: own.imported };
-        let mut own: Vec<&OwnKey> = self.own.iter().collect();
-        own.sort_by_key(|own| std::cmp::Reverse(self.rank(own)));
-        own.into_iter().map(public).collect()
+        self.own.public()
     }
 
-    fn update(&self, published: &[PublishedKey], first: &str, now: Timestamp) {
+    fn algorithm(&self) -> Algorithm {
+        self.own.algorithm()
+    }
+
+    fn signs_with(&self) -> Option<Algorithm> {
+        self.state().active.as_ref().map(|active| active.algorithm)
+    }
+
+    fn look_at_files(&self) {
+        self.own.look_at_files();
+    }
+
+    fn make(&self, algorithm: Algorithm, name: &str, need: Need) {
+        self.own.make(algorithm, name, need);
+    }
+
+    fn update(&self, published: &[PublishedKey], now: Timestamp) {
         let verifying = published.iter().map(|shown| {
             let key = VerifyingKey {
                 algorithm: shown.jwk.algorithm,
@@ -158,7 +191,7 @@ impl Ring for KeyRing {
             (shown.jwk.kid.clone(), key)
         });
         let state = State {
-            active: self.choose(published, first, now),
+            active: self.choose(published, now),
             verifying: verifying.collect(),
             jwks: Jwks::of(published),
         };

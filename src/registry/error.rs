@@ -52,6 +52,9 @@ pub enum RegistryError {
     /// The bearer does not hold the permission.
     #[error("this needs the permission `{0}`")]
     NotPermitted(&'static str),
+    /// There is no such signing key.
+    #[error("there is no such signing key")]
+    NoSigningKey,
     /// There is no such client.
     #[error("there is no such client")]
     NotFound,
@@ -105,7 +108,7 @@ impl RegistryError {
             | Self::SharedKey => ErrorCode::InvalidClientMetadata,
             Self::Cursor | Self::Malformed(_) | Self::Transition(..) => ErrorCode::InvalidRequest,
             Self::NotPermitted(_) => ErrorCode::InsufficientScope,
-            Self::NoCredential | Self::NotFound => ErrorCode::NotFound,
+            Self::NoCredential | Self::NoSigningKey | Self::NotFound => ErrorCode::NotFound,
             Self::NoEntropy(_) => ErrorCode::ServerError,
             Self::Busy(_) | Self::Store(_) => ErrorCode::TemporarilyUnavailable,
             Self::TooMany => ErrorCode::TooManyRequests,
@@ -129,6 +132,7 @@ impl RegistryError {
             | Self::Malformed(_)
             | Self::Metadata(_)
             | Self::NoCredential
+            | Self::NoSigningKey
             | Self::NotFound
             | Self::NotPermitted(_)
             | Self::Raced

@@ -18,6 +18,7 @@ pub mod public_key;
 pub mod regenerate;
 pub mod register;
 pub mod revoke_tokens;
+pub mod signing_keys;
 pub mod transition;
 pub mod update;
 pub mod view;

@@ -8,6 +8,7 @@ mod memory;
 mod mongo;
 mod record;
 mod revocation;
+mod signing_key_record;
 mod unused;
 mod used_proofs;
 

@@ -19,7 +19,6 @@ use crate::domain::jwks_uri::JwksUri;
 use crate::domain::permission::Permission;
 use crate::domain::registration_token::RegistrationTokenDigest;
 use crate::domain::secret::SecretHash;
-use crate::domain::signing_key::PublishedKey;
 use crate::domain::state::State;
 use crate::tasks::Standing;
 
@@ -34,8 +33,6 @@ pub(super) const REMOVED_AT: &str = "removedAt";
 pub(super) const UPDATED_AT: &str = "updatedAt";
 pub(super) const VERSION: &str = "version";
 pub(super) const KEY_THUMBPRINTS: &str = "keyThumbprints";
-pub(super) const PUBLISHED_AT: &str = "publishedAt";
-pub(super) const IMPORTED_AT: &str = "importedAt";
 
 /// What is said to be the author of a document that nobody signed: the platform's word for it.
 pub(super) const NOBODY: &str = "public";
@@ -176,31 +173,6 @@ impl Change {
         set.insert(VERSION, old.revision.version.unwrap_or(0) + 1);
         Self { set, unset }
     }
-}
-
-/// The document of a published signing key; its name is the `kid`.
-pub(super) fn signing_key_document(key: &PublishedKey) -> Document {
-    let mut document = doc! {
-        "kid": key.jwk.kid.as_str(),
-        "jwk": json_to_bson(key.jwk.to_json()),
-        PUBLISHED_AT: date(key.published),
-        "signsUntil": date(key.signs_until),
-    };
-    if let Some(imported) = key.imported {
-        document.insert(IMPORTED_AT, date(imported));
-    }
-    document
-}
-
-/// The signing key that a document describes, if it is one that we can verify with.
-pub(super) fn to_signing_key(document: &Document) -> Option<PublishedKey> {
-    let jwk = Value::from(document.get("jwk")?.clone());
-    Some(PublishedKey {
-        jwk: PublicJwk::parse(&jwk).ok()?,
-        published: timestamp(document.get(PUBLISHED_AT))?,
-        signs_until: timestamp(document.get("signsUntil"))?,
-        imported: timestamp(document.get(IMPORTED_AT)),
-    })
 }
 
 pub(super) fn date(at: Timestamp) -> DateTime {

@@ -38,7 +38,7 @@ struct Seen {
 
 /// Looks for news, and says when it last did.
 pub struct Feed {
-    keys: KeyExchange,
+    keys: Arc<KeyExchange>,
     log: Arc<dyn ChangeLog>,
     clients: Arc<dyn ClientCache>,
     standings: Standings,
@@ -56,7 +56,7 @@ impl Feed {
     /// A feed that has not looked yet. `shared` says whether others write to the store too.
     #[must_use]
     pub fn new(
-        keys: KeyExchange,
+        keys: Arc<KeyExchange>,
         log: Arc<dyn ChangeLog>,
         clients: Arc<dyn ClientCache>,
         standings: Standings,

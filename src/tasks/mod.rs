@@ -7,6 +7,7 @@ pub mod outbox;
 pub mod quota;
 pub mod rehash;
 pub mod standings;
+pub mod succession;
 pub mod sweep;
 pub mod unused;
 
@@ -15,11 +16,12 @@ use async_trait::async_trait;
 use crate::domain::audit::AuditRecord;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
-use crate::domain::jwk::PublicJwk;
+use crate::domain::jwk::{Algorithm, PublicJwk};
 use crate::domain::revocation::Revocation;
 use crate::domain::signing_key::PublishedKey;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
+use crate::registry::signing_keys::SigningKeyDeeds;
 
 /// What the tasks need of a store.
 #[async_trait]
@@ -83,15 +85,19 @@ pub trait Outbox: Send + Sync {
 
 /// Where the public halves of the signing keys are shared among replicas.
 #[async_trait]
-pub trait SigningKeyStore: Send + Sync {
-    /// Shows a key, or renews what was said of it. The date of its first publication stays.
+pub trait SigningKeyStore: SigningKeyDeeds {
+    /// Shows a key, or renews what was said of it. The date of its first publication stays, and
+    /// so does its retirement.
     async fn publish(&self, key: &PublishedKey) -> Result<(), StoreError>;
 
-    /// All keys that are shown.
-    async fn published(&self) -> Result<Vec<PublishedKey>, StoreError>;
+    /// Takes a retired key back, but for its name: it never returns.
+    async fn bury(&self, kid: &str) -> Result<(), StoreError>;
 
-    /// Takes a key back for good.
+    /// Takes a key back.
     async fn forget(&self, kid: &str) -> Result<(), StoreError>;
+
+    /// Takes a wish for new keys back.
+    async fn forget_request(&self, id: &str) -> Result<(), StoreError>;
 }
 
 /// Clients kept at hand, which the feed keeps honest.
@@ -105,9 +111,29 @@ pub trait Ring: Send + Sync {
     /// The public halves of our own, the one that shall sign first.
     fn own(&self) -> Vec<OwnPublicKey>;
 
-    /// Takes in what is published now. `first` names the key that may sign at once, because no
-    /// verifier could have cached a key set before it.
-    fn update(&self, published: &[PublishedKey], first: &str, now: Timestamp);
+    /// What this replica signs with.
+    fn algorithm(&self) -> Algorithm;
+
+    /// What the key signs with that signs now.
+    fn signs_with(&self) -> Option<Algorithm>;
+
+    /// Looks whether there are other files than before. Blocks.
+    fn look_at_files(&self);
+
+    /// Makes a key of this name, unless there is one already. Blocks.
+    fn make(&self, algorithm: Algorithm, name: &str, need: Need);
+
+    /// Takes in what is published now.
+    fn update(&self, published: &[PublishedKey], now: Timestamp);
+}
+
+/// How much a new key is needed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Need {
+    /// Without it no token can be signed soon: one that cannot be written to a file will do.
+    Pressing,
+    /// It was wished for; the old key serves as long as there is none.
+    Wished,
 }
 
 /// The public half of a key of ours.
@@ -115,6 +141,8 @@ pub trait Ring: Send + Sync {
 pub struct OwnPublicKey {
     /// The key.
     pub jwk: PublicJwk,
+    /// True for the key that the operator set to sign.
+    pub preferred: bool,
     /// True if another platform signed with it before.
     pub imported: bool,
 }

@@ -394,6 +394,40 @@ async fn clients_are_looked_after_with_the_file_of_the_first_start() {
 }
 
 #[actix_web::test]
+async fn signing_keys_are_looked_after() {
+    let home = Home::new();
+    let server = home.serve(&["--algorithm=EdDSA"]);
+    let run = |args: &[&str]| {
+        home.run(&[&["keys"], args, &["--issuer", server.url.as_str()]].concat()).text().to_owned()
+    };
+    let list = || -> Vec<Value> {
+        run(&["list", "--json"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let [first] = &list()[..] else { panic!("one key") };
+    assert_eq!((&first["state"], &first["this_replica"]), (&json!("active"), &json!(true)));
+    let old = first["kid"].as_str().unwrap();
+
+    let asked: Value = serde_json::from_str(&run(&["rotate", "--now", "--json"])).unwrap();
+    assert_eq!((&asked["now"], &asked["algorithm"]), (&json!(true), &Value::Null));
+    let end = Instant::now() + PATIENCE;
+    let state = |kid: &str| {
+        list().into_iter().find(|key| key["kid"] == kid).map(|key| key["state"].clone())
+    };
+    while state(old) != Some(json!("retired")) {
+        assert!(Instant::now() < end, "still: {}", run(&["list"]));
+    }
+    let keys = list();
+    let new = keys.iter().find(|key| key["state"] == "active").unwrap()["kid"].as_str().unwrap();
+    let table = run(&["list"]);
+    assert!(table.starts_with("KID") && table.contains(new) && table.contains("active"), "{table}");
+
+    assert!(run(&["retire", new]).contains("is retired"));
+    assert_eq!(state(new), Some(json!("retired")));
+    let unknown = home.run(&["keys", "retire", "a/../b", "--issuer", &server.url]);
+    assert!(unknown.stderr.contains("there is no such signing key"), "{unknown:?}");
+}
+
+#[actix_web::test]
 async fn admin_routes_on_a_listener_of_their_own() {
     let home = Home::new();
     // A port that was free a moment ago: the log does not name the second one.
@@ -794,6 +828,10 @@ fn each_help_has_an_example() {
         "clients create",
         "clients list",
         "clients show",
+        "keys",
+        "keys list",
+        "keys rotate",
+        "keys retire",
         "admin reset",
         "store copy",
         "healthcheck",

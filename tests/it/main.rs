@@ -45,6 +45,7 @@ mod rfc7591_registration;
 mod rfc8414_metadata;
 mod rolling_restart;
 mod security;
+mod signing_keys;
 mod store_contract;
 mod stores;
 mod throttle;

@@ -1,53 +1,121 @@
-//! The public halves of the signing keys.
+//! The public halves of the signing keys, and wishes for new ones.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::EmbeddedStore;
 use super::rows::{from_text, to_text};
-use crate::domain::signing_key::PublishedKey;
+use super::{EmbeddedStore, audit};
+use crate::domain::audit::AuditRecord;
+use crate::domain::clock::Timestamp;
+use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
-use crate::store::record;
+use crate::registry::signing_keys::{Retired, SigningKeyDeeds};
+use crate::store::{Document, signing_key_record as record};
 use crate::tasks::SigningKeyStore;
 
 #[async_trait]
 impl SigningKeyStore for EmbeddedStore {
     async fn publish(&self, key: &PublishedKey) -> Result<(), StoreError> {
-        let mut key = key.clone();
-        let publish = move |transaction: &Transaction<'_>| {
-            let known = transaction
-                .query_row(
-                    "SELECT document FROM signing_keys WHERE kid = ?1",
-                    [&key.jwk.kid],
-                    |row| from_text(row.get_ref(0)?.as_str()?),
-                )
-                .optional()?;
-            if let Some(known) = known.as_ref().and_then(record::to_signing_key) {
-                key.published = known.published;
-            }
-            let document = to_text(record::signing_key_document(&key))?;
-            transaction.execute(
-                "INSERT OR REPLACE INTO signing_keys (kid, document) VALUES (?1, ?2)",
-                params![key.jwk.kid, document],
-            )
-        };
-        self.writer.write(publish).await.map(|_| ())
+        let (kid, first) = (key.jwk.kid.clone(), record::to_document(key));
+        let renewal = record::renewal(key);
+        let publish = move |transaction: &Transaction<'_>| put(transaction, &kid, renewal, first);
+        self.writer.write(publish).await
     }
 
-    async fn published(&self) -> Result<Vec<PublishedKey>, StoreError> {
-        let all = |connection: &Connection| {
-            let mut rows = connection.prepare_cached("SELECT document FROM signing_keys")?;
-            let rows = rows.query_map([], |row| from_text(row.get_ref(0)?.as_str()?))?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
-        };
-        Ok(self.read(all).await?.iter().filter_map(record::to_signing_key).collect())
+    async fn bury(&self, kid: &str) -> Result<(), StoreError> {
+        let (kid, remains) = (kid.to_owned(), record::remains(kid));
+        let buried = (remains.clone(), record::LIVING.to_vec());
+        let bury = move |transaction: &Transaction<'_>| put(transaction, &kid, buried, remains);
+        self.writer.write(bury).await
     }
 
     async fn forget(&self, kid: &str) -> Result<(), StoreError> {
-        let kid = kid.to_owned();
-        let forget = move |transaction: &Transaction<'_>| {
-            transaction.execute("DELETE FROM signing_keys WHERE kid = ?1", [kid])
-        };
-        self.writer.write(forget).await.map(|_| ())
+        self.remove(kid.to_owned()).await
     }
+
+    async fn forget_request(&self, id: &str) -> Result<(), StoreError> {
+        self.remove(record::rotation_name(id)).await
+    }
+}
+
+#[async_trait]
+impl SigningKeyDeeds for EmbeddedStore {
+    async fn published(&self) -> Result<SharedKeys, StoreError> {
+        let all = |connection: &Connection| {
+            let mut rows = connection.prepare_cached("SELECT kid, document FROM signing_keys")?;
+            let rows = rows.query_map([], |row| {
+                Ok((row.get::<_, String>(0)?, from_text(row.get_ref(1)?.as_str()?)?))
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let rows = self.read(all).await?;
+        Ok(record::to_shared_keys(rows.iter().map(|(name, held)| (name.as_str(), held))))
+    }
+
+    async fn retire(
+        &self,
+        kid: &str,
+        at: Timestamp,
+        record: &AuditRecord,
+    ) -> Result<Retired, StoreError> {
+        let (kid, retirement) = (kid.to_owned(), record::retirement(at));
+        let row = audit::Row::of(record)?;
+        let retire = move |transaction: &Transaction<'_>| {
+            let Some(mut held) = find(transaction, &kid)? else { return Ok(Retired::Unknown) };
+            if held.contains_key(record::RETIRED_AT) || held.contains_key(record::BURIED) {
+                return Ok(Retired::Before);
+            }
+            held.extend(retirement);
+            write(transaction, &kid, held)?;
+            row.add(transaction)?;
+            Ok(Retired::Now)
+        };
+        self.writer.write(retire).await
+    }
+
+    async fn request(&self, rotation: &Rotation, record: &AuditRecord) -> Result<(), StoreError> {
+        let (name, document) = record::rotation_document(rotation);
+        let row = audit::Row::of(record)?;
+        let request = move |transaction: &Transaction<'_>| match find(transaction, &name)? {
+            Some(_) => Ok(()),
+            None => {
+                row.add(transaction)?;
+                write(transaction, &name, document)
+            }
+        };
+        self.writer.write(request).await
+    }
+}
+
+impl EmbeddedStore {
+    async fn remove(&self, name: String) -> Result<(), StoreError> {
+        let remove = move |transaction: &Transaction<'_>| {
+            transaction.execute("DELETE FROM signing_keys WHERE kid = ?1", [name]).map(drop)
+        };
+        self.writer.write(remove).await
+    }
+}
+
+fn find(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<Option<Document>> {
+    let mut found =
+        transaction.prepare_cached("SELECT document FROM signing_keys WHERE kid = ?1")?;
+    found.query_row([name], |row| from_text(row.get_ref(0)?.as_str()?)).optional()
+}
+
+fn write(transaction: &Transaction<'_>, name: &str, document: Document) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO signing_keys (kid, document) VALUES (?1, ?2)";
+    transaction.execute(sql, params![name, to_text(document)?]).map(drop)
+}
+
+fn put(
+    transaction: &Transaction<'_>,
+    kid: &str,
+    change: (Document, Vec<&str>),
+    first: Document,
+) -> rusqlite::Result<()> {
+    let document = match find(transaction, kid)? {
+        Some(held) => record::changed(held, change),
+        None => first,
+    };
+    write(transaction, kid, document)
 }

@@ -5,6 +5,7 @@ mod changes;
 mod quotas;
 mod unused;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,14 +18,15 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
 use crate::domain::revocation::Revocation;
-use crate::domain::signing_key::PublishedKey;
+use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
 use crate::oauth::AssertionStore;
+use crate::registry::signing_keys::{Retired, SigningKeyDeeds};
 use crate::registry::{Cursor, Inserted, ListQuery, Page, Registry, SharedFacts};
 use crate::tasks::quota::Counted;
 use crate::tasks::{SigningKeyStore, Upkeep};
 
-use super::{Document, Export, Store, UsedAssertion, record};
+use super::{Document, Export, Store, UsedAssertion, record, signing_key_record};
 
 /// Keeps everything in maps.
 #[derive(Debug, Default)]
@@ -35,7 +37,7 @@ struct Tables {
     // By the order in which they came.
     clients: BTreeMap<u64, (ClientId, Document)>,
     assertions: HashMap<(ClientId, [u8; 32]), Timestamp>,
-    signing_keys: BTreeMap<String, PublishedKey>,
+    signing_keys: BTreeMap<String, Document>,
     facts: HashMap<String, Vec<u8>>,
     revocations: BTreeMap<String, (i64, Revocation)>,
     // By their ids; true once somebody was told.
@@ -68,6 +70,14 @@ impl Tables {
 
     fn note(&mut self, record: &AuditRecord) {
         self.records.entry(record.id.clone()).or_insert_with(|| (record.clone(), false));
+    }
+
+    fn put_key(&mut self, kid: &str, change: (Document, Vec<&str>), first: Document) {
+        let document = match self.signing_keys.remove(kid) {
+            Some(held) => signing_key_record::changed(held, change),
+            None => first,
+        };
+        self.signing_keys.insert(kid.to_owned(), document);
     }
 
     fn add(&mut self, id: ClientId, document: Document) -> Inserted {
@@ -192,19 +202,61 @@ impl AssertionStore for MemoryStore {
 #[async_trait]
 impl SigningKeyStore for MemoryStore {
     async fn publish(&self, key: &PublishedKey) -> Result<(), StoreError> {
-        let mut tables = self.tables();
-        let published =
-            tables.signing_keys.get(&key.jwk.kid).map_or(key.published, |k| k.published);
-        tables.signing_keys.insert(key.jwk.kid.clone(), PublishedKey { published, ..key.clone() });
+        let first = signing_key_record::to_document(key);
+        self.tables().put_key(&key.jwk.kid, signing_key_record::renewal(key), first);
         Ok(())
     }
 
-    async fn published(&self) -> Result<Vec<PublishedKey>, StoreError> {
-        Ok(self.tables().signing_keys.values().cloned().collect())
+    async fn bury(&self, kid: &str) -> Result<(), StoreError> {
+        let remains = signing_key_record::remains(kid);
+        let buried = (remains.clone(), signing_key_record::LIVING.to_vec());
+        self.tables().put_key(kid, buried, remains);
+        Ok(())
     }
 
     async fn forget(&self, kid: &str) -> Result<(), StoreError> {
         self.tables().signing_keys.remove(kid);
+        Ok(())
+    }
+
+    async fn forget_request(&self, id: &str) -> Result<(), StoreError> {
+        self.tables().signing_keys.remove(&signing_key_record::rotation_name(id));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SigningKeyDeeds for MemoryStore {
+    async fn published(&self) -> Result<SharedKeys, StoreError> {
+        let tables = self.tables();
+        let named = tables.signing_keys.iter().map(|(name, held)| (name.as_str(), held));
+        Ok(signing_key_record::to_shared_keys(named))
+    }
+
+    async fn retire(
+        &self,
+        kid: &str,
+        at: Timestamp,
+        record: &AuditRecord,
+    ) -> Result<Retired, StoreError> {
+        let mut tables = self.tables();
+        let Some(held) = tables.signing_keys.get_mut(kid) else { return Ok(Retired::Unknown) };
+        let ended = [signing_key_record::RETIRED_AT, signing_key_record::BURIED];
+        if ended.iter().any(|name| held.contains_key(name)) {
+            return Ok(Retired::Before);
+        }
+        held.extend(signing_key_record::retirement(at));
+        tables.note(record);
+        Ok(Retired::Now)
+    }
+
+    async fn request(&self, rotation: &Rotation, record: &AuditRecord) -> Result<(), StoreError> {
+        let (name, document) = signing_key_record::rotation_document(rotation);
+        let mut tables = self.tables();
+        if let Entry::Vacant(place) = tables.signing_keys.entry(name) {
+            place.insert(document);
+            tables.note(record);
+        }
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use mongodb::bson::{Bson, doc};
 use mongodb::error::Error;
 use mongodb::{Collection, Database};
 
-use super::{AUDIT, CLIENTS, META, MongoStore, REVOCATIONS, unless_duplicate};
+use super::{AUDIT, CLIENTS, META, MongoStore, REVOCATIONS, SIGNING_KEYS, unless_duplicate};
 use crate::domain::audit::AuditRecord;
 use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
@@ -20,7 +20,7 @@ pub(super) const OUTBOX: &str = "outbox";
 /// The id of the last record that was put there; gone when none is left.
 pub(super) const OUTBOX_LAST: &str = "outboxLast";
 /// Whose documents may hold such.
-const SENDERS: [&str; 2] = [CLIENTS, REVOCATIONS];
+const SENDERS: [&str; 3] = [CLIENTS, REVOCATIONS, SIGNING_KEYS];
 
 /// What to add to a new document for its record.
 pub(super) fn enclosed(record: &AuditRecord) -> Result<Document, StoreError> {

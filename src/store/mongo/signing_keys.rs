@@ -1,4 +1,4 @@
-//! The public halves of the signing keys; their `kid` is the `_id`.
+//! The public halves of the signing keys; their `kid` is the `_id`. Beside them, wishes for new ones.
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
@@ -6,30 +6,88 @@ use mongodb::bson::{Bson, doc};
 use mongodb::error::Error;
 use mongodb::{Collection, Database};
 
-use super::{MongoStore, SIGNING_KEYS, unless_duplicate};
-use crate::domain::signing_key::PublishedKey;
+use super::{MongoStore, SIGNING_KEYS, audit, unless_duplicate};
+use crate::domain::audit::AuditRecord;
+use crate::domain::clock::Timestamp;
+use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
-use crate::store::{Document, record};
+use crate::registry::signing_keys::{Retired, SigningKeyDeeds};
+use crate::store::{Document, signing_key_record as record};
 use crate::tasks::SigningKeyStore;
 
 #[async_trait]
 impl SigningKeyStore for MongoStore {
     async fn publish(&self, key: &PublishedKey) -> Result<(), StoreError> {
-        let (kid, document) = (key.jwk.kid.clone(), record::signing_key_document(key));
-        self.run(|database| async move { publish(&keys(&database), &kid, document).await }).await
+        let (kid, first) = (key.jwk.kid.clone(), record::to_document(key));
+        let renewal = update(record::renewal(key));
+        self.run(|database| async move { put(&keys(&database), &kid, renewal, first).await }).await
     }
 
-    async fn published(&self) -> Result<Vec<PublishedKey>, StoreError> {
-        let all = |database| async move {
-            keys(&database).find(doc! {}).await?.try_collect::<Vec<Document>>().await
-        };
-        Ok(self.run(all).await?.iter().filter_map(record::to_signing_key).collect())
+    async fn bury(&self, kid: &str) -> Result<(), StoreError> {
+        let (kid, remains) = (kid.to_owned(), record::remains(kid));
+        let buried = update((remains.clone(), record::LIVING.to_vec()));
+        self.run(|database| async move { put(&keys(&database), &kid, buried, remains).await }).await
     }
 
     async fn forget(&self, kid: &str) -> Result<(), StoreError> {
+        self.remove(kid.to_owned()).await
+    }
+
+    async fn forget_request(&self, id: &str) -> Result<(), StoreError> {
+        self.remove(record::rotation_name(id)).await
+    }
+}
+
+#[async_trait]
+impl SigningKeyDeeds for MongoStore {
+    async fn published(&self) -> Result<SharedKeys, StoreError> {
+        let all = |database| async move {
+            keys(&database).find(doc! {}).await?.try_collect::<Vec<Document>>().await
+        };
+        let documents = self.run(all).await?;
+        let named = |document| Some((Document::get_str(document, "_id").ok()?, document));
+        Ok(record::to_shared_keys(documents.iter().filter_map(named)))
+    }
+
+    async fn retire(
+        &self,
+        kid: &str,
+        at: Timestamp,
+        record: &AuditRecord,
+    ) -> Result<Retired, StoreError> {
         let key = doc! { "_id": kid };
-        let forget = |database| async move { keys(&database).delete_one(key).await.map(drop) };
-        self.run(forget).await
+        // A null in a filter matches what is missing.
+        let living =
+            doc! { "_id": kid, record::RETIRED_AT: Bson::Null, record::BURIED: Bson::Null };
+        let mut retirement = record::retirement(at);
+        retirement.extend(audit::added(record)?);
+        let retirement = doc! { "$set": retirement };
+        let retire = |database| async move {
+            let keys = keys(&database);
+            if keys.update_one(living, retirement).await?.matched_count > 0 {
+                return Ok(Retired::Now);
+            }
+            let there = keys.find_one(key).await?.is_some();
+            Ok(if there { Retired::Before } else { Retired::Unknown })
+        };
+        self.run(retire).await
+    }
+
+    async fn request(&self, rotation: &Rotation, record: &AuditRecord) -> Result<(), StoreError> {
+        let (name, mut document) = record::rotation_document(rotation);
+        document.extend(audit::enclosed(record)?);
+        document.insert("_id", name);
+        let insert = |database| async move {
+            unless_duplicate(keys(&database).insert_one(document).await).map(drop)
+        };
+        self.run(insert).await
+    }
+}
+
+impl MongoStore {
+    async fn remove(&self, name: String) -> Result<(), StoreError> {
+        let one = doc! { "_id": name };
+        self.run(|database| async move { keys(&database).delete_one(one).await.map(drop) }).await
     }
 }
 
@@ -37,23 +95,29 @@ fn keys(database: &Database) -> Collection<Document> {
     database.collection(SIGNING_KEYS)
 }
 
-/// Renews first: most keys are known. If two publish a new one at once, the second renews.
-async fn publish(keys: &Collection<Document>, kid: &str, document: Document) -> Result<(), Error> {
-    let key = doc! { "_id": kid };
-    let mut renewed = document.clone();
-    renewed.remove(record::PUBLISHED_AT); // that of the first time stays
-    let mut renewal = doc! { "$set": renewed };
-    if !document.contains_key(record::IMPORTED_AT) {
-        renewal.insert("$unset", doc! { record::IMPORTED_AT: "" });
+fn update((set, unset): (Document, Vec<&str>)) -> Document {
+    let mut update = doc! { "$set": set };
+    if !unset.is_empty() {
+        let gone = unset.into_iter().map(|name| (name.to_owned(), Bson::from("")));
+        update.insert("$unset", gone.collect::<Document>());
     }
-    if keys.update_one(key.clone(), renewal.clone()).await?.matched_count > 0 {
+    update
+}
+
+/// Changes first: most keys are known. If two show a new one at once, the second changes it.
+async fn put(
+    keys: &Collection<Document>,
+    kid: &str,
+    change: Document,
+    mut first: Document,
+) -> Result<(), Error> {
+    let key = doc! { "_id": kid };
+    if keys.update_one(key.clone(), change.clone()).await?.matched_count > 0 {
         return Ok(());
     }
-
-    let mut first = document;
     first.insert("_id", Bson::from(kid));
     if !unless_duplicate(keys.insert_one(first).await)? {
-        keys.update_one(key, renewal).await?;
+        keys.update_one(key, change).await?;
     }
     Ok(())
 }

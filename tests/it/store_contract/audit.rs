@@ -34,7 +34,7 @@ async fn trail(store: &dyn Store, query: AuditQuery) -> Vec<AuditRecord> {
     store.records(&AuditQuery { limit, ..query }).await.unwrap()
 }
 
-async fn everything(store: &dyn Store) -> Vec<AuditRecord> {
+pub(super) async fn everything(store: &dyn Store) -> Vec<AuditRecord> {
     trail(store, AuditQuery::default()).await
 }
 

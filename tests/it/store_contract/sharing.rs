@@ -1,14 +1,20 @@
 //! What replicas share: facts, used assertions, signing keys.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use futures_util::future::join_all;
+use latchkey::domain::audit::{Action, AuditRecord, Origin, Recorder};
 use latchkey::domain::client::Client;
 use latchkey::domain::clock::Timestamp;
-use latchkey::domain::jwk::PublicJwk;
-use latchkey::domain::signing_key::PublishedKey;
+use latchkey::domain::entropy::SystemEntropy;
+use latchkey::domain::jwk::{Algorithm, PublicJwk};
+use latchkey::domain::signing_key::{PublishedKey, Rotation};
+use latchkey::registry::signing_keys::Retired;
 use mongodb::bson::doc;
+use serde_json::{Value, json};
 
+use super::audit::everything;
 use super::{add, client, deed, id, jwks, secret};
 use crate::stores::{Place, on_every_store};
 
@@ -17,6 +23,8 @@ on_every_store! {
     a_checksummed_secret_is_noticed
     an_assertion_is_used_once
     a_signing_key_keeps_its_first_date
+    a_signing_key_retires_once_and_for_good
+    a_wish_for_new_signing_keys_is_kept_until_it_is_forgotten
 }
 
 async fn all_agree_with_whoever_came_first(place: &Place) {
@@ -71,11 +79,13 @@ async fn a_signing_key_keeps_its_first_date(place: &Place) {
     let shown = |jwk: &PublicJwk, at| PublishedKey {
         jwk: jwk.clone(),
         published: Timestamp(at),
+        signs_from: Timestamp(at + 60),
         signs_until: Timestamp(at + 3600),
         imported: None,
+        retired: None,
     };
     let published = async || {
-        let mut keys = store.published().await.unwrap();
+        let mut keys = store.published().await.unwrap().keys;
         keys.sort_by_key(|key| key.signs_until);
         keys
     };
@@ -103,5 +113,73 @@ async fn a_signing_key_keeps_its_first_date(place: &Place) {
 
 fn renewed_after_all(jwk: &PublicJwk) -> PublishedKey {
     let at = Timestamp(1_700_001_000);
-    PublishedKey { jwk: jwk.clone(), published: at, signs_until: at, imported: None }
+    PublishedKey {
+        jwk: jwk.clone(),
+        published: at,
+        signs_from: at,
+        signs_until: at,
+        imported: None,
+        retired: None,
+    }
+}
+
+fn record(action: Action) -> AuditRecord {
+    let recorder = Recorder::new(Arc::new(SystemEntropy));
+    let Value::Object(about) = json!({ "kid": "k", "now": true }) else { unreachable!() };
+    recorder.deed(&Origin::server(), action, about, Timestamp(1_700_000_000)).unwrap()
+}
+
+async fn a_signing_key_retires_once_and_for_good(place: &Place) {
+    let store = &*place.store;
+    let [rsa, ed25519, _] = jwks();
+    let key = renewed_after_all(&rsa);
+    store.publish(&key).await.unwrap();
+    let (at, by_us) = (Timestamp(1_700_002_000), record(Action::SigningKeyRetired));
+    assert_eq!(store.retire("none", at, &by_us).await.unwrap(), Retired::Unknown);
+    assert_eq!(store.retire(&rsa.kid, at, &by_us).await.unwrap(), Retired::Now);
+    let late = record(Action::SigningKeyRetired);
+    let again = store.retire(&rsa.kid, Timestamp(1_700_003_000), &late).await.unwrap();
+    assert_eq!(again, Retired::Before);
+    assert_eq!(everything(store).await, [by_us], "what changed nothing leaves no record");
+
+    store.publish(&key).await.unwrap(); // by an owner that has not seen it yet
+    let retired = PublishedKey { retired: Some(at), ..key };
+    assert_eq!(store.published().await.unwrap().keys, std::slice::from_ref(&retired));
+
+    store.bury(&rsa.kid).await.unwrap();
+    store.bury("of another store").await.unwrap();
+    store.publish(&retired).await.unwrap();
+    let other = renewed_after_all(&ed25519);
+    store.publish(&other).await.unwrap();
+    let mut shared = store.published().await.unwrap();
+    shared.buried.sort_unstable();
+    assert_eq!(shared.keys, [other], "what is buried does not return");
+    assert_eq!(shared.buried, [rsa.kid.as_str(), "of another store"]);
+    let after_all = store.retire(&rsa.kid, at, &late).await.unwrap();
+    assert_eq!(after_all, Retired::Before);
+}
+
+async fn a_wish_for_new_signing_keys_is_kept_until_it_is_forgotten(place: &Place) {
+    let store = &*place.store;
+    let wish = |id: &str, algorithm, succeeds: Option<&str>| Rotation {
+        id: id.to_owned(),
+        at: Timestamp(1_700_000_000),
+        algorithm,
+        hasty: succeeds.is_none(),
+        succeeds: succeeds.map(str::to_owned),
+    };
+    let plain = wish("1", None, None);
+    let full = wish("after x", Some(Algorithm::PS256), Some("x"));
+    let (first, second) = (record(Action::SigningKeyRotated), record(Action::SigningKeyRotated));
+    store.request(&plain, &first).await.unwrap();
+    store.request(&full, &first).await.unwrap();
+    let changed = Rotation { hasty: true, ..full.clone() };
+    store.request(&changed, &second).await.unwrap();
+    let mut shared = store.published().await.unwrap();
+    shared.rotations.sort_by_key(|wish| wish.id.clone());
+    assert_eq!(shared.rotations, [plain, full.clone()], "the first of a name stays");
+    assert!(shared.keys.is_empty() && shared.buried.is_empty());
+    assert_eq!(everything(store).await, [first]);
+    store.forget_request("1").await.unwrap();
+    assert_eq!(store.published().await.unwrap().rotations, [full]);
 }

@@ -1,0 +1,123 @@
+//! `latchkey keys`: what an administrator does with the server's signing keys, over HTTP.
+
+use clap::{ArgMatches, Command, FromArgMatches, Subcommand};
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::domain::jwk::Algorithm;
+
+use super::access::Access;
+use super::remote::{self, RemoteError};
+use super::{Outcome, print, wait_for};
+
+#[derive(Subcommand)]
+enum Deed {
+    /// List the keys that tokens are signed and verified with
+    #[command(after_help = "Example:  latchkey keys list --json | jq -r .kid")]
+    List {
+        #[command(flatten)]
+        access: Access,
+        /// Print each key as a line of JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have every server make a new key, which signs as soon as everybody can know it
+    #[command(after_help = "Example:  latchkey keys rotate")]
+    Rotate {
+        #[command(flatten)]
+        access: Access,
+        /// Do not wait for those who cache the key set; they fail until they look again
+        #[arg(long)]
+        now: bool,
+        /// RS256, PS256, ES256 or EdDSA [default: what each server signs with]
+        #[arg(long)]
+        algorithm: Option<Algorithm>,
+        /// Print the answer as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// End a key: it never signs again; what it signed stays good until it expires
+    #[command(after_help = "Example:  latchkey keys retire \"$KID\"")]
+    Retire {
+        #[command(flatten)]
+        access: Access,
+        /// Which
+        kid: String,
+    },
+}
+
+pub(super) fn command() -> Command {
+    Deed::augment_subcommands(Command::new("keys"))
+        .about("Look at the server's signing keys, rotate and retire them, as an administrator")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .after_help(format!("Example:  latchkey keys list\n\n{}", remote::NOTE))
+}
+
+pub(super) fn run(matches: &ArgMatches) -> Outcome {
+    wait_for(async {
+        match Deed::from_arg_matches(matches)? {
+            Deed::List { access, json } => list(&access, json).await,
+            Deed::Rotate { access, now, algorithm, json } => {
+                rotate(&access, now, algorithm, json).await
+            }
+            Deed::Retire { access, kid } => retire(&access, &kid).await,
+        }
+    })
+}
+
+async fn list(access: &Access, json: bool) -> Outcome {
+    let api = access.open().await?;
+    let url = api.at(&["keys"]);
+    let answer = api.get(&url).await?;
+    let keys = answer.get("keys").and_then(Value::as_array);
+    let keys = keys.ok_or_else(|| RemoteError::Strange(url.clone()))?;
+    if !json {
+        print(&row("KID", "ALG", "STATE", "SIGNS FROM", "RETIRED", "DROPPED"))?;
+    }
+    for key in keys {
+        print(&if json { key.to_string() } else { row_of(key) })?;
+    }
+    Ok(())
+}
+
+async fn rotate(access: &Access, now: bool, algorithm: Option<Algorithm>, json: bool) -> Outcome {
+    let mut body = Map::from_iter([("now".to_owned(), json!(now))]);
+    if let Some(algorithm) = algorithm {
+        body.insert("algorithm".to_owned(), json!(algorithm));
+    }
+    let api = access.open().await?;
+    let answer = api.post(&api.at(&["keys", "rotate"]), Some(&Value::Object(body))).await?;
+    if json {
+        return print(&answer.to_string());
+    }
+    print("every server makes a new key; `latchkey keys list` shows how far they are")
+}
+
+async fn retire(access: &Access, kid: &str) -> Outcome {
+    let api = access.open().await?;
+    api.post(&api.at(&["keys", kid, "retire"]), None).await?;
+    print(&printable(&format!("{kid} is retired")))
+}
+
+fn row_of(key: &Value) -> String {
+    let text = |name: &str| key.get(name).and_then(Value::as_str).unwrap_or_default();
+    let date = |name: &str| -> String {
+        let at = key.get(name).and_then(Value::as_i64);
+        let at = at.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
+        at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(|| "-".to_owned())
+    };
+    let (from, retired, dropped) = (date("signs_from"), date("retired_at"), date("drops_at"));
+    row(text("kid"), text("alg"), text("state"), &from, &retired, &dropped)
+}
+
+fn row(kid: &str, alg: &str, state: &str, from: &str, retired: &str, dropped: &str) -> String {
+    let row = format!("{kid:<43}  {alg:<5}  {state:<7}  {from:<20}  {retired:<20}  {dropped}");
+    printable(&row)
+}
+
+/// A name that another tool gave must not command a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}

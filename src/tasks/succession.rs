@@ -1,0 +1,174 @@
+//! Which of a replica's own signing keys signs, and which one comes after it. Pure.
+
+use std::cmp::Reverse;
+
+use crate::domain::clock::Timestamp;
+use crate::domain::jwk::Algorithm;
+use crate::domain::signing_key::{KeyState, PublishedKey, Rotation, SharedKeys};
+
+use super::OwnPublicKey;
+
+/// Our own keys of this algorithm, as they are published.
+fn ours<'k>(
+    own: &[OwnPublicKey],
+    keys: &'k [PublishedKey],
+    algorithm: Algorithm,
+) -> impl Iterator<Item = (bool, &'k PublishedKey)> {
+    let preferred = move |key: &PublishedKey| {
+        own.iter().find(|own| own.jwk.kid == key.jwk.kid).map(|own| own.preferred)
+    };
+    keys.iter()
+        .filter(move |key| key.jwk.algorithm == algorithm)
+        .filter_map(move |key| Some((preferred(key)?, key)))
+}
+
+/// The one of our keys that signs with this algorithm: of those that may, the one that was
+/// published last; of several at once the one that was set to sign, else the first to do so.
+#[must_use]
+pub fn signer<'k>(
+    own: &[OwnPublicKey],
+    keys: &'k [PublishedKey],
+    algorithm: Algorithm,
+    now: Timestamp,
+) -> Option<&'k PublishedKey> {
+    let may = ours(own, keys, algorithm).filter(|(_, key)| key.state_at(now) == KeyState::Active);
+    may.max_by_key(|(preferred, key)| {
+        (key.published, *preferred, Reverse(key.signs_from), &key.jwk.kid)
+    })
+    .map(|(_, key)| key)
+}
+
+/// Those of our keys that a newer one has taken over from.
+#[must_use]
+pub fn superseded<'k>(
+    own: &[OwnPublicKey],
+    keys: &'k [PublishedKey],
+    now: Timestamp,
+) -> Vec<&'k PublishedKey> {
+    let of = |algorithm| {
+        let signer = signer(own, keys, algorithm, now);
+        let active = ours(own, keys, algorithm).map(|(_, key)| key);
+        let active = active.filter(|key| key.state_at(now) == KeyState::Active);
+        active.filter(|key| signer.is_some_and(|signer| signer.jwk.kid != key.jwk.kid)).collect()
+    };
+    Algorithm::ALL.into_iter().flat_map(|algorithm| -> Vec<_> { of(algorithm) }).collect()
+}
+
+/// The key of ours that will sign next with this algorithm.
+#[must_use]
+pub fn next<'k>(
+    own: &[OwnPublicKey],
+    keys: &'k [PublishedKey],
+    algorithm: Algorithm,
+    now: Timestamp,
+) -> Option<&'k PublishedKey> {
+    let next = ours(own, keys, algorithm).filter(|(_, key)| key.state_at(now) == KeyState::Next);
+    next.map(|(_, key)| key).min_by_key(|key| (key.signs_from, &key.jwk.kid))
+}
+
+/// The wishes that concern this algorithm of a replica that signs with `signing`, and that none of
+/// its keys fulfils.
+pub fn wishes<'s>(
+    own: &'s [OwnPublicKey],
+    shared: &'s SharedKeys,
+    algorithm: Algorithm,
+    signing: Algorithm,
+) -> impl Iterator<Item = &'s Rotation> {
+    let concerned = algorithm == signing
+        || ours(own, &shared.keys, algorithm).any(|(_, key)| key.retired.is_none());
+    let newest = ours(own, &shared.keys, algorithm).map(|(_, key)| key.published).max();
+    shared.rotations.iter().filter(move |wish| {
+        concerned
+            && wish.algorithm.unwrap_or(signing) == algorithm
+            && wish.succeeds.as_ref().is_none_or(|kid| own.iter().any(|own| own.jwk.kid == *kid))
+            && newest.is_none_or(|newest| newest <= wish.at)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::jwk::PublicJwk;
+    use serde_json::json;
+
+    const X: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
+    /// A key by its name, when it was published and when it signs.
+    fn key(kid: &str, published: u64, signs_from: u64, retired: Option<u64>) -> PublishedKey {
+        let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": X, "kid": kid });
+        PublishedKey {
+            jwk: PublicJwk::parse(&jwk).unwrap(),
+            published: Timestamp(published),
+            signs_from: Timestamp(signs_from),
+            signs_until: Timestamp(5000),
+            imported: None,
+            retired: retired.map(Timestamp),
+        }
+    }
+
+    fn own(keys: &[PublishedKey], preferred: &str) -> Vec<OwnPublicKey> {
+        let own = |key: &PublishedKey| OwnPublicKey {
+            jwk: key.jwk.clone(),
+            preferred: key.jwk.kid == preferred,
+            imported: false,
+        };
+        keys.iter().filter(|key| !key.jwk.kid.starts_with("other")).map(own).collect()
+    }
+
+    #[test]
+    fn one_key_signs_and_the_newest_takes_over() {
+        #[rustfmt::skip]
+        let cases = [
+            // why                       keys                                                                      preferred  now   signs      superseded     next
+            ("one",                      vec![key("a", 1000, 1000, None)],                                          "",  1000, Some("a"), vec![],    None),
+            ("of others",                vec![key("other", 1000, 1000, None)],                                      "",  1000, None,      vec![],    None),
+            ("a new one leads",          vec![key("a", 1000, 1000, None), key("b", 1100, 1160, None)],              "",  1159, Some("a"), vec![],    Some("b")),
+            ("a new one takes over",     vec![key("a", 1000, 1000, None), key("b", 1100, 1160, None)],              "",  1160, Some("b"), vec!["a"], None),
+            ("also from the preferred",  vec![key("a", 1000, 1000, None), key("b", 1100, 1160, None)],              "a", 1160, Some("b"), vec!["a"], None),
+            ("both at first",            vec![key("a", 1000, 1060, None), key("b", 1000, 1000, None)],              "",  1060, Some("b"), vec!["a"], None),
+            ("both at first, preferred", vec![key("a", 1000, 1060, None), key("b", 1000, 1000, None)],              "a", 1060, Some("a"), vec!["b"], None),
+            ("retired",                  vec![key("a", 1000, 1000, Some(1050))],                                    "",  1050, None,      vec![],    None),
+            ("retired, one to come",     vec![key("a", 1000, 1000, Some(1110)), key("b", 1100, 1160, None)],        "",  1120, None,      vec![],    Some("b")),
+            ("others are left alone",    vec![key("a", 1100, 1100, None), key("other", 1000, 1000, None)],          "",  1200, Some("a"), vec![],    None),
+            ("its promise ran out",      vec![key("a", 1000, 1000, None)],                                          "",  5000, None,      vec![],    None),
+        ];
+        for (why, keys, preferred, now, signs, old, coming) in cases {
+            let (own, now) = (own(&keys, preferred), Timestamp(now));
+            let kid = |key: Option<&PublishedKey>| key.map(|key| key.jwk.kid.clone());
+            assert_eq!(kid(signer(&own, &keys, Algorithm::EdDSA, now)).as_deref(), signs, "{why}");
+            let gone = superseded(&own, &keys, now);
+            let gone: Vec<&str> = gone.iter().map(|key| key.jwk.kid.as_str()).collect();
+            assert_eq!(gone, old, "{why}");
+            assert_eq!(kid(next(&own, &keys, Algorithm::EdDSA, now)).as_deref(), coming, "{why}");
+        }
+    }
+
+    #[test]
+    fn wishes_are_open_until_a_key_was_published_since() {
+        let wish = |algorithm, succeeds: Option<&str>| Rotation {
+            id: "w".to_owned(),
+            at: Timestamp(1100),
+            algorithm,
+            hasty: false,
+            succeeds: succeeds.map(str::to_owned),
+        };
+        let (old, new) = (|| key("a", 1100, 1100, None), || key("b", 1101, 1161, None));
+        let ed = Algorithm::EdDSA;
+        #[rustfmt::skip]
+        let cases = [
+            // why                      wish                          keys                signing           open
+            ("an old key",              wish(None, None),             vec![old()],        ed,               true),
+            ("a new key",               wish(None, None),             vec![old(), new()], ed,               false),
+            ("by its name",             wish(Some(ed), None),         vec![old()],        Algorithm::RS256, true),
+            ("what it signs with only", wish(None, None),             vec![old()],        Algorithm::RS256, false),
+            ("of another algorithm",    wish(Some(Algorithm::ES256), None), vec![old()],  ed,               false),
+            ("after this key",          wish(Some(ed), Some("a")),    vec![old()],        ed,               true),
+            ("after somebody else's",   wish(Some(ed), Some("z")),    vec![old()],        ed,               false),
+        ];
+        for (why, wish, keys, signing, open) in cases {
+            let own = own(&keys, "");
+            let shared = SharedKeys { keys, rotations: vec![wish], ..SharedKeys::default() };
+            assert_eq!(wishes(&own, &shared, ed, signing).next().is_some(), open, "{why}");
+        }
+    }
+}
