@@ -12,6 +12,7 @@ mod admin_api;
 mod agreement;
 mod architecture;
 mod balancer;
+mod clients_api;
 mod command_line;
 mod crash;
 mod databases;

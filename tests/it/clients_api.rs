@@ -1,0 +1,503 @@
+//! `/clients/{client_id}`: what an admin changes, rotates, unpublishes and removes.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use latchkey::domain::jwk::Algorithm;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{GRANT, Reply, Server, claims_of, client_key};
+
+/// An admin's request. A header value of nothing is not sent.
+async fn admin(server: &Server, method: Method, path: &str, body: &Value) -> Reply {
+    conditional(server, method, path, body, None).await
+}
+
+async fn conditional(
+    server: &Server,
+    method: Method,
+    path: &str,
+    body: &Value,
+    if_match: Option<&str>,
+) -> Reply {
+    let token = server.admin_token().await;
+    let mut request = server.http.request(method, format!("{}{path}", server.url));
+    if !body.is_null() {
+        request = request.json(body);
+    }
+    if let Some(tag) = if_match {
+        request = request.header("if-match", tag);
+    }
+    server.send(request.bearer_auth(token)).await
+}
+
+async fn patch(server: &Server, id: &str, body: Value) -> Reply {
+    admin(server, Method::PATCH, &format!("/clients/{id}"), &body).await
+}
+
+async fn token(server: &Server, (id, secret): (&str, &str)) -> String {
+    server.token(Some((id, secret)), GRANT).await.text_of("access_token")
+}
+
+#[actix_web::test]
+async fn rfc7396_s2_a_patch_changes_what_it_names() {
+    let server = Server::start().await;
+    let grants = json!({
+        "permissions": ["read"], "audience": ["orders"], "scope": "a b", "groups": ["one"],
+        "metadata": { "kept": 1, "nested": { "gone": 1, "kept": 2 } }, "access_token_lifetime": 60,
+    });
+    let (id, _) = server.granted(grants).await;
+    #[rustfmt::skip]
+    let cases = [
+        // why                        patch                                                     member                   then
+        ("a new value",               json!({"client_name": "renamed"}),                        "client_name",           json!("renamed")),
+        ("a list is replaced whole",  json!({"permissions": ["write", "write"]}),               "permissions",           json!(["write"])),
+        ("null takes away",           json!({"audience": null}),                                "audience",              json!([])),
+        ("null of a number",          json!({"access_token_lifetime": null}),                   "access_token_lifetime", json!(null)),
+        ("objects are merged",        json!({"metadata": {"new": 3, "nested": {"gone": null}}}), "metadata",              json!({"kept": 1, "nested": {"kept": 2}, "new": 3})),
+        ("a second name",             json!({"allowed_custom_claims": ["tenant"]}),             "allowedCustomClaims",   json!(["tenant"])),
+        ("a quota",                   json!({"quota_per_hour": 7}),                             "quota_per_hour",        json!(7)),
+        ("the method",                json!({"token_endpoint_auth_method": "client_secret_post"}), "token_endpoint_auth_method", json!("client_secret_post")),
+    ];
+    for (why, change, member, then) in cases {
+        let reply = patch(&server, &id, change).await;
+        assert_eq!(reply.status, 200, "{why}: {reply:?}");
+        assert_eq!(reply.body[member], then, "{why}");
+        let shown = server.admin_get(&format!("/clients/{id}")).await;
+        assert_eq!(shown.body, reply.body, "{why}: what was answered is what is there");
+    }
+    let shown = server.admin_get(&format!("/clients/{id}")).await.body;
+    assert_eq!((&shown["scope"], &shown["groups"]), (&json!("a b"), &json!(["one"])));
+    assert_eq!(shown["updaterId"], crate::harness::ADMIN.0);
+}
+
+#[actix_web::test]
+async fn a_patch_that_is_wrong_changes_nothing() {
+    let server = Server::start().await;
+    let (id, secret) = server.granted(json!({ "permissions": ["read"] })).await;
+    let before = server.admin_get(&format!("/clients/{id}")).await;
+    #[rustfmt::skip]
+    let cases = [
+        ("unknown member",        json!({"permission": ["x"]}),                               "permission"),
+        ("beside a known one",    json!({"client_name": "x", "colour": "red"}),               "colour"),
+        ("the state",             json!({"__STATE__": "DRAFT"}),                              "__STATE__"),
+        ("the id",                json!({"client_id": "x"}),                                  "client_id"),
+        ("who made it",           json!({"creatorId": "x"}),                                  "creatorId"),
+        ("secrets",               json!({"secrets": []}),                                     "secrets"),
+        ("its tokens",            json!({"tokenEpoch": 9}),                                   "tokenEpoch"),
+        ("no name",               json!({"client_name": null}),                               "client_name"),
+        ("a number for a list",   json!({"permissions": 1}),                                  "permissions"),
+        ("too long a life",       json!({"access_token_lifetime": 1_000_000}),                "access_token_lifetime"),
+        ("a reserved claim",      json!({"allowedCustomClaims": ["sub"]}),                    "sub"),
+        ("a method without keys", json!({"token_endpoint_auth_method": "private_key_jwt"}),   "private_key_jwt"),
+        ("an unknown method",     json!({"token_endpoint_auth_method": "none"}),              "token_endpoint_auth_method"),
+        ("both names of one",     json!({"legacyAudience": 1, "legacy_audience": 2}),         "legacy"),
+    ];
+    for (why, change, named) in cases {
+        let reply = patch(&server, &id, change).await;
+        assert_eq!((reply.status, reply.error()), (400, Some("invalid_client_metadata")), "{why}");
+        assert!(reply.text_of("error_description").contains(named), "{why}: {reply:?}");
+    }
+    let reply = patch(&server, &id, json!([1])).await;
+    assert_eq!((reply.status, reply.error()), (400, Some("invalid_request")), "a list");
+    assert_eq!(patch(&server, "nobody", json!({})).await.status, 404);
+    let after = server.admin_get(&format!("/clients/{id}")).await;
+    assert_eq!((&after.body, after.header("etag")), (&before.body, before.header("etag")));
+    assert_eq!(claims_of(&token(&server, (&id, &secret)).await)["permissions"], json!(["read"]));
+}
+
+#[actix_web::test]
+async fn rfc9110_s13_1_1_a_lost_update_is_refused() {
+    let server = Server::start().await;
+    let (id, _) = server.granted(json!({})).await;
+    let path = format!("/clients/{id}");
+    let tag = server.admin_get(&path).await.header("etag").unwrap().to_owned();
+    let change = json!({ "client_name": "first" });
+    let reply = conditional(&server, Method::PATCH, &path, &change, Some(&tag)).await;
+    assert_eq!(reply.status, 200);
+    let newer = reply.header("etag").unwrap().to_owned();
+    assert_ne!(newer, tag);
+    #[rustfmt::skip]
+    let cases = [
+        ("the old tag",   tag.clone(),                      412),
+        ("another",       "\"x\"".to_owned(),               412),
+        ("a list",        format!("{tag}, {newer}"),        200),
+        ("any",           "*".to_owned(),                   200),
+    ];
+    for (why, if_match, status) in cases {
+        let change = json!({ "client_name": "again" });
+        let reply = conditional(&server, Method::PATCH, &path, &change, Some(&if_match)).await;
+        assert_eq!(reply.status, status, "{why}: {reply:?}");
+        assert_eq!(reply.error(), (status == 412).then_some("precondition_failed"), "{why}");
+    }
+    let state = format!("{path}/state");
+    let to_draft = json!({ "stateTo": "DRAFT" });
+    let reply = conditional(&server, Method::POST, &state, &to_draft, Some(&tag)).await;
+    assert_eq!(reply.status, 412);
+    assert_eq!(
+        conditional(&server, Method::DELETE, &path, &Value::Null, Some(&tag)).await.status,
+        412
+    );
+    assert_eq!(server.admin_get(&path).await.body["__STATE__"], "PUBLIC");
+}
+
+#[actix_web::test]
+async fn of_racing_conditional_changes_one_is_made_and_of_others_all() {
+    let server = Server::start().await;
+    let (id, _) = server.granted(json!({})).await;
+    let path = format!("/clients/{id}");
+    let tag = server.admin_get(&path).await.header("etag").unwrap().to_owned();
+    let changes: Vec<Value> =
+        (0..4).map(|n| json!({ "metadata": { format!("m{n}"): n } })).collect();
+    let raced = changes.iter().map(|c| conditional(&server, Method::PATCH, &path, c, Some(&tag)));
+    let mut statuses: Vec<u16> = join_all(raced).await.iter().map(|reply| reply.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 412, 412, 412]);
+    let raced = changes.iter().map(|change| admin(&server, Method::PATCH, &path, change));
+    assert!(join_all(raced).await.iter().all(|reply| reply.status == 200));
+    let metadata = &server.admin_get(&path).await.body["metadata"];
+    assert_eq!(metadata, &json!({ "m0": 0, "m1": 1, "m2": 2, "m3": 3 }));
+}
+
+#[actix_web::test]
+async fn what_is_taken_away_stays_in_living_tokens_unless_they_are_revoked() {
+    let server = Server::start().await;
+    let (id, secret) = server.granted(json!({ "permissions": ["read", "write"] })).await;
+    let old = token(&server, (&id, &secret)).await;
+    assert_eq!(patch(&server, &id, json!({ "permissions": ["read"] })).await.status, 200);
+    assert_eq!(server.tokeninfo(&old).await.body["permissions"], json!(["read", "write"]));
+
+    let path = format!("/clients/{id}?revoke_tokens=true");
+    let reply = admin(&server, Method::PATCH, &path, &json!({ "permissions": [] })).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(server.tokeninfo(&old).await.status, 401);
+    let new = token(&server, (&id, &secret)).await;
+    assert_eq!(server.tokeninfo(&new).await.body["permissions"], json!([]));
+    for (why, query) in [("another word", "revoke_tokens=yes"), ("another parameter", "force=true")]
+    {
+        let path = format!("/clients/{id}?{query}");
+        assert_eq!(admin(&server, Method::PATCH, &path, &json!({})).await.status, 400, "{why}");
+    }
+}
+
+#[actix_web::test]
+async fn mia_1_3_transitions_between_states() {
+    const STATES: [&str; 4] = ["PUBLIC", "DRAFT", "TRASH", "DELETED"];
+    const ALLOWED: [(&str, &str); 7] = [
+        ("PUBLIC", "DRAFT"),
+        ("PUBLIC", "TRASH"),
+        ("DRAFT", "PUBLIC"),
+        ("DRAFT", "TRASH"),
+        ("TRASH", "DRAFT"),
+        ("TRASH", "DELETED"),
+        ("DELETED", "TRASH"),
+    ];
+    let server = Server::start().await;
+    for (from, to) in STATES.iter().flat_map(|from| STATES.map(|to| (*from, to))) {
+        let (id, _) = server.granted(json!({ "__STATE__": from })).await;
+        let path = format!("/clients/{id}/state");
+        let reply = admin(&server, Method::POST, &path, &json!({ "stateTo": to })).await;
+        let allowed = from == to || ALLOWED.contains(&(from, to));
+        assert_eq!(reply.status, if allowed { 204 } else { 400 }, "{from} to {to}: {reply:?}");
+        if !allowed {
+            let told = reply.text_of("message");
+            assert_eq!(told, format!("transition from {from} to {to} not allowed."));
+        }
+        let shown = server.admin_get(&format!("/clients/{id}")).await;
+        assert_eq!(shown.body["__STATE__"], if allowed { to } else { from });
+    }
+    for (why, body) in [
+        ("no such state", json!({ "stateTo": "GONE" })),
+        ("nothing", json!({})),
+        ("another member", json!({ "stateTo": "DRAFT", "force": true })),
+    ] {
+        let (id, _) = server.granted(json!({})).await;
+        let path = format!("/clients/{id}/state");
+        assert_eq!(admin(&server, Method::POST, &path, &body).await.status, 400, "{why}");
+    }
+    let nobody = "/clients/nobody/state";
+    let reply = admin(&server, Method::POST, nobody, &json!({ "stateTo": "DRAFT" })).await;
+    assert_eq!(reply.status, 404);
+}
+
+#[actix_web::test]
+async fn the_tokens_of_a_client_that_was_unpublished_stay_dead() {
+    let server = Server::start().await;
+    let (id, secret) = server.granted(json!({})).await;
+    let old = token(&server, (&id, &secret)).await;
+    for state in ["DRAFT", "PUBLIC"] {
+        let body = json!({ "stateTo": state });
+        let reply = admin(&server, Method::POST, &format!("/clients/{id}/state"), &body).await;
+        assert_eq!(reply.status, 204);
+        assert_eq!(server.tokeninfo(&old).await.status, 401, "when it is {state}");
+    }
+    let new = token(&server, (&id, &secret)).await;
+    assert_eq!(server.tokeninfo(&new).await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_deleted_client_is_gone_with_its_tokens() {
+    let server = Server::start().await;
+    let (id, secret) = server.granted(json!({})).await;
+    let old = token(&server, (&id, &secret)).await;
+    let path = format!("/clients/{id}");
+    assert_eq!(admin(&server, Method::DELETE, &path, &Value::Null).await.status, 204);
+    assert_eq!(server.tokeninfo(&old).await.status, 401);
+    let refused = server.token(Some((&id, &secret)), GRANT).await;
+    assert_eq!((refused.status, refused.error()), (401, Some("invalid_client")));
+    assert_eq!(server.admin_get(&path).await.status, 404);
+    assert_eq!(admin(&server, Method::DELETE, &path, &Value::Null).await.status, 404);
+}
+
+#[actix_web::test]
+async fn a_secret_is_replaced_without_an_outage() {
+    let server = Server::start().await;
+    let (id, first) = server.granted(json!({})).await;
+    let works = async |secret: &str| server.token(Some((&id, secret)), GRANT).await.status;
+    let path = format!("/clients/{id}/secrets");
+    let added = admin(&server, Method::POST, &path, &json!({ "overlap": 600 })).await;
+    assert_eq!(added.status, 201, "{added:?}");
+    assert_eq!(added.header("cache-control"), Some("no-store"));
+    let second = added.text_of("client_secret");
+    assert_eq!(added.body["client_secret_expires_at"], 0);
+    assert_eq!((works(&first).await, works(&second).await), (200, 200));
+    let shown = server.admin_get(&format!("/clients/{id}")).await;
+    assert!(!shown.text.contains(&second) && !shown.text.contains("argon2"), "{shown:?}");
+
+    server.clock.advance(Duration::from_secs(599));
+    assert_eq!((works(&first).await, works(&second).await), (200, 200), "just before");
+    server.clock.advance(Duration::from_secs(1));
+    assert_eq!((works(&first).await, works(&second).await), (401, 200), "at the end");
+
+    let third = admin(&server, Method::POST, &path, &json!({ "expires_in": 60 })).await;
+    let third = third.text_of("client_secret");
+    assert_eq!((works(&second).await, works(&third).await), (200, 200), "no overlap: both stay");
+    server.clock.advance(Duration::from_secs(60));
+    assert_eq!((works(&second).await, works(&third).await), (200, 401), "it had an end");
+}
+
+#[actix_web::test]
+async fn a_client_has_so_many_secrets_and_no_more() {
+    let server = Server::with(|settings| settings.max_secrets = 3).await;
+    let (id, _) = server.granted(json!({})).await;
+    let path = format!("/clients/{id}/secrets");
+    let add = async |body: Value| admin(&server, Method::POST, &path, &body).await;
+    let statuses = [add(json!({})).await.status, add(json!({})).await.status];
+    assert_eq!(statuses, [201, 201]);
+    let refused = add(json!({})).await;
+    assert_eq!((refused.status, refused.error()), (400, Some("invalid_client_metadata")));
+    assert_eq!(add(json!({ "overlap": 0 })).await.status, 201, "the older ones end at once");
+    let shown = server.admin_get(&format!("/clients/{id}")).await;
+    assert_eq!(shown.body["secrets"].as_array().unwrap().len(), 1);
+    for (why, body) in [
+        ("an unknown member", json!({ "overlapp": 1 })),
+        ("no number", json!({ "overlap": "1h" })),
+        ("no life", json!({ "expires_in": 0 })),
+        ("a negative one", json!({ "expires_in": -1 })),
+    ] {
+        assert_eq!(add(body).await.status, 400, "{why}");
+    }
+}
+
+#[actix_web::test]
+async fn a_key_is_replaced_without_an_outage() {
+    let server = Server::start().await;
+    let (old, new) = (client_key(Algorithm::ES256), client_key(Algorithm::EdDSA));
+    let id = server.granted_with_key(old, json!({})).await;
+    let path = format!("/clients/{id}/keys");
+    let body = json!({ "public_key": new.public().to_json(), "overlap": 60 });
+    let added = admin(&server, Method::POST, &path, &body).await;
+    assert_eq!(added.status, 201, "{added:?}");
+    for key in [old, new] {
+        assert_eq!(server.token_by(&server.assertion(&id, key), "").await.status, 200);
+    }
+    let again = admin(&server, Method::POST, &path, &body).await;
+    assert_eq!((again.status, again.error()), (400, Some("invalid_client_metadata")), "twice");
+    server.clock.advance(Duration::from_secs(60));
+    assert_eq!(server.token_by(&server.assertion(&id, old), "").await.status, 401);
+    assert_eq!(server.token_by(&server.assertion(&id, new), "").await.status, 200);
+    let none = admin(&server, Method::POST, &path, &json!({ "overlap": 1 })).await;
+    assert_eq!(none.status, 400, "without a key");
+}
+
+#[actix_web::test]
+async fn what_was_obtained_with_a_deleted_credential_ends_if_it_is_told_so() {
+    let server = Server::start().await;
+    for (why, query, alive) in [
+        ("not told", "", 200),
+        ("told not to", "?revoke_tokens=false", 200),
+        ("told so", "?revoke_tokens=true", 401),
+    ] {
+        let (id, first) = server.granted(json!({})).await;
+        let path = format!("/clients/{id}/secrets");
+        let added = admin(&server, Method::POST, &path, &json!({})).await;
+        let second = added.text_of("client_secret");
+        let (by_first, by_second) =
+            (token(&server, (&id, &first)).await, token(&server, (&id, &second)).await);
+        let first_id = claims_of(&by_first)["cred"].as_str().unwrap().to_owned();
+        let path = format!("{path}/{first_id}{query}");
+        assert_eq!(admin(&server, Method::DELETE, &path, &Value::Null).await.status, 204, "{why}");
+        assert_eq!(server.token(Some((&id, &first)), GRANT).await.status, 401, "{why}");
+        assert_eq!(server.tokeninfo(&by_first).await.status, alive, "{why}");
+        assert_eq!(server.tokeninfo(&by_second).await.status, 200, "{why}");
+        let again = admin(&server, Method::DELETE, &path, &Value::Null).await;
+        assert_eq!((again.status, again.error()), (404, Some("not_found")), "{why}");
+    }
+}
+
+#[actix_web::test]
+async fn a_key_that_comes_back_gets_good_tokens() {
+    let server = Server::start().await;
+    let key = client_key(Algorithm::ES256);
+    let id = server.granted_with_key(key, json!({})).await;
+    let by_key =
+        async || server.token_by(&server.assertion(&id, key), "").await.text_of("access_token");
+    let old = by_key().await;
+    let kid = claims_of(&old)["cred"].as_str().unwrap().to_owned();
+    let path = format!("/clients/{id}/keys/{kid}?revoke_tokens=true");
+    assert_eq!(admin(&server, Method::DELETE, &path, &Value::Null).await.status, 204);
+    let body = json!({ "public_key": key.public().to_json() });
+    let path = format!("/clients/{id}/keys");
+    assert_eq!(admin(&server, Method::POST, &path, &body).await.status, 201);
+    server.clock.advance(Duration::from_secs(31)); // beyond the skew of the revocation
+    let new = by_key().await;
+    assert_eq!(server.tokeninfo(&old).await.status, 401);
+    assert_eq!(server.tokeninfo(&new).await.status, 200);
+}
+
+#[actix_web::test]
+async fn regenerate_removes_access_in_one_call() {
+    let server = Server::start().await;
+    let grants = json!({ "permissions": ["read"], "audience": ["orders"], "metadata": { "a": 1 } });
+    let (id, secret) = server.granted(grants).await;
+    let old = token(&server, (&id, &secret)).await;
+    let path = format!("/clients/{id}/regenerate");
+    let reply = admin(&server, Method::POST, &path, &Value::Null).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let (new_id, new_secret) = (reply.text_of("client_id"), reply.text_of("client_secret"));
+    assert_ne!(new_id, id);
+    assert_eq!(server.tokeninfo(&old).await.status, 401);
+    assert_eq!(server.token(Some((&id, &secret)), GRANT).await.status, 401);
+    assert_eq!(server.admin_get(&format!("/clients/{id}")).await.status, 404);
+    let claims = claims_of(&token(&server, (&new_id, &new_secret)).await);
+    assert_eq!((&claims["permissions"], &claims["aud"]), (&json!(["read"]), &json!(["orders"])));
+    assert_eq!(server.admin_get(&format!("/clients/{new_id}")).await.body["metadata"]["a"], 1);
+}
+
+#[actix_web::test]
+async fn only_an_admin_touches_those_who_have_power_over_the_server() {
+    let server = Server::start().await;
+    let (writer, writer_secret) =
+        server.granted(json!({ "permissions": ["latchkey:clients:write"] })).await;
+    let (boss, _) = server.granted(json!({ "permissions": ["latchkey:admin"] })).await;
+    let (plain, _) = server.granted(json!({})).await;
+    let by_writer = token(&server, (&writer, &writer_secret)).await;
+    let key = client_key(Algorithm::ES256).public().to_json();
+    #[rustfmt::skip]
+    let deeds = [
+        (Method::PATCH,  "",            json!({"client_name": "x"})),
+        (Method::POST,   "/state",      json!({"stateTo": "PUBLIC"})),
+        (Method::POST,   "/secrets",    json!({})),
+        (Method::POST,   "/keys",       json!({"public_key": key})),
+        (Method::POST,   "/regenerate", json!({})),
+        (Method::DELETE, "",            Value::Null),
+    ];
+    for (method, below, body) in &deeds {
+        let act = async |id: &str, body: &Value| {
+            let url = format!("{}/clients/{id}{below}", server.url);
+            let request = server.http.request(method.clone(), url);
+            let request = if body.is_null() { request } else { request.json(body) };
+            server.send(request.bearer_auth(&by_writer)).await
+        };
+        let refused = act(&boss, body).await;
+        assert_eq!((refused.status, refused.error()), (403, Some("insufficient_scope")), "{below}");
+        if method == Method::PATCH {
+            let granting = json!({ "permissions": ["latchkey:audit:read"] });
+            assert_eq!(act(&plain, &granting).await.status, 403, "power cannot be handed out");
+            assert_eq!(act(&plain, body).await.status, 200);
+        }
+    }
+    assert_eq!(server.admin_get(&format!("/clients/{boss}")).await.status, 200);
+}
+
+#[actix_web::test]
+async fn every_deed_needs_the_permission_to_write() {
+    let server = Server::start().await;
+    let (id, _) = server.granted(json!({})).await;
+    let (reader, secret) =
+        server.granted(json!({ "permissions": ["latchkey:clients:read"] })).await;
+    let by_reader = token(&server, (&reader, &secret)).await;
+    #[rustfmt::skip]
+    let deeds = [
+        (Method::PATCH, ""), (Method::DELETE, ""), (Method::POST, "/state"),
+        (Method::POST, "/secrets"), (Method::DELETE, "/secrets/x"), (Method::POST, "/keys"),
+        (Method::DELETE, "/keys/x"), (Method::POST, "/regenerate"),
+    ];
+    for (method, below) in deeds {
+        let url = format!("{}/clients/{id}{below}", server.url);
+        let request = server.http.request(method.clone(), &url).json(&json!({}));
+        let reply = server.send(request.bearer_auth(&by_reader)).await;
+        assert_eq!(
+            (reply.status, reply.error()),
+            (403, Some("insufficient_scope")),
+            "{method} {below}"
+        );
+        let reply = server.send(server.http.request(method.clone(), &url).json(&json!({}))).await;
+        assert_eq!(reply.status, 401, "{method} {below}");
+    }
+}
+
+#[actix_web::test]
+async fn a_list_is_narrowed() {
+    let server = Server::start().await;
+    let key = client_key(Algorithm::ES256);
+    let make = async |name: &str, mut grants: Value| {
+        grants["client_name"] = name.into();
+        let created = server.create_client(grants).await;
+        (created.text_of("client_id"), created.text_of("client_secret"))
+    };
+    let (orders, secret) = make("Orders reader", json!({ "permissions": ["read"] })).await;
+    make("orders WRITER", json!({ "permissions": ["read", "write"], "__STATE__": "DRAFT" })).await;
+    let keyed = json!({ "token_endpoint_auth_method": "private_key_jwt", "public_key": key.public().to_json() });
+    make("billing", keyed).await;
+    server.clock.advance(Duration::from_secs(100));
+    token(&server, (&orders, &secret)).await;
+    server.app.logins.flush(&*server.app.upkeep).await;
+    let now = latchkey::domain::clock::Clock::now(&*server.clock).0;
+    let names = async |query: &str| -> Vec<String> {
+        let reply = server.admin_get(&format!("/clients?{query}")).await;
+        assert_eq!(reply.status, 200, "{query}: {reply:?}");
+        let clients = reply.body["clients"].as_array().unwrap();
+        let names = clients.iter().map(|client| client["client_name"].as_str().unwrap().to_owned());
+        names.filter(|name| name != "Latchkey administrator").collect()
+    };
+    #[rustfmt::skip]
+    let cases = [
+        ("",                                    &["Orders reader", "orders WRITER", "billing"][..]),
+        ("name=ORDERS",                         &["Orders reader", "orders WRITER"]),
+        ("state=DRAFT",                         &["orders WRITER"]),
+        ("permission=write",                    &["orders WRITER"]),
+        ("auth_method=private_key_jwt",         &["billing"]),
+        ("name=orders&state=PUBLIC",            &["Orders reader"]),
+        ("permission=nothing",                  &[]),
+    ];
+    for (query, expected) in cases {
+        assert_eq!(names(query).await, expected, "{query}");
+    }
+    assert_eq!(names(&format!("unused_since={now}")).await, ["orders WRITER", "billing"]);
+    for bad in ["state=GONE", "auth_method=none", "unused_since=soon", "colour=red", "permission="]
+    {
+        assert_eq!(server.admin_get(&format!("/clients?{bad}")).await.status, 400, "{bad}");
+    }
+
+    let mut found = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let reply = server.admin_get(&format!("/clients?name=orders&limit=1{cursor}")).await;
+        found.extend(reply.body["clients"].as_array().unwrap().clone());
+        let Some(next) = reply.body["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(found.len(), 2, "page by page");
+}
