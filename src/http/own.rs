@@ -131,7 +131,7 @@ pub(super) async fn regenerate(
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
     let owner = owner(&app, &request).await?;
-    let NewKeys { keys, proofs, .. } = new_keys(&request, payload).await?;
+    let NewKeys { keys, proofs } = new_keys(&request, payload).await?;
 
     let (actor, now) = (owner.actor(), app.clock.now());
     let keys = (keys, &*proofs);

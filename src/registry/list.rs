@@ -10,6 +10,8 @@ use super::{Cursor, ListQuery, Page, Registry};
 
 /// How many clients are looked at for one page at the most.
 const LOOKED_AT: usize = 10_000;
+/// In how many questions to the store at the most.
+const QUESTIONS: usize = 200;
 
 /// Which of them are wanted; all that is set must fit.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +58,7 @@ pub async fn list(
         let Some(page) = registry.list(&query).await? else { return Ok(None) };
         found.clients.extend(page.clients.into_iter().filter(|client| filter.fits(client)));
         found.next = page.next;
-        looked_at += wanted;
+        looked_at += wanted.max(LOOKED_AT / QUESTIONS);
         if found.next.is_none() {
             break;
         }

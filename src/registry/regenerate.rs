@@ -2,13 +2,14 @@
 //! quick way to remove access.
 
 use crate::domain::audit::Action;
-use crate::domain::client::{Client, ClientKey, Revision};
+use crate::domain::client::{AuthMethod, Client, ClientKey, Revision};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::jwk::PublicJwk;
 
 use super::actor::Actor;
 use super::change::Precondition;
+use super::create::refused;
 use super::draft::{Enrolment, Registered};
 use super::error::RegistryError;
 use super::key_admission::KeyAdmission;
@@ -42,6 +43,10 @@ impl Enrolment {
             new.keys = keys.into_iter().map(|jwk| ClientKey::new(jwk, now)).collect();
             new.jwks_uri = None;
             admission.admit(&new.id, &new.keys, proofs, now).await?;
+        }
+        let keyless = new.keys.is_empty() && new.jwks_uri.is_none();
+        if new.auth_method == AuthMethod::PrivateKeyJwt && keyless {
+            return refused("the client has no key that lives; send a new one".to_owned());
         }
         let registered = self.enrol(new, actor.origin(), Action::ClientRegenerated).await?;
         let deed = (actor, Action::ClientRegenerated);

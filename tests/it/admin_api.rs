@@ -278,6 +278,55 @@ async fn pages() {
 }
 
 #[actix_web::test]
+async fn rfc9110_s13_1_1_if_match() {
+    let server = Server::start().await;
+    let (id, _) = server.client_with_secret().await;
+    let token = server.admin_token().await;
+    let url = format!("{}/clients/{id}", server.url);
+    let tag = async || {
+        let reply = server.admin_get(&format!("/clients/{id}")).await;
+        reply.header("etag").unwrap().to_owned()
+    };
+    let stale = tag().await;
+    let patch = async |tag: Option<&[u8]>, name: &str| {
+        let mut request = server.http.patch(&url).bearer_auth(&token);
+        if let Some(tag) = tag {
+            request =
+                request.header("if-match", reqwest::header::HeaderValue::from_bytes(tag).unwrap());
+        }
+        server.send(request.json(&json!({ "client_name": name }))).await
+    };
+    assert_eq!(patch(Some(stale.as_bytes()), "first").await.status, 200);
+    let current = tag().await;
+    let weak = format!("W/{current}");
+    #[rustfmt::skip]
+    let cases: [(&str, &[u8], u16); 6] = [
+        ("the one before",   stale.as_bytes(),  412),
+        ("a weak one",       weak.as_bytes(),   412),
+        ("without quotes",   b"1",              412),
+        ("empty",            b"",               412),
+        ("no text",          b"\"\xff\"",       412),
+        ("several others", b"\"a\", \"b\"",    412),
+    ];
+    for (why, tag, status) in cases {
+        let reply = patch(Some(tag), why).await;
+        assert_eq!((reply.status, reply.error()), (status, Some("precondition_failed")), "{why}");
+    }
+    assert_eq!(tag().await, current, "nothing was changed");
+    let several = format!("\"a\", {current}");
+    let reply = patch(Some(several.as_bytes()), "second").await;
+    assert_eq!(reply.status, 200, "one of several");
+    assert_eq!(reply.header("etag"), Some(&*tag().await), "what it is now");
+    assert_eq!(patch(Some(b"*"), "third").await.status, 200, "any");
+    assert_eq!(patch(None, "fourth").await.status, 200, "none asked for");
+    for (method, below) in [("DELETE", ""), ("POST", "/state")] {
+        let request = server.http.request(method.parse().unwrap(), format!("{url}{below}"));
+        let request = request.json(&json!({ "stateTo": "DRAFT" })).header("if-match", &stale);
+        assert_eq!(server.send(request.bearer_auth(&token)).await.status, 412, "{method}");
+    }
+}
+
+#[actix_web::test]
 async fn a_listener_for_admins() {
     let server = Server::with(|settings| {
         settings.admin_listen = Some("127.0.0.1:0".parse().unwrap());

@@ -43,6 +43,7 @@ mod rfc6749_token_endpoint;
 mod rfc6750_tokeninfo;
 mod rfc7523_private_key_jwt;
 mod rfc7591_registration;
+mod rfc7592_management;
 mod rfc8414_metadata;
 mod rolling_restart;
 mod security;

@@ -90,6 +90,7 @@ fn every_operation_is_described_with_examples() {
 
         let parameters = operation["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
         for parameter in parameters {
+            let parameter = resolved(&contract, parameter);
             assert!(has_example(parameter), "{at}: {}", parameter["name"]);
         }
         let request = operation["requestBody"]["content"].as_object();
@@ -156,8 +157,10 @@ async fn every_method_that_is_allowed_is_known() {
     let server = Server::start().await;
     for entry in TABLE {
         let path = entry.path.replace("{client_id}", "nobody").replace("{file:.*}", "index.html");
+        let path = path.replace("{credential_id}", "none");
         let url = format!("{}{path}", server.url);
-        let refused = server.send(server.http.delete(&url)).await;
+        let unknown = server.http.request("PROPFIND".parse().unwrap(), &url);
+        let refused = server.send(unknown).await;
         assert_eq!((refused.status, refused.error()), (405, Some("invalid_request")), "{path}");
         for method in refused.header("allow").unwrap().split(", ") {
             let request = server.http.request(method.parse().unwrap(), &url);

@@ -118,17 +118,23 @@ fn the_walks_of_an_administrator_work() {
     for name in ["clients", "admin"] {
         let printed = running.paste(&walk(name));
         assert!(printed.contains("orders reader"), "{name}: {printed}");
+        assert_eq!(printed.contains("write:orders"), name == "clients", "{name}: {printed}");
     }
+}
+
+#[test]
+fn the_walk_of_a_client_that_looks_after_itself_works() {
+    let printed = Running::start().paste(&walk("own"));
+    assert_eq!(printed.matches(r#""access_token":""#).count(), 2, "{printed}");
+    assert!(printed.contains(r#""client_name":"renamed""#), "{printed}");
 }
 
 #[test]
 fn every_walk_is_run_by_a_test() {
     let names = README.split("```sh walk=").skip(1).map(|rest| rest.lines().next().unwrap());
     for name in names {
-        assert!(
-            ["admin", "clients", "key", "openssl", "register", "secret"].contains(&name),
-            "{name}"
-        );
+        let known = ["admin", "clients", "key", "openssl", "own", "register", "secret"];
+        assert!(known.contains(&name), "{name}");
     }
 }
 

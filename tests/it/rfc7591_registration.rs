@@ -41,6 +41,8 @@ async fn s3_2_1_client_information() {
             "token_endpoint_auth_method": shown,
             "grant_types": ["client_credentials"],
             "response_types": [],
+            "registration_client_uri": reply.body["registration_client_uri"],
+            "registration_access_token": reply.body["registration_access_token"],
             "client_secret": secret,
             "client_secret_expires_at": 0,
         });
@@ -58,6 +60,8 @@ async fn s3_2_1_client_information() {
             "token_endpoint_auth_method": "private_key_jwt",
             "grant_types": ["client_credentials"],
             "response_types": [],
+            "registration_client_uri": reply.body["registration_client_uri"],
+            "registration_access_token": reply.body["registration_access_token"],
             "jwks": { "keys": [jwk] },
         });
         assert_eq!(reply.body, expected, "{algorithm}: and never a secret");
@@ -88,6 +92,8 @@ async fn s3_1_what_a_client_may_not_ask_for() {
         "token_endpoint_auth_method",
         "grant_types",
         "response_types",
+        "registration_client_uri",
+        "registration_access_token",
         "client_secret",
         "client_secret_expires_at",
     ];
@@ -95,6 +101,10 @@ async fn s3_1_what_a_client_may_not_ask_for() {
     let (id, secret) = (reply.text_of("client_id"), reply.text_of("client_secret"));
     assert_ne!((id.as_str(), secret.as_str()), ("mine", "hunter2"));
     assert_eq!(reply.body["client_id_issued_at"], START);
+    assert!(
+        reply.text_of("registration_access_token").starts_with("lkr_"),
+        "not the one asked for"
+    );
 
     let reply = server.token(Some((&id, &secret)), GRANT).await;
     let claims = claims_of(&reply.text_of("access_token"));

@@ -73,7 +73,8 @@ sys.exit("the server was not ready after a minute")
 PYTHON
 )
 
-# What the operations are called with: the administrator's token, and a client that has something to ask for.
+# What the operations are called with: a token that may change any client but itself, its like and the
+# administrator, so that no call ends it; and a client that has something to ask for.
 eval "$("$folder/venv/bin/python" - "$url" "$folder/data/admin.json" <<'PYTHON'
 import base64, json, shlex, sys, urllib.request
 
@@ -83,12 +84,19 @@ def post(path, body, kind, authorization):
     headers = {"content-type": kind, "authorization": authorization}
     return json.load(urllib.request.urlopen(urllib.request.Request(url + path, body, headers), timeout=30))
 
-pair = f"{admin['client_id']}:{admin['client_secret']}".encode()
-token = post("/oauth/token", b"grant_type=client_credentials", "application/x-www-form-urlencoded",
-             "Basic " + base64.b64encode(pair).decode())["access_token"]
-client = post("/clients", json.dumps({"client_name": "schemathesis", "scope": "read write", "audience": ["orders"]}).encode(),
-              "application/json", "Bearer " + token)
-for name, value in [("ADMIN_TOKEN", token), ("CLIENT_ID", client["client_id"]), ("CLIENT_SECRET", client["client_secret"])]:
+def token_of(client):
+    pair = f"{client['client_id']}:{client['client_secret']}".encode()
+    return post("/oauth/token", b"grant_type=client_credentials", "application/x-www-form-urlencoded",
+                "Basic " + base64.b64encode(pair).decode())["access_token"]
+
+def create(members):
+    body = json.dumps({"client_name": "schemathesis", **members}).encode()
+    return post("/clients", body, "application/json", "Bearer " + token_of(admin))
+
+caller = create({"permissions": ["latchkey:clients:read", "latchkey:clients:write"]})
+client = create({"scope": "read write", "audience": ["orders"]})
+for name, value in [("ADMIN_TOKEN", token_of(caller)), ("CLIENT_ID", client["client_id"]),
+                    ("CLIENT_SECRET", client["client_secret"]), ("REGISTRATION_TOKEN", client["registration_access_token"])]:
     print(f"export {name}={shlex.quote(value)}")
 PYTHON
 )"

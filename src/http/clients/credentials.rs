@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{client_id, credential_id, done, tokens};
 use crate::domain::jwk::PublicJwk;
@@ -41,22 +41,18 @@ pub(in crate::http) async fn new_secret(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<Lives, Refusal> {
-    let body = body::read(request, payload, json::MEDIA_TYPE).await?;
-    let object = if body.is_empty() { json!({}) } else { json::object(&body)? };
-    let SecretRequest { expires_in, overlap } = json::from_object(object)?;
+    let members = optional_object(request, payload).await?;
+    let SecretRequest { expires_in, overlap } = json::from_object(Value::Object(members))?;
     Ok(lives(expires_in, overlap)?)
 }
 
-/// The members of a new key beside the key itself.
-const KEY_MEMBERS: [&str; 6] =
-    ["expires_in", "jwks", "overlap", "proof", "public_key", "public_key_pem"];
+/// The members that keys may come as, with their proofs.
+const KEYS: [&str; 4] = ["jwks", "proof", "public_key", "public_key_pem"];
 
-/// Keys that were sent.
-#[derive(Default)]
+/// Keys that were sent, and the proofs beside them.
 pub(in crate::http) struct NewKeys {
     pub(in crate::http) keys: Vec<PublicJwk>,
     pub(in crate::http) proofs: Vec<String>,
-    lives: Lives,
 }
 
 /// One key that was sent.
@@ -71,25 +67,7 @@ pub(in crate::http) async fn new_key(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<NewKey, Refusal> {
-    let NewKeys { mut keys, proofs, lives } = new_keys(request, payload).await?;
-    match (keys.pop(), keys.is_empty()) {
-        (Some(jwk), true) => Ok(NewKey { jwk, proofs, lives }),
-        _ => Err(RegistryError::Metadata("send one key, as `public_key`".to_owned()).into()),
-    }
-}
-
-/// Any number of keys, and what is asked of them. An empty body brings none.
-pub(in crate::http) async fn new_keys(
-    request: &HttpRequest,
-    payload: web::Payload,
-) -> Result<NewKeys, Refusal> {
-    let body = body::read(request, payload, json::MEDIA_TYPE).await?;
-    let mut object = if body.is_empty() { json!({}) } else { json::object(&body)? };
-    let Some(members) = object.as_object_mut() else { return Ok(NewKeys::default()) };
-    if let Some(name) = members.keys().find(|name| !KEY_MEMBERS.contains(&name.as_str())) {
-        let why = format!("there is no member `{name}`");
-        return Err(RegistryError::Metadata(why).into());
-    }
+    let mut members = optional_object(request, payload).await?;
     let mut number = |name: &str| match members.remove(name) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => value.as_u64().map(Some).ok_or_else(|| {
@@ -97,8 +75,41 @@ pub(in crate::http) async fn new_keys(
         }),
     };
     let lives = lives(number("expires_in")?, number("overlap")?)?;
-    let metadata: ClientMetadata = json::from_object(object)?;
-    Ok(NewKeys { keys: metadata.keys()?, proofs: metadata.proofs()?, lives })
+    let NewKeys { mut keys, proofs } = keys_of(members)?;
+    match (keys.pop(), keys.is_empty()) {
+        (Some(jwk), true) => Ok(NewKey { jwk, proofs, lives }),
+        _ => Err(RegistryError::Metadata("send one key, as `public_key`".to_owned()).into()),
+    }
+}
+
+/// Any number of keys. An empty body brings none.
+pub(in crate::http) async fn new_keys(
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<NewKeys, Refusal> {
+    Ok(keys_of(optional_object(request, payload).await?)?)
+}
+
+/// The members of the body; an empty body has none.
+async fn optional_object(
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<Map<String, Value>, Refusal> {
+    let body = body::read(request, payload, json::MEDIA_TYPE).await?;
+    let object = if body.is_empty() { json!({}) } else { json::object(&body)? };
+    Ok(match object {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    })
+}
+
+/// Keys in whichever form, and nothing beside them but their proofs.
+fn keys_of(members: Map<String, Value>) -> Result<NewKeys, RegistryError> {
+    if let Some(name) = members.keys().find(|name| !KEYS.contains(&name.as_str())) {
+        return Err(RegistryError::Metadata(format!("there is no member `{name}`")));
+    }
+    let metadata: ClientMetadata = json::from_object(Value::Object(members))?;
+    Ok(NewKeys { keys: metadata.keys()?, proofs: metadata.proofs()? })
 }
 
 /// Which credential goes, and what becomes of its tokens.
@@ -190,7 +201,7 @@ pub(in crate::http) async fn regenerate(
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
     let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
-    let NewKeys { keys, proofs, .. } = new_keys(&request, payload).await?;
+    let NewKeys { keys, proofs } = new_keys(&request, payload).await?;
 
     let (id, now) = (client_id(&request)?, app.clock.now());
     let keys = (keys, &*proofs);

@@ -35,7 +35,8 @@ pub(super) fn credential_id(request: &HttpRequest) -> CredentialId {
 
 /// `If-Match`: RFC 9110 §13.1.1. A star asks for a client that is there, which is asked anyway.
 fn precondition(request: &HttpRequest) -> Precondition {
-    let lines = request.headers().get_all(IF_MATCH).filter_map(|line| line.to_str().ok());
+    // One that is no text is no tag of ours, and must not count as none asked for.
+    let lines = request.headers().get_all(IF_MATCH).map(|line| line.to_str().unwrap_or_default());
     let tags = lines.flat_map(|line| line.split(',')).map(|tag| tag.trim().to_owned());
     let tags: Vec<String> = tags.collect();
     match &tags[..] {

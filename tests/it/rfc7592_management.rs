@@ -1,0 +1,579 @@
+//! RFC 7592: a client looks after its own registration.
+
+use std::time::Duration;
+
+use latchkey::config::RegistrationSetting;
+use latchkey::domain::jwk::Algorithm;
+use serde_json::{Value, json};
+
+use crate::harness::{ADMIN, GRANT, Reply, START, Server, client_key};
+
+/// A client of its own, and what it shows.
+struct Own<'a> {
+    server: &'a Server,
+    id: String,
+    token: String,
+    /// Empty if it has a key.
+    secret: String,
+}
+
+impl<'a> Own<'a> {
+    fn of(server: &'a Server, reply: &Reply) -> Self {
+        Self {
+            server,
+            id: reply.text_of("client_id"),
+            token: reply.text_of("registration_access_token"),
+            secret: reply.text_of("client_secret"),
+        }
+    }
+
+    async fn with_secret(server: &'a Server) -> Self {
+        Self::of(server, &server.register(json!({ "client_name": "svc" })).await)
+    }
+
+    async fn with_keys(server: &'a Server, keys: &[Value]) -> Self {
+        let metadata = json!({
+            "client_name": "svc", "token_endpoint_auth_method": "private_key_jwt",
+            "jwks": { "keys": keys },
+        });
+        Self::of(server, &server.register(metadata).await)
+    }
+
+    /// Asks with this token, below the registration.
+    async fn ask_as(&self, token: &str, method: &str, below: &str, body: &Value) -> Reply {
+        let url = format!("{}/register/{}{below}", self.server.url, self.id);
+        let request = self.server.http.request(method.parse().unwrap(), url).bearer_auth(token);
+        let request = if body.is_null() { request } else { request.json(body) };
+        self.server.send(request).await
+    }
+
+    async fn ask(&self, method: &str, below: &str, body: Value) -> Reply {
+        self.ask_as(&self.token, method, below, &body).await
+    }
+
+    /// Puts these members, beside those that every update must have.
+    async fn put(&self, more: &Value) -> Reply {
+        let mut metadata = json!({ "client_id": self.id, "client_name": "svc" });
+        metadata.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.ask("PUT", "", metadata).await
+    }
+
+    /// What it is told when it asks for a token with this secret.
+    async fn login(&self, secret: &str) -> Reply {
+        self.server.token(Some((&self.id, secret)), GRANT).await
+    }
+
+    async fn document(&self) -> String {
+        self.server.document(&self.id).await.to_string()
+    }
+}
+
+/// The id that a secret of ours carries.
+fn id_in(secret: &str) -> &str {
+    &secret[3..11]
+}
+
+#[actix_web::test]
+async fn s3_a_registration_says_where_and_with_what() {
+    let server = Server::with(|settings| {
+        settings.public_url = Some("https://auth.example".parse().unwrap());
+        settings.service_prefix = "/cc".to_owned();
+    })
+    .await;
+    let metadata = json!({ "client_name": "svc" });
+    let by_admin = {
+        let request = server.http.post(format!("{}/cc/clients", server.url)).json(&metadata);
+        let request_token = server.http.post(format!("{}/cc/oauth/token", server.url));
+        let encode =
+            |text: &str| -> String { form_urlencoded::byte_serialize(text.as_bytes()).collect() };
+        let form = [("grant_type", "client_credentials")];
+        let login = request_token.basic_auth(encode(ADMIN.0), Some(encode(ADMIN.1))).form(&form);
+        let token = server.send(login).await.text_of("access_token");
+        server.send(request.bearer_auth(token)).await
+    };
+    for (why, reply) in [
+        ("by itself", server.post_json("/cc/register", &metadata).await),
+        ("by an admin", by_admin),
+    ] {
+        assert_eq!(reply.status, 201, "{why}: {reply:?}");
+        let (id, token) = (reply.text_of("client_id"), reply.text_of("registration_access_token"));
+        let uri = format!("https://auth.example/cc/register/{id}");
+        assert_eq!(reply.body["registration_client_uri"], uri, "{why}");
+        let random = token.strip_prefix("lkr_").unwrap();
+        assert_eq!(random.len(), 43, "{why}");
+
+        let kept = server.document(&id).await;
+        assert_eq!(kept.get_array("registrationTokens").unwrap().len(), 1, "{why}");
+        assert!(!kept.to_string().contains(random), "{why}: its SHA-256 is kept, not the token");
+
+        let request = server.http.get(format!("{}/cc/register/{id}", server.url));
+        assert_eq!(server.send(request.bearer_auth(token)).await.status, 200, "{why}");
+    }
+}
+
+#[actix_web::test]
+async fn s2_1_read() {
+    let server = Server::start().await;
+    let own = Own::with_secret(&server).await;
+    let granted = json!({
+        "client_name": "svc", "permissions": ["p"], "audience": ["a"], "metadata": { "m": 1 },
+    });
+    let granted = Own::of(&server, &server.create_client(granted).await);
+    for own in [own, granted] {
+        let expected = json!({
+            "client_id": own.id,
+            "client_id_issued_at": START,
+            "client_name": "svc",
+            "token_endpoint_auth_method": "client_secret_basic",
+            "grant_types": ["client_credentials"],
+            "response_types": [],
+            "registration_client_uri": format!("http://issuer.test/register/{}", own.id),
+            "registration_access_token": own.token,
+        });
+        let before = own.document().await;
+        for turn in ["first", "again"] {
+            let reply = own.ask("GET", "", Value::Null).await;
+            assert_eq!((reply.status, &reply.body), (200, &expected), "{turn}: nothing privileged");
+            assert_eq!(reply.header("cache-control"), Some("no-store"));
+        }
+        assert_eq!(own.document().await, before, "reading replaces no token");
+    }
+
+    let key = client_key(Algorithm::ES256).public().to_json();
+    let reply =
+        Own::with_keys(&server, std::slice::from_ref(&key)).await.ask("GET", "", Value::Null).await;
+    assert_eq!(reply.body["jwks"]["keys"], json!([key]));
+}
+
+#[actix_web::test]
+async fn s2_who_is_refused_hears_the_same() {
+    let server = Server::start().await;
+    let [own, other, gone, trash, unknown] = [
+        Own::with_secret(&server).await,
+        Own::with_secret(&server).await,
+        Own::with_secret(&server).await,
+        Own::with_secret(&server).await,
+        Own {
+            server: &server,
+            id: "nobody".to_owned(),
+            token: String::new(),
+            secret: String::new(),
+        },
+    ];
+    assert_eq!(gone.ask("DELETE", "", Value::Null).await.status, 204);
+    let admin = server.admin_token().await;
+    let url = format!("{}/clients/{}/state", server.url, trash.id);
+    let request = server.http.post(url).json(&json!({ "stateTo": "TRASH" }));
+    assert_eq!(server.send(request.bearer_auth(&admin)).await.status, 204);
+
+    let access = own.login(&own.secret).await.text_of("access_token");
+    let cut = &own.token[..own.token.len() - 1];
+    #[rustfmt::skip]
+    let cases: [(&str, &Own<'_>, &str); 10] = [
+        // why                    client    token
+        ("wrong token",           &own,     "lkr_x"),
+        ("cut token",             &own,     cut),
+        ("another's token",       &own,     &other.token),
+        ("its secret",            &own,     &own.secret),
+        ("its access token",      &own,     &access),
+        ("an admin's token",      &own,     &admin),
+        ("a client that is gone", &gone,    &gone.token),
+        ("one that never was",    &unknown, &own.token),
+        ("one in the trash",      &trash,   &trash.token),
+        ("one in the trash, wrong", &trash, "lkr_x"),
+    ];
+    let routes = [
+        ("GET", ""),
+        ("PUT", ""),
+        ("DELETE", ""),
+        ("POST", "/secrets"),
+        ("DELETE", "/secrets/x"),
+        ("POST", "/keys"),
+        ("DELETE", "/keys/x"),
+        ("POST", "/regenerate"),
+    ];
+    let expected = own.ask_as("lkr_y", "GET", "", &Value::Null).await;
+    assert_eq!((expected.status, expected.error()), (401, Some("invalid_token")));
+    for (why, client, token) in cases {
+        for (method, below) in routes {
+            let body = if method == "DELETE" { Value::Null } else { json!({ "no": "member" }) };
+            let reply = client.ask_as(token, method, below, &body).await;
+            let at = format!("{why}: {method} {below}");
+            assert_eq!((reply.status, &reply.text), (401, &expected.text), "{at}");
+            let challenge = reply.header("www-authenticate");
+            assert_eq!(challenge, expected.header("www-authenticate"), "{at}");
+        }
+    }
+
+    for client in [&own, &gone, &trash, &unknown] {
+        for (method, below) in routes {
+            let url = format!("{}/register/{}{below}", server.url, client.id);
+            let request = server.http.request(method.parse().unwrap(), url);
+            let reply = server.send(request).await;
+            assert_eq!((reply.status, reply.error()), (401, Some("invalid_token")), "no token");
+            assert_eq!(reply.header("www-authenticate"), Some(r#"Bearer realm="latchkey""#));
+        }
+    }
+    let url = format!("{}/register/{}", server.url, own.id);
+    let request = server.http.get(url).bearer_auth(&own.token).bearer_auth(&own.token);
+    assert_eq!(server.send(request).await.status, 401, "two tokens: which would count?");
+    assert_eq!(own.ask("GET", "", Value::Null).await.status, 200, "nothing of it did anything");
+}
+
+#[actix_web::test]
+async fn s2_a_draft_may_look_after_itself_and_registration_may_be_closed() {
+    let server =
+        Server::with(|settings| settings.registration = Some(RegistrationSetting::Closed)).await;
+    let draft = json!({ "client_name": "svc", "__STATE__": "DRAFT" });
+    let own = Own::of(&server, &server.create_client(draft).await);
+    assert_eq!(own.ask("GET", "", Value::Null).await.status, 200);
+    assert_eq!(own.put(&json!({})).await.status, 200);
+    assert_eq!(own.login(&own.secret).await.status, 401, "it does not publish itself");
+}
+
+#[actix_web::test]
+async fn s2_2_what_is_for_others_to_say_is_refused() {
+    let server = Server::start().await;
+    let own = Own::with_secret(&server).await;
+    let other = Own::with_secret(&server).await;
+    let jwk = client_key(Algorithm::ES256).public().to_json();
+    #[rustfmt::skip]
+    let cases = [
+        // why                           members                                              named in the answer
+        ("no client_id",                 json!({ "client_id": null }),                        "client_id"),
+        ("another's client_id",          json!({ "client_id": other.id }),                    "client_id"),
+        ("client_id a list",             json!({ "client_id": [own.id] }),                    "client_id"),
+        ("its registration token",       json!({ "registration_access_token": own.token }),   "registration_access_token"),
+        ("its registration URI",         json!({ "registration_client_uri": "x" }),           "registration_client_uri"),
+        ("when its secret ends",         json!({ "client_secret_expires_at": 0 }),            "client_secret_expires_at"),
+        ("when it was registered",       json!({ "client_id_issued_at": START }),             "client_id_issued_at"),
+        ("a secret of its choice",       json!({ "client_secret": "hunter2" }),               "client_secret"),
+        ("another's secret",             json!({ "client_secret": other.secret }),            "client_secret"),
+        ("client_secret null",           json!({ "client_secret": null }),                    "client_secret"),
+        ("no name",                      json!({ "client_name": null }),                      "client_name"),
+        ("another grant",                json!({ "grant_types": ["password"] }),              "grant_types"),
+        ("a method without a key",       json!({ "token_endpoint_auth_method": "private_key_jwt" }), "key"),
+        ("a key for a secret",           json!({ "public_key": jwk }),                        "private_key_jwt"),
+        ("jwks_uri",                     json!({ "jwks_uri": "https://x.test" }),             "private_key_jwt"),
+    ];
+    let before = own.document().await;
+    for (why, members, named) in cases {
+        let reply = own.put(&members).await;
+        assert_eq!(
+            (reply.status, reply.error()),
+            (400, Some("invalid_client_metadata")),
+            "{why}: {reply:?}"
+        );
+        let told = reply.text_of("error_description");
+        assert!(told.contains(named), "{why}: {told}");
+    }
+    let absent = own.ask("PUT", "", json!({ "client_name": "svc" })).await;
+    assert_eq!((absent.status, absent.error()), (400, Some("invalid_client_metadata")));
+    let list = own.ask("PUT", "", json!([])).await;
+    assert_eq!((list.status, list.error()), (400, Some("invalid_request")));
+    assert_eq!(own.document().await, before, "nothing was changed");
+    assert_eq!(own.login(&own.secret).await.status, 200);
+}
+
+#[actix_web::test]
+async fn s2_2_privileged_members_are_ignored() {
+    let server = Server::start().await;
+    let granted = json!({
+        "client_name": "svc", "permissions": ["p"], "audience": ["a"], "scope": "s", "groups": ["g"],
+        "metadata": { "m": 1 }, "allowedCustomClaims": ["c"], "access_token_lifetime": 60,
+        "legacyAudience": START,
+    });
+    let own = Own::of(&server, &server.create_client(granted.clone()).await);
+    let reply = own
+        .put(&json!({
+            "client_name": "renamed", "client_secret": own.secret,
+            "token_endpoint_auth_method": "client_secret_post",
+            "permissions": ["latchkey:admin"], "audience": ["b"], "scope": "t", "groups": ["admin"],
+            "metadata": {}, "allowedCustomClaims": ["d"], "access_token_lifetime": 86_400,
+            "legacyAudience": 9_999_999_999_u64, "__STATE__": "DRAFT", "tokenEpoch": 9,
+            "creatorId": "root", "contacts": ["a@b.test"],
+        }))
+        .await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(reply.body["client_name"], "renamed");
+    assert_eq!(reply.body["token_endpoint_auth_method"], "client_secret_post");
+    for name in ["permissions", "audience", "metadata", "contacts", "client_secret"] {
+        assert_eq!(reply.body.get(name), None, "{name} is not echoed");
+    }
+    let shown = server.admin_get(&format!("/clients/{}", own.id)).await.body;
+    for (member, value) in granted.as_object().unwrap().iter().skip(1) {
+        assert_eq!(shown[member], *value, "{member}");
+    }
+    assert_eq!((&shown["__STATE__"], &shown["creatorId"]), (&json!("PUBLIC"), &json!(ADMIN.0)));
+    assert_eq!(shown["updaterId"], own.id, "it changed itself");
+    assert_eq!(own.login(&own.secret).await.status, 200, "its secret stays");
+}
+
+#[actix_web::test]
+async fn s2_2_from_a_secret_to_a_key_and_back() {
+    let server = Server::start().await;
+    let (es, ed) = (client_key(Algorithm::ES256), client_key(Algorithm::EdDSA));
+    let mut own = Own::with_secret(&server).await;
+    let first_secret = own.secret.clone();
+    let to_keys = |keys: &[Value]| json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": { "keys": keys } });
+
+    let reply = own.put(&to_keys(&[es.public().to_json()])).await;
+    assert_eq!((reply.status, reply.body.get("client_secret")), (200, None), "{reply:?}");
+    assert_eq!(reply.body["jwks"]["keys"], json!([es.public().to_json()]));
+    assert_eq!(own.login(&first_secret).await.status, 401);
+    assert_eq!(server.token_by(&server.assertion(&own.id, es), "").await.status, 200);
+    own.token = reply.text_of("registration_access_token");
+
+    server.clock.advance(Duration::from_secs(100));
+    let reply = own.put(&to_keys(&[ed.public().to_json(), es.public().to_json()])).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let shown = server.admin_get(&format!("/clients/{}", own.id)).await.body;
+    let created: Vec<(&Value, u64)> = shown["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| (&key["jwk"]["kid"], key["created_at"].as_u64().unwrap()))
+        .collect();
+    let (es_kid, ed_kid) = (json!(es.public().kid), json!(ed.public().kid));
+    assert_eq!(created, [(&ed_kid, START + 100), (&es_kid, START)], "a key that stays is not new");
+    for key in [es, ed] {
+        assert_eq!(server.token_by(&server.assertion(&own.id, key), "").await.status, 200);
+    }
+    own.token = reply.text_of("registration_access_token");
+
+    let reply = own.put(&json!({ "token_endpoint_auth_method": "client_secret_basic" })).await;
+    assert_eq!((reply.status, reply.body.get("jwks")), (200, None), "{reply:?}");
+    let secret = reply.text_of("client_secret");
+    assert_eq!(reply.body["client_secret_expires_at"], 0);
+    assert_eq!(own.login(&secret).await.status, 200);
+    assert_eq!(own.login(&first_secret).await.status, 401, "what ended stays so");
+    assert_eq!(server.token_by(&server.assertion(&own.id, ed), "").await.status, 401);
+}
+
+#[actix_web::test]
+async fn s2_2_the_old_token_is_good_until_the_new_one_is_used() {
+    let server = Server::start().await;
+    let own = Own::with_secret(&server).await;
+    let asked = async |token: &str| own.ask_as(token, "GET", "", &Value::Null).await.status;
+
+    let lost = own.put(&json!({})).await.text_of("registration_access_token");
+    assert_ne!(lost, own.token);
+    assert_eq!(asked(&own.token).await, 200, "the answer may have been lost");
+    let new = own.put(&json!({})).await.text_of("registration_access_token");
+    assert_eq!(asked(&lost).await, 401, "an answer that nobody used is replaced by the next");
+    assert_eq!(asked(&own.token).await, 200, "still");
+
+    let reply = own.ask_as(&new, "GET", "", &Value::Null).await;
+    assert_eq!((reply.status, reply.text_of("registration_access_token")), (200, new.clone()));
+    assert_eq!(asked(&own.token).await, 401, "the new one was used");
+    assert_eq!(asked(&new).await, 200);
+    let kept = server.document(&own.id).await;
+    assert_eq!(kept.get_array("registrationTokens").unwrap().len(), 1);
+}
+
+#[actix_web::test]
+async fn s2_3_delete() {
+    let server = Server::start().await;
+    let own = Own::with_secret(&server).await;
+    let token = own.login(&own.secret).await.text_of("access_token");
+    assert_eq!(server.tokeninfo(&token).await.status, 200);
+
+    let reply = own.ask("DELETE", "", Value::Null).await;
+    assert_eq!((reply.status, reply.text.as_str()), (204, ""));
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+    let dead = server.tokeninfo(&token).await;
+    assert_eq!((dead.status, dead.error()), (401, Some("invalid_token")), "at once");
+    assert_eq!(own.login(&own.secret).await.error(), Some("invalid_client"));
+    assert_eq!(own.ask("DELETE", "", Value::Null).await.status, 401, "again");
+    assert_eq!(server.admin_get(&format!("/clients/{}", own.id)).await.status, 404);
+}
+
+#[actix_web::test]
+async fn a_client_replaces_its_secret_with_an_overlap() {
+    let server = Server::start().await;
+    let own = Own::with_secret(&server).await;
+    let old_token = own.login(&own.secret).await.text_of("access_token");
+
+    let reply = own.ask("POST", "/secrets", json!({ "overlap": 60, "expires_in": 600 })).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let new = reply.text_of("client_secret");
+    let expected = json!({
+        "id": id_in(&new),
+        "client_id": own.id,
+        "client_secret": new,
+        "client_secret_expires_at": START + 600,
+        "secrets": [
+            { "id": id_in(&own.secret), "created_at": START, "expires_at": START + 60 },
+            { "id": id_in(&new), "created_at": START, "expires_at": START + 600 },
+        ],
+    });
+    assert_eq!(reply.body, expected);
+    for (at, old, young) in [(0, 200, 200), (59, 200, 200), (60, 401, 200), (600, 401, 401)] {
+        server.clock.set(START + at);
+        assert_eq!(own.login(&own.secret).await.status, old, "the old one after {at} s");
+        assert_eq!(own.login(&new).await.status, young, "the new one after {at} s");
+    }
+    assert_eq!(server.tokeninfo(&old_token).await.status, 200, "its end is not that of tokens");
+
+    let reply = own.ask("POST", "/secrets", Value::Null).await;
+    assert_eq!((reply.status, &reply.body["client_secret_expires_at"]), (201, &json!(0)));
+    assert_eq!(reply.body["secrets"].as_array().unwrap().len(), 1, "those that ended are gone");
+}
+
+#[actix_web::test]
+async fn a_client_deletes_a_secret() {
+    let server = Server::start().await;
+    for (query, after) in [("", 200), ("?revoke_tokens=false", 200), ("?revoke_tokens=true", 401)] {
+        let own = Own::with_secret(&server).await;
+        let added = own.ask("POST", "/secrets", json!({})).await.text_of("client_secret");
+        let with_old = own.login(&own.secret).await.text_of("access_token");
+        let with_new = own.login(&added).await.text_of("access_token");
+
+        let path = format!("/secrets/{}", id_in(&own.secret));
+        let reply = own.ask("DELETE", &format!("{path}{query}"), Value::Null).await;
+        assert_eq!((reply.status, reply.text.as_str()), (204, ""), "{query}");
+        assert_eq!(own.login(&own.secret).await.status, 401, "{query}");
+        assert_eq!(server.tokeninfo(&with_old).await.status, after, "{query}");
+        assert_eq!(
+            server.tokeninfo(&with_new).await.status,
+            200,
+            "{query}: not those of the other"
+        );
+        assert_eq!(own.login(&added).await.status, 200, "{query}");
+
+        let again = own.ask("DELETE", &format!("{path}{query}"), Value::Null).await;
+        assert_eq!((again.status, again.error()), (404, Some("not_found")), "{query}");
+    }
+    let own = Own::with_secret(&server).await;
+    for query in ["revoke_tokens=yes", "revoke_tokens=", "revoke=true"] {
+        let path = format!("/secrets/{}?{query}", id_in(&own.secret));
+        let reply = own.ask("DELETE", &path, Value::Null).await;
+        assert_eq!((reply.status, reply.error()), (400, Some("invalid_request")), "{query}");
+    }
+    assert_eq!(own.login(&own.secret).await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_client_replaces_its_key_with_an_overlap() {
+    let server = Server::start().await;
+    let (es, ed) = (client_key(Algorithm::ES256), client_key(Algorithm::EdDSA));
+    let own = Own::with_keys(&server, &[es.public().to_json()]).await;
+    let status = async |key| server.token_by(&server.assertion(&own.id, key), "").await.status;
+    assert_eq!(status(ed).await, 401);
+
+    let new = json!({ "public_key": ed.public().to_json(), "overlap": 60 });
+    let reply = own.ask("POST", "/keys", new.clone()).await;
+    assert_eq!((reply.status, &reply.body["kid"]), (201, &json!(ed.public().kid)), "{reply:?}");
+    assert_eq!(reply.body["keys"][0]["expires_at"], START + 60);
+    assert_eq!(reply.body["keys"][1]["jwk"], ed.public().to_json());
+    assert_eq!((status(es).await, status(ed).await), (200, 200));
+    let again = own.ask("POST", "/keys", new).await;
+    assert_eq!((again.status, again.error()), (400, Some("invalid_client_metadata")));
+
+    let token = server.token_by(&server.assertion(&own.id, es), "").await.text_of("access_token");
+    let path =
+        format!("/keys/{}?revoke_tokens=true", reply.body["keys"][0]["id"].as_str().unwrap());
+    assert_eq!(own.ask("DELETE", &path, Value::Null).await.status, 204);
+    assert_eq!(server.tokeninfo(&token).await.status, 401);
+    assert_eq!((status(es).await, status(ed).await), (401, 200));
+}
+
+#[actix_web::test]
+async fn what_is_no_request_for_a_credential() {
+    let server = Server::with(|settings| settings.max_secrets = 2).await;
+    let own = Own::with_secret(&server).await;
+    let jwk = |algorithm| client_key(algorithm).public().to_json();
+    let two = json!({ "keys": [jwk(Algorithm::ES256), jwk(Algorithm::EdDSA)] });
+    #[rustfmt::skip]
+    let cases = [
+        // why                   where         body
+        ("unknown member",       "/secrets",   json!({ "overlaps": 1 })),
+        ("overlap negative",     "/secrets",   json!({ "overlap": -1 })),
+        ("overlap a string",     "/secrets",   json!({ "overlap": "60" })),
+        ("no life",              "/secrets",   json!({ "expires_in": 0 })),
+        ("a secret of its own",  "/secrets",   json!({ "client_secret": "hunter2" })),
+        ("no key",               "/keys",      json!({})),
+        ("two keys",             "/keys",      json!({ "jwks": two })),
+        ("unknown member",       "/keys",      json!({ "public_key": jwk(Algorithm::ES256), "x": 1 })),
+        ("a life that is none",  "/keys",      json!({ "public_key": jwk(Algorithm::ES256), "expires_in": 1.5 })),
+        ("a symmetric key",      "/keys",      json!({ "public_key": { "kty": "oct", "k": "c2VjcmV0" } })),
+        ("jwks_uri",             "/keys",      json!({ "jwks_uri": "https://x.test" })),
+        ("an overlap",           "/regenerate", json!({ "overlap": 60 })),
+        ("an end",               "/regenerate", json!({ "expires_in": 60 })),
+        ("a name",               "/regenerate", json!({ "client_name": "c" })),
+    ];
+    for (why, below, body) in cases {
+        let reply = own.ask("POST", below, body).await;
+        assert_eq!(
+            (reply.status, reply.error()),
+            (400, Some("invalid_client_metadata")),
+            "{why}: {below}: {reply:?}"
+        );
+    }
+    assert_eq!(own.ask("POST", "/secrets", Value::Null).await.status, 201);
+    let third = own.ask("POST", "/secrets", Value::Null).await;
+    assert_eq!(
+        (third.status, third.error()),
+        (400, Some("invalid_client_metadata")),
+        "max_secrets"
+    );
+    assert_eq!(own.ask("POST", "/secrets", json!({ "overlap": 0 })).await.status, 201);
+    assert_eq!(own.login(&own.secret).await.status, 401, "an overlap of nothing");
+}
+
+#[actix_web::test]
+async fn regenerate_replaces_the_pair() {
+    let server = Server::start().await;
+    let granted = json!({ "client_name": "svc", "permissions": ["p"], "audience": ["a"] });
+    let old = Own::of(&server, &server.create_client(granted).await);
+    let dead = old.login(&old.secret).await.text_of("access_token");
+
+    let reply = old.ask("POST", "/regenerate", Value::Null).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    assert_eq!(reply.body.get("permissions"), None, "nothing privileged");
+    let new = Own::of(&server, &reply);
+    assert_ne!((&new.id, &new.secret, &new.token), (&old.id, &old.secret, &old.token));
+    assert_eq!(server.tokeninfo(&dead).await.status, 401);
+    assert_eq!(old.login(&old.secret).await.status, 401);
+    assert_eq!(old.ask("GET", "", Value::Null).await.status, 401);
+
+    let token = new.login(&new.secret).await.text_of("access_token");
+    let claims = server.tokeninfo(&token).await.body;
+    assert_eq!((&claims["permissions"], &claims["aud"]), (&json!(["p"]), &json!(["a"])));
+    let shown = new.ask("GET", "", Value::Null).await;
+    assert_eq!((shown.status, &shown.body["client_id"]), (200, &json!(new.id)));
+}
+
+#[actix_web::test]
+async fn regenerate_keeps_keys_or_takes_others() {
+    let server = Server::start().await;
+    let (es, ed) = (client_key(Algorithm::ES256), client_key(Algorithm::EdDSA));
+    let brought = json!({ "public_key": ed.public().to_json() });
+    for (why, body, good, bad) in
+        [("its own", Value::Null, es, ed), ("another one", brought, ed, es)]
+    {
+        let old = Own::with_keys(&server, &[es.public().to_json()]).await;
+        let reply = old.ask("POST", "/regenerate", body).await;
+        assert_eq!((reply.status, reply.body.get("client_secret")), (201, None), "{why}");
+        let id = reply.text_of("client_id");
+        let status = async |id: &str, key| {
+            let assertion = server.assertion(id, key);
+            server.token_by(&assertion, "").await.status
+        };
+        assert_eq!(status(&id, good).await, 200, "{why}");
+        assert_eq!(status(&id, bad).await, 401, "{why}");
+        assert_eq!(status(&old.id, es).await, 401, "{why}: the old one");
+    }
+
+    let old = Own::with_keys(&server, &[es.public().to_json()]).await;
+    let id = server.admin_get(&format!("/clients/{}", old.id)).await.body["keys"][0]["id"].clone();
+    let path = format!("/keys/{}", id.as_str().unwrap());
+    assert_eq!(old.ask("DELETE", &path, Value::Null).await.status, 204);
+    let reply = old.ask("POST", "/regenerate", Value::Null).await;
+    assert_eq!(
+        (reply.status, reply.error()),
+        (400, Some("invalid_client_metadata")),
+        "no key left"
+    );
+    assert_eq!(old.ask("GET", "", Value::Null).await.status, 200);
+}
