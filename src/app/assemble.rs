@@ -324,6 +324,7 @@ fn unused(settings: &Settings, parts: &Parts) -> UnusedSweep {
         upkeep: parts.store.clone(),
         logins: parts.logins.clone(),
         remembered: parts.clients.clone(),
+        recorder: parts.recorder.clone(),
     }
 }
 

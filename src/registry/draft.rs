@@ -213,6 +213,18 @@ pub struct Limits {
     pub keys: usize,
 }
 
+impl Limits {
+    /// Refuses a client with more keys than it may have.
+    pub(super) fn check(&self, client: &Client) -> Result<(), RegistryError> {
+        let most = self.keys;
+        if client.keys.len() > most {
+            let why = format!("a client may have at most {most} keys");
+            return Err(RegistryError::Metadata(why));
+        }
+        Ok(())
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { secrets: 5, keys: 10 }
@@ -240,6 +252,7 @@ impl Enrolment {
                 Some(secret)
             }
         };
+        self.limits.check(&client)?;
         let registration_token = RegistrationToken::random(&*self.entropy)?;
         client.registration_tokens = vec![registration_token.digest()];
         let now = client.created;

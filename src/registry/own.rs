@@ -97,6 +97,7 @@ impl Enrolment {
         let Owner { actor, client: old, token } = owner;
         self.says_who_it_is(&old, body).await?;
         let asked = metadata.to_client(old.id.clone(), now)?;
+        self.limits.check(&asked)?;
         let fresh =
             asked.keys.iter().filter(|key| !old.keys.iter().any(|held| held.jwk == key.jwk));
         let fresh: Vec<ClientKey> = fresh.cloned().collect();

@@ -50,7 +50,12 @@ impl Enrolment {
         }
         let registered = self.enrol(new, actor.origin(), Action::ClientRegenerated).await?;
         let deed = (actor, Action::ClientRegenerated);
-        self.remove(id, &Precondition::None, deed, now).await?;
+        if let Err(error) = self.remove(id, &Precondition::None, deed, now).await {
+            // Nobody will know the secret of the new one.
+            let new = &registered.client.id;
+            let _ = self.remove(new, &Precondition::None, deed, now).await;
+            return Err(error);
+        }
         Ok(registered)
     }
 }

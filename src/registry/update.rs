@@ -1,6 +1,7 @@
 //! An admin changes what a client is, and what it is granted: a JSON merge patch,
 //! [RFC 7396](https://www.rfc-editor.org/rfc/rfc7396).
 
+use std::mem::swap;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -20,6 +21,24 @@ use super::view;
 /// The members that can be changed so, beside those of [`Grants`] that have a second name.
 const SECOND_NAMES: [(&str, &str); 2] =
     [("allowed_custom_claims", "allowedCustomClaims"), ("legacy_audience", "legacyAudience")];
+
+/// Takes one member over.
+type Take = fn(&mut Client, &mut Client);
+
+/// What can be granted, by name.
+#[rustfmt::skip]
+const GRANTED: [(&str, Take); 10] = [
+    ("permissions",           |to, from| swap(&mut to.permissions, &mut from.permissions)),
+    ("audience",              |to, from| swap(&mut to.audience, &mut from.audience)),
+    ("scope",                 |to, from| swap(&mut to.scope, &mut from.scope)),
+    ("metadata",              |to, from| swap(&mut to.metadata, &mut from.metadata)),
+    ("groups",                |to, from| swap(&mut to.groups, &mut from.groups)),
+    ("allowedCustomClaims",   |to, from| swap(&mut to.allowed_custom_claims, &mut from.allowed_custom_claims)),
+    ("access_token_lifetime", |to, from| to.access_token_lifetime = from.access_token_lifetime),
+    ("quota_per_hour",        |to, from| to.quota_per_hour = from.quota_per_hour),
+    ("quota_per_day",         |to, from| to.quota_per_day = from.quota_per_day),
+    ("legacyAudience",        |to, from| to.legacy_audience = from.legacy_audience),
+];
 
 /// What is asked for.
 #[derive(Debug)]
@@ -71,15 +90,29 @@ fn patched(
     if let Some(unknown) = patch.keys().find(|name| members.get(*name).is_none()) {
         return refused(format!("there is no member `{unknown}` that could be changed here"));
     }
+    let patched: Vec<String> = patch.keys().cloned().collect();
     json_patch::merge(&mut members, &Value::Object(patch));
 
-    client.name = client_name(members.get("client_name").unwrap_or(&Value::Null))?;
+    let is_patched = |name: &str| patched.iter().any(|named| named == name);
+    if is_patched("client_name") {
+        client.name = client_name(members.get("client_name").unwrap_or(&Value::Null))?;
+    }
     set_auth_method(client, members.get("token_endpoint_auth_method"), now)?;
+    // What is not named here stays as it is, also if it could not be granted today.
+    if let Some(members) = members.as_object_mut() {
+        members.retain(|name, _| is_patched(name));
+    }
     let grants: Grants = serde_path_to_error::deserialize(members).map_err(|error| {
         RegistryError::Metadata(format!("`{}`: {}", error.path(), error.inner()))
     })?;
-    let state = client.state;
-    grant(client, Grants { state, ..grants }, longest_life)
+    let mut granted = client.clone();
+    grant(&mut granted, grants, longest_life)?;
+    for (name, take) in GRANTED {
+        if is_patched(name) {
+            take(client, &mut granted);
+        }
+    }
+    Ok(())
 }
 
 /// The members as they stand, under the names of an admin's registration.

@@ -20,6 +20,6 @@ pub(super) fn is_unused(document: &Document, before: Timestamp) -> bool {
 }
 
 /// Also if nobody can read when.
-fn has_logged_in(document: &Document) -> bool {
+pub(super) fn has_logged_in(document: &Document) -> bool {
     document.get(record::LAST_LOGIN).is_some_and(|login| login.as_null().is_none())
 }

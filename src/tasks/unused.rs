@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::domain::audit::{Action, AuditRecord, Origin, Recorder};
+use crate::domain::client::Client;
 use crate::domain::clock::{Clock, Timestamp};
-use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
+use crate::oauth::audit_log;
 
 use super::logins::PendingLogins;
 use super::{ClientCache, Upkeep};
@@ -20,14 +22,17 @@ const BATCH: usize = 100;
 /// A store that knows who was never used.
 #[async_trait]
 pub trait UnusedClients: Send + Sync {
-    /// Removes clients that registered themselves before `before`, are `PUBLIC`, hold no permission
-    /// and never got a token; `limit` at the most. Who was removed. A client of which any of that is
-    /// no longer true when it would be removed stays.
+    /// Clients that registered themselves before `before`, are `PUBLIC`, hold no permission and
+    /// never got a token; `limit` at the most.
+    async fn unused(&self, before: Timestamp, limit: usize) -> Result<Vec<Client>, StoreError>;
+
+    /// Removes such a client, with the record of it in the same write, unless it was changed or
+    /// used since. Whether it was removed.
     async fn remove_unused(
         &self,
-        before: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<ClientId>, StoreError>;
+        client: &Client,
+        record: &AuditRecord,
+    ) -> Result<bool, StoreError>;
 }
 
 /// Removes them, if an age is set.
@@ -42,6 +47,8 @@ pub struct UnusedSweep {
     pub logins: Arc<PendingLogins>,
     /// Where clients are remembered.
     pub remembered: Arc<dyn ClientCache>,
+    /// What makes records.
+    pub recorder: Arc<Recorder>,
 }
 
 impl UnusedSweep {
@@ -52,17 +59,31 @@ impl UnusedSweep {
         loop {
             // Whoever has just got its first token is used.
             self.logins.flush(&*self.upkeep).await;
-            let gone = self.store.remove_unused(now - age, BATCH).await?;
-            for client_id in &gone {
-                self.remembered.forget(client_id);
-                tracing::info!(%client_id, "removed a client that was never used");
+            let unused = self.store.unused(now - age, BATCH).await?;
+            let mut gone = 0;
+            for client in &unused {
+                gone += usize::from(self.remove(client, now).await?);
             }
-            removed += gone.len();
-            if gone.len() < BATCH {
+            removed += gone;
+            if unused.len() < BATCH || gone == 0 {
                 return Ok(removed);
             }
             tokio::task::yield_now().await; // there may be more; let others write first
         }
+    }
+}
+
+impl UnusedSweep {
+    async fn remove(&self, client: &Client, now: Timestamp) -> Result<bool, StoreError> {
+        let (origin, pair) = (Origin::server(), (Some(client), None));
+        let record = self.recorder.change(&origin, Action::ClientDeleted, pair, now);
+        let record = record.map_err(StoreError::new)?;
+        let removed = self.store.remove_unused(client, &record).await?;
+        if removed {
+            self.remembered.forget(&client.id);
+            audit_log::log(&record);
+        }
+        Ok(removed)
     }
 }
 

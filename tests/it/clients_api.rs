@@ -108,6 +108,20 @@ async fn a_patch_that_is_wrong_changes_nothing() {
 }
 
 #[actix_web::test]
+async fn what_another_tool_wrote_is_in_nobodys_way() {
+    let odd = mongodb::bson::doc! {
+        "clientId": "odd", "__STATE__": "PUBLIC", "name": "x".repeat(300), "groups": ["a\u{7}"],
+        "allowedCustomClaims": ["sub"], "accessTokenLifetime": 10_000_000_i64,
+    };
+    let server = Server::holding(vec![odd]).await;
+    let reply = patch(&server, "odd", json!({ "permissions": ["read"] })).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let document = server.document("odd").await;
+    assert_eq!(document.get_i64("accessTokenLifetime").unwrap(), 10_000_000);
+    assert_eq!(document.get_str("name").unwrap().len(), 300);
+}
+
+#[actix_web::test]
 async fn rfc9110_s13_1_1_a_lost_update_is_refused() {
     let server = Server::start().await;
     let (id, _) = server.granted(json!({})).await;

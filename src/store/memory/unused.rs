@@ -3,26 +3,37 @@
 use async_trait::async_trait;
 
 use super::MemoryStore;
+use crate::domain::audit::AuditRecord;
+use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
-use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
-use crate::store::unused::is_unused;
+use crate::store::record;
+use crate::store::unused::{has_logged_in, is_unused};
 use crate::tasks::unused::UnusedClients;
 
 #[async_trait]
 impl UnusedClients for MemoryStore {
+    async fn unused(&self, before: Timestamp, limit: usize) -> Result<Vec<Client>, StoreError> {
+        let tables = self.tables();
+        let documents = tables.clients.values().map(|(_, document)| document);
+        let unused = documents.filter(|document| is_unused(document, before));
+        Ok(unused.filter_map(record::to_client).take(limit).collect())
+    }
+
     async fn remove_unused(
         &self,
-        before: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<ClientId>, StoreError> {
+        client: &Client,
+        record: &AuditRecord,
+    ) -> Result<bool, StoreError> {
         let mut tables = self.tables();
-        let unused = tables.clients.iter().filter(|(_, (_, held))| is_unused(held, before));
-        let unused: Vec<(u64, ClientId)> =
-            unused.map(|(place, (id, _))| (*place, id.clone())).take(limit).collect();
-        for (place, _) in &unused {
-            tables.clients.remove(place);
+        let found = tables.document(&client.id).filter(|document| {
+            record::revision(document) == client.revision && !has_logged_in(document)
+        });
+        if found.is_none() {
+            return Ok(false);
         }
-        Ok(unused.into_iter().map(|(_, id)| id).collect())
+        tables.clients.retain(|_, (id, _)| *id != client.id);
+        tables.note(record);
+        Ok(true)
     }
 }

@@ -59,11 +59,7 @@ impl Registry for MongoStore {
     /// been moved on.
     async fn remove(&self, old: &Client, record: &AuditRecord) -> Result<bool, StoreError> {
         let filter = at_revision(&old.id, old.revision);
-        let mut change = record::Change::between(old, old);
-        change.set.insert(record::STATE, State::Deleted.as_str());
-        change.set.insert(record::REMOVED_AT, record::date(record.at));
-        change.set.extend(audit::added(record)?);
-        let update = update(change);
+        let update = removal(old, record)?;
         let remove = |database| async move {
             Ok(clients(&database).update_one(filter, update).await?.matched_count == 1)
         };
@@ -109,6 +105,18 @@ pub(super) fn at_revision(id: &ClientId, revision: Revision) -> Document {
         record::VERSION: revision.version.map_or(Bson::Null, Bson::Int64),
         record::UPDATED_AT: revision.updated_at_ms.map_or(Bson::Null, date),
     }
+}
+
+/// What marks a client as removed.
+pub(super) fn removal(
+    old: &Client,
+    record: &AuditRecord,
+) -> Result<UpdateModifications, StoreError> {
+    let mut change = record::Change::between(old, old);
+    change.set.insert(record::STATE, State::Deleted.as_str());
+    change.set.insert(record::REMOVED_AT, record::date(record.at));
+    change.set.extend(audit::added(record)?);
+    Ok(update(change))
 }
 
 fn update(change: record::Change) -> UpdateModifications {

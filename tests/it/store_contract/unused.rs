@@ -2,7 +2,9 @@
 
 use latchkey::domain::client::Client;
 use latchkey::domain::clock::Timestamp;
+use latchkey::domain::id::ClientId;
 use latchkey::domain::state::State;
+use latchkey::store::Store;
 use mongodb::bson::doc;
 
 use super::{add, client, deed, id, read};
@@ -11,10 +13,42 @@ use crate::stores::{Place, on_every_store};
 on_every_store! {
     who_was_never_used_goes
     they_go_in_batches
+    who_is_used_after_all_stays
 }
 
 /// A second after the clients here registered.
 const AFTER: Timestamp = Timestamp(1_700_000_001);
+
+/// Removes them; who was removed.
+async fn remove_unused(store: &dyn Store, limit: usize) -> Vec<ClientId> {
+    let mut removed = Vec::new();
+    for client in store.unused(AFTER, limit).await.unwrap() {
+        assert!(store.remove_unused(&client, &deed()).await.unwrap());
+        removed.push(client.id);
+    }
+    removed.sort();
+    removed
+}
+
+async fn who_is_used_after_all_stays(place: &Place) {
+    let store = &*place.store;
+    let [used, changed, gone] = ["used", "changed", "gone"].map(client);
+    for it in [&used, &changed, &gone] {
+        add(store, it).await;
+    }
+    let found = store.unused(AFTER, 10).await.unwrap();
+    assert_eq!(found.len(), 3);
+    store.write_logins(&[(used.id.clone(), AFTER)]).await.unwrap();
+    let before = read(store, &changed.id).await;
+    assert!(store.replace(&before, &before, &deed()).await.unwrap());
+    let record = deed();
+    for it in &found {
+        let removed = store.remove_unused(it, &record).await.unwrap();
+        assert_eq!(removed, it.id == gone.id, "{}", it.id);
+    }
+    let trail = super::audit::everything(store).await;
+    assert_eq!(trail.iter().filter(|kept| kept.id == record.id).count(), 1);
+}
 
 async fn who_was_never_used_goes(place: &Place) {
     let store = &*place.store;
@@ -38,8 +72,7 @@ async fn who_was_never_used_goes(place: &Place) {
     assert!(store.replace(&rewritten, &renamed, &deed()).await.unwrap());
     add(store, &client("never used")).await;
 
-    let mut removed = store.remove_unused(AFTER, 10).await.unwrap();
-    removed.sort();
+    let removed = remove_unused(store, 10).await;
     assert_eq!(removed, [id("never used"), id("was changed")]);
     assert!(store.read(&id("never used")).await.unwrap().is_none());
     for name in [
@@ -52,7 +85,7 @@ async fn who_was_never_used_goes(place: &Place) {
     ] {
         read(store, &id(name)).await;
     }
-    assert_eq!(store.remove_unused(AFTER, 10).await.unwrap(), []);
+    assert_eq!(remove_unused(store, 10).await, []);
 }
 
 async fn they_go_in_batches(place: &Place) {
@@ -61,6 +94,6 @@ async fn they_go_in_batches(place: &Place) {
         add(store, &client(&format!("svc{number}"))).await;
     }
     for removed in [2, 2, 1, 0] {
-        assert_eq!(store.remove_unused(AFTER, 2).await.unwrap().len(), removed);
+        assert_eq!(remove_unused(store, 2).await.len(), removed);
     }
 }
