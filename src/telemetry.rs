@@ -56,6 +56,16 @@ pub struct Metrics {
     pub clients_registered: Counter,
     /// Revocations that are held.
     pub revocations: Gauge,
+    /// Credentials that end soon.
+    pub credentials_expiring: Family<WithinDays, Gauge>,
+    /// Credentials that nobody would miss.
+    pub credentials_removable: Gauge,
+    /// Messages that the webhook took.
+    pub webhook_delivered: Counter,
+    /// Attempts at the webhook that failed.
+    pub webhook_failed: Counter,
+    /// How old the oldest deed is that the webhook was not told of.
+    pub webhook_oldest: Gauge,
     /// Seconds since anything was heard of other replicas.
     pub staleness: Gauge<f64, AtomicU64>,
     /// Attempts that were refused because too many had failed, by limit.
@@ -80,6 +90,13 @@ pub struct RequestLabels {
 pub struct LimitLabels {
     /// `client`, `address` or `overall`.
     pub limit: &'static str,
+}
+
+/// Within how many days credentials end.
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+pub struct WithinDays {
+    /// How many.
+    pub within_days: u32,
 }
 
 /// An HTTP status as a label.
@@ -115,12 +132,30 @@ impl Default for Metrics {
         let staleness = Gauge::<f64, AtomicU64>::default();
         let help = "Seconds since anything was heard of other replicas";
         registry.register("feed_staleness_seconds", help, staleness.clone());
+        let credentials_expiring = Family::default();
+        let help = "Credentials that end within so many days, as the replica that looks found";
+        registry.register("credentials_expiring", help, credentials_expiring.clone());
+        let credentials_removable = Gauge::default();
+        let help = "Credentials that are safe to remove, as the replica that looks found";
+        registry.register("credentials_removable", help, credentials_removable.clone());
+        let webhook_delivered = Counter::default();
+        registry.register("webhook_delivered", "Messages that arrived", webhook_delivered.clone());
+        let webhook_failed = Counter::default();
+        registry.register("webhook_failed", "Attempts that failed", webhook_failed.clone());
+        let webhook_oldest = Gauge::default();
+        let help = "Seconds since the oldest deed that the webhook was not told of";
+        registry.register("webhook_oldest_seconds", help, webhook_oldest.clone());
         Self {
             registry,
             requests,
             tokens_issued,
             clients_registered,
             revocations,
+            credentials_expiring,
+            credentials_removable,
+            webhook_delivered,
+            webhook_failed,
+            webhook_oldest,
             staleness,
             throttled,
             quota_refusals,

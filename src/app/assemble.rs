@@ -36,6 +36,7 @@ use crate::tasks::rehash::Rehash;
 use crate::tasks::standings::Standings;
 use crate::tasks::unused::UnusedSweep;
 
+use super::notices::Notices;
 use super::{App, Environment, OpenStore, StoreOpenError, admin_file};
 
 /// How long a client of a store that others write to is remembered, even if no change was seen.
@@ -56,6 +57,9 @@ pub enum StartError {
     /// A signing key cannot be had.
     #[error(transparent)]
     Keys(#[from] KeyFolderError),
+    /// No HTTP client can be made.
+    #[error("the webhook cannot be reached: {0}")]
+    Webhook(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Randomness ran out.
     #[error(transparent)]
     NoEntropy(#[from] crate::domain::entropy::NoEntropy),
@@ -109,7 +113,10 @@ pub async fn assemble(
         used: Arc::new(UsedProofs(store.clone())),
         rules: key_rules(&config),
     });
+    let notices = Notices::of(&config, &parts.environment, store.clone())?;
     let app = App {
+        credentials: notices.credentials(parts.clients.clone()).await?,
+        delivery: notices.delivery()?,
         authenticator: parts.authenticator(&config, pepper)?,
         issuer: parts.issuer(&config),
         judge: parts.judge(&config),

@@ -3,6 +3,7 @@
 pub mod admin_file;
 mod assemble;
 mod copy;
+mod notices;
 mod open;
 mod reset;
 
@@ -23,6 +24,8 @@ use crate::registry::key_admission::KeyAdmission;
 use crate::registry::register::Registration;
 use crate::registry::signing_keys::SigningKeys;
 use crate::registry::{AuditTrail, Registry};
+use crate::tasks::credential_watch::CredentialWatch;
+use crate::tasks::delivery::Delivery;
 use crate::tasks::feed::Feed;
 use crate::tasks::key_exchange::KeyExchange;
 use crate::tasks::logins::PendingLogins;
@@ -77,6 +80,10 @@ pub struct App {
     pub outbox: Arc<dyn Outbox>,
     /// Records of deeds.
     pub audit_trail: Arc<dyn AuditTrail>,
+    /// What looks after credentials that end.
+    pub credentials: Arc<CredentialWatch>,
+    /// What tells a webhook of deeds, if there is one.
+    pub delivery: Option<Arc<Delivery>>,
     /// What has ended before its time.
     pub revocations: Arc<Revocations>,
     /// What ends it.

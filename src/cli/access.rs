@@ -25,7 +25,7 @@ pub(super) struct Access {
     #[command(flatten)]
     server: Server,
 
-    /// Where /clients and /keys are, if they have a listener of their own; with the service prefix, if any
+    /// Where the administrator's routes are, if they have a listener of their own; with the service prefix, if any
     #[arg(long, value_name = "URL")]
     admin_url: Option<Url>,
 

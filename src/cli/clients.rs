@@ -4,14 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use serde_json::{Map, Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::domain::client::AuthMethod;
 
 use super::access::Access;
 use super::remote::{self, RemoteError};
-use super::{Outcome, credential, print, wait_for};
+use super::{Outcome, credential, date, harmless, print, wait_for};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -115,7 +113,7 @@ async fn show(access: &Access, id: &str) -> Outcome {
 async fn list(access: &Access, json: bool) -> Outcome {
     let api = access.open().await?;
     if !json {
-        print(&row("CLIENT ID", "STATE", "METHOD", "LAST LOGIN", "NAME"))?;
+        print(&row(["CLIENT ID", "STATE", "METHOD", "LAST LOGIN", "CREDENTIALS", "NAME"]))?;
     }
     let mut url = api.at(&["clients"]);
     url.query_pairs_mut().append_pair("limit", "200");
@@ -133,18 +131,28 @@ async fn list(access: &Access, json: bool) -> Outcome {
 
 fn row_of(client: &Value) -> String {
     let text = |name: &str| client.get(name).and_then(Value::as_str).unwrap_or_default();
-    let login = client.get("last_login_at").and_then(Value::as_i64);
-    let login =
-        login.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok()?.format(&Rfc3339).ok());
+    let login = client.get("last_login_at").and_then(date);
     let login = login.unwrap_or_else(|| "never".to_owned());
-    let method = text("token_endpoint_auth_method");
-    row(text("client_id"), text("__STATE__"), method, &login, text("client_name"))
+    let (method, hint) = (text("token_endpoint_auth_method"), hint(client));
+    row([text("client_id"), text("__STATE__"), method, &login, &hint, text("client_name")])
 }
 
-fn row(id: &str, state: &str, method: &str, login: &str, name: &str) -> String {
-    let row = format!("{id:<32}  {state:<7}  {method:<19}  {login:<20}  {name}");
+/// What is to be done about its credentials: those that end soon, and those that may go.
+fn hint(client: &Value) -> String {
+    let credentials = ["secrets", "keys"].into_iter();
+    let credentials: Vec<&Value> =
+        credentials.filter_map(|name| client.get(name)?.as_array()).flatten().collect();
+    let days = |it: &&Value| it.get("expires_within_days").and_then(Value::as_u64);
+    let ends = credentials.iter().filter_map(days).min().map(|days| format!("ends in {days}d"));
+    let may_go = |it: &&&Value| it.get("safe_to_remove").is_some_and(|safe| *safe == json!(true));
+    let may_go = credentials.iter().filter(may_go).count();
+    let may_go = (may_go > 0).then(|| format!("{may_go} to remove"));
+    ends.into_iter().chain(may_go).collect::<Vec<_>>().join(", ")
+}
+
+fn row([id, state, method, login, hint, name]: [&str; 6]) -> String {
     // A name that another tool wrote must not command a terminal.
-    row.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    harmless(&format!("{id:<32}  {state:<7}  {method:<19}  {login:<20}  {hint:<24}  {name}"))
 }
 
 impl Draft {
@@ -195,4 +203,46 @@ fn public_key(file: &Path) -> Result<(&'static str, Value), Failure> {
         return Err(private().into());
     }
     Ok((if set.is_some() { "jwks" } else { "public_key" }, key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_done_about_credentials() {
+        let credential = |days: Option<u8>, safe: bool| {
+            let mut credential = json!({ "safe_to_remove": safe });
+            if let Some(days) = days {
+                credential["expires_within_days"] = days.into();
+            }
+            credential
+        };
+        let fine = credential(None, false);
+        for (why, secrets, keys, expected) in [
+            ("none", json!([]), json!([]), ""),
+            ("fine", json!([fine]), json!([fine]), ""),
+            ("one ends", json!([credential(Some(30), false)]), json!([]), "ends in 30d"),
+            (
+                "the nearest end",
+                json!([credential(Some(30), false)]),
+                json!([credential(Some(7), false)]),
+                "ends in 7d",
+            ),
+            (
+                "some may go",
+                json!([credential(None, true), fine]),
+                json!([credential(Some(1), true)]),
+                "ends in 1d, 2 to remove",
+            ),
+        ] {
+            assert_eq!(hint(&json!({ "secrets": secrets, "keys": keys })), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn no_name_commands_a_terminal() {
+        let client = json!({ "client_name": "a\u{1b}[2Jb\nc", "client_id": "x" });
+        assert!(!row_of(&client).contains(char::is_control));
+    }
 }

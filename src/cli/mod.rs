@@ -5,6 +5,7 @@
 mod access;
 mod admin;
 mod assertion;
+mod audit;
 mod clients;
 mod config_check;
 mod credential;
@@ -77,6 +78,7 @@ fn command() -> Command {
         .subcommand(tokeninfo::command())
         .subcommand(clients::command())
         .subcommand(keys::command())
+        .subcommand(audit::command())
         .subcommand(
             group("admin", "Look after the administrator")
                 .subcommand(with_settings(admin::reset_command())),
@@ -117,6 +119,7 @@ fn run(matches: &ArgMatches) -> Outcome {
     match (name, matches.subcommand()) {
         ("admin", Some(("reset", matches))) => admin::reset(matches),
         ("assertion", None) => assertion::run(matches),
+        ("audit", None) => audit::run(matches),
         ("clients", Some(_)) => clients::run(matches),
         ("config", Some(("check", matches))) => config_check::run(matches),
         ("healthcheck", None) => healthcheck::run(matches),
@@ -137,6 +140,17 @@ fn no_such_command() -> Outcome {
 /// Runs what has to wait for others.
 fn wait_for(work: impl Future<Output = Outcome>) -> Outcome {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// A moment that a server tells in seconds since the Unix epoch.
+fn date(at: &serde_json::Value) -> Option<String> {
+    use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+    OffsetDateTime::from_unix_timestamp(at.as_i64()?).ok()?.format(&Rfc3339).ok()
+}
+
+/// Text from elsewhere, which must not command a terminal.
+fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// Standard output leads to nobody any more.

@@ -158,7 +158,8 @@ fn lay_over(values: &mut Values, layer: Values) {
 }
 
 fn other_half(id: &str) -> Option<String> {
-    const SECRETS: [&str; 3] = ["admin_secret", "initial_access_token", "signing_key_password"];
+    const SECRETS: [&str; 4] =
+        ["admin_secret", "initial_access_token", "signing_key_password", "webhook_secret"];
     match id.strip_suffix("_file") {
         Some(secret) => SECRETS.contains(&secret).then(|| secret.to_owned()),
         None => SECRETS.contains(&id).then(|| format!("{id}_file")),

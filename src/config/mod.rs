@@ -6,6 +6,7 @@
 mod layers;
 mod resolved;
 mod store_url;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,10 +19,16 @@ use serde::{Serialize, Serializer};
 use crate::domain::audience::Audience;
 use crate::domain::jwk::Algorithm;
 use crate::domain::jwks_uri::AdmittedHost;
+use crate::domain::webhook::Topic;
 
 pub use layers::{ConfigError, Loaded, load, with_environment_in_help};
 pub use resolved::Resolved;
 pub use store_url::StoreUrl;
+pub use webhook::Webhook;
+
+/// What a webhook is told of unless it is said: what ended before its time, or soon will.
+const TOLD_OF: &str = "tokens.revoked,client.deleted,client.left,client.state_changed,\
+    client.regenerated,secret.deleted,key.deleted,signing_key.*,credential.expiring";
 
 /// What an operator may set.
 #[derive(Args, Clone, Debug, Serialize)]
@@ -31,7 +38,7 @@ pub struct Settings {
     #[arg(long, default_value = "127.0.0.1:8080", help_heading = "Listening")]
     pub listen: SocketAddr,
 
-    /// A second address for /clients, /keys, /-/metrics and /documentation; these are then only there
+    /// A second address for /clients, /keys, /audit, /-/metrics and /documentation; these are then only there
     #[arg(long, help_heading = "Listening")]
     pub admin_listen: Option<SocketAddr>,
 
@@ -236,6 +243,23 @@ pub struct Settings {
     /// A file with that secret
     #[arg(long, help_heading = "Clients")]
     pub admin_secret_file: Option<PathBuf>,
+
+    /// Where to tell of deeds, signed: an https URL, or http on this machine
+    #[arg(long, help_heading = "Webhook")]
+    pub webhook_url: Option<url::Url>,
+
+    /// What messages are signed with: `whsec_` and base64, or any text, of at least 24 bytes
+    #[arg(long, value_parser = secret, hide_default_value = true, help_heading = "Webhook")]
+    #[serde(serialize_with = "redacted")]
+    pub webhook_secret: Option<SecretString>,
+
+    /// A file with that secret
+    #[arg(long, help_heading = "Webhook")]
+    pub webhook_secret_file: Option<PathBuf>,
+
+    /// Which deeds: names, beginnings such as `client.*`, or `*`
+    #[arg(long, value_delimiter = ',', default_value = TOLD_OF, help_heading = "Webhook")]
+    pub webhook_events: Vec<Topic>,
 
     /// What is logged: error, warn, info, debug, trace, or a filter such as info,latchkey=debug
     #[arg(long, default_value = "info", help_heading = "Logging")]

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use url::Url;
@@ -9,7 +10,7 @@ use url::Url;
 use crate::domain::clock::Timestamp;
 use crate::registry::register::RegistrationMode;
 
-use super::{ConfigError, RegistrationSetting, Settings, StoreUrl};
+use super::{ConfigError, RegistrationSetting, Settings, StoreUrl, Webhook};
 
 /// Settings that were checked against each other, their files read and their defaults worked out.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct Resolved {
     pub legacy_audience_until: Option<Timestamp>,
     /// The administrator that is set at every start.
     pub admin: Option<(String, SecretString)>,
+    /// Where deeds are told of.
+    pub webhook: Option<Webhook>,
     /// The password of encrypted signing keys.
     pub signing_key_password: Option<SecretString>,
 }
@@ -57,6 +60,7 @@ impl Resolved {
         Ok(Self {
             registration: registration(&settings, loopback)?,
             admin: admin(&settings)?,
+            webhook: webhook(&settings)?,
             legacy_audience_until: settings.legacy_audience_until.as_deref().and_then(timestamp),
             signing_key_password: secret(
                 "signing_key_password",
@@ -81,6 +85,13 @@ impl Resolved {
         self.endpoints
             .strip_suffix(self.settings.service_prefix.as_str())
             .unwrap_or(&self.endpoints)
+    }
+
+    /// How long records of deeds are kept; `None`: for ever.
+    #[must_use]
+    pub fn audit_retention(&self) -> Option<Duration> {
+        let days = self.settings.audit_retention_days;
+        (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400)))
     }
 
     /// What an operator should hear at the start.
@@ -188,6 +199,15 @@ fn admin(settings: &Settings) -> Result<Option<(String, SecretString)>, ConfigEr
         (Some(id), Some(secret)) => Ok(Some((id.clone(), secret))),
         _ => conflict("admin_client_id and admin_secret (or admin_secret_file) go together"),
     }
+}
+
+fn webhook(settings: &Settings) -> Result<Option<Webhook>, ConfigError> {
+    let secret = secret(
+        "webhook_secret",
+        settings.webhook_secret.as_ref(),
+        settings.webhook_secret_file.as_deref(),
+    )?;
+    Webhook::of(settings, secret.as_ref())
 }
 
 /// A secret that is given, or in a file; a line break at the end of the file is not part of it.

@@ -1,5 +1,6 @@
 //! Who did what: the record that every change carries with it, into the same write.
 
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -81,6 +82,19 @@ impl Action {
     pub fn name(self) -> String {
         let named = serde_json::to_value(self).ok();
         named.and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+}
+
+/// The text names no deed.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("there is no such deed")]
+pub struct UnknownAction;
+
+impl FromStr for Action {
+    type Err = UnknownAction;
+
+    fn from_str(name: &str) -> Result<Self, UnknownAction> {
+        serde_json::from_value(name.into()).map_err(|_| UnknownAction)
     }
 }
 

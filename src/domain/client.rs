@@ -85,6 +85,9 @@ pub struct StoredSecret {
     pub created: Timestamp,
     /// When it ends; `None`: never.
     pub expires: Option<Timestamp>,
+    /// The day on which it was last used, as far as that was seen. Filled when it is read, and
+    /// no part of what is written with the client.
+    pub last_used: Option<Timestamp>,
 }
 
 /// One public key of a client, as it is kept.
@@ -98,6 +101,9 @@ pub struct ClientKey {
     pub created: Timestamp,
     /// When it ends; `None`: never.
     pub expires: Option<Timestamp>,
+    /// The day on which it was last used, as far as that was seen. Filled when it is read, and
+    /// no part of what is written with the client.
+    pub last_used: Option<Timestamp>,
 }
 
 /// Which state of a document this is: what a compare-and-swap compares, and what an `ETag` is made
@@ -238,7 +244,7 @@ impl ClientKey {
     /// A key registered now, without an end.
     #[must_use]
     pub fn new(jwk: PublicJwk, created: Timestamp) -> Self {
-        Self { id: jwk.credential_id(), jwk, created, expires: None }
+        Self { id: jwk.credential_id(), jwk, created, expires: None, last_used: None }
     }
 
     /// Whether it has not ended.

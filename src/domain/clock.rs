@@ -13,6 +13,17 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
 
+/// How long a day is.
+pub const DAY: Duration = Duration::from_secs(86_400);
+
+impl Timestamp {
+    /// When the day of this moment began, in UTC.
+    #[must_use]
+    pub fn day(self) -> Self {
+        Self(self.0 - self.0 % DAY.as_secs())
+    }
+}
+
 impl Add<Duration> for Timestamp {
     type Output = Self;
 

@@ -75,6 +75,14 @@ impl CredentialId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it can be the name of a member of a document in every store. Those that we make
+    /// are; an importer may have made another.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+        !self.0.is_empty() && self.0.bytes().all(plain)
+    }
 }
 
 impl From<&str> for CredentialId {

@@ -21,6 +21,8 @@ pub struct MalformedPermission;
 const OURS: &str = "latchkey:";
 /// The permission that implies every other `latchkey:` one.
 pub const ADMIN: &str = "latchkey:admin";
+/// May read who did what.
+pub const AUDIT_READ: &str = "latchkey:audit:read";
 /// May read clients.
 pub const CLIENTS_READ: &str = "latchkey:clients:read";
 /// May create and change clients.

@@ -2,6 +2,7 @@
 //! way to say no.
 
 mod address;
+mod audit;
 mod bearer;
 mod body;
 mod clients;

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 use super::error::Refusal;
 use super::observe::Observe;
 use super::{
-    Lobby, clients, documentation, keys, own, register, status, token, tokeninfo, well_known,
+    Lobby, audit, clients, documentation, keys, own, register, status, token, tokeninfo, well_known,
 };
 use crate::domain::error_code::ErrorCode;
 
@@ -64,6 +64,7 @@ pub const TABLE: &[Entry] = &[
     Entry { method: "GET",  path: "/keys",                                   at: Where::Admin,          handler: |route| route.to(keys::list) },
     Entry { method: "POST", path: "/keys/rotate",                            at: Where::Admin,          handler: |route| route.to(keys::rotate) },
     Entry { method: "POST", path: "/keys/{kid}/retire",                      at: Where::Admin,          handler: |route| route.to(keys::retire) },
+    Entry { method: "GET",  path: "/audit",                                  at: Where::Admin,          handler: |route| route.to(audit::list) },
     Entry { method: "GET",  path: "/.well-known/jwks.json",                  at: Where::RootAndService, handler: |route| route.to(well_known::jwks) },
     Entry { method: "GET",  path: "/.well-known/oauth-authorization-server", at: Where::RootAndService, handler: |route| route.to(well_known::authorization_server) },
     Entry { method: "GET",  path: "/.well-known/openid-configuration",       at: Where::RootAndService, handler: |route| route.to(well_known::openid_configuration) },

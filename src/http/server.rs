@@ -89,12 +89,6 @@ pub fn serve(bound: Bound, config: &Resolved) -> io::Result<Server> {
     Ok(server)
 }
 
-/// How long records of deeds are kept; `None`: for ever.
-fn retention(settings: &Settings) -> Option<Duration> {
-    let days = settings.audit_retention_days;
-    (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400)))
-}
-
 impl Server {
     fn listen(
         &mut self,
@@ -159,12 +153,16 @@ impl Server {
             app.upkeep.clone(),
             app.revocations.clone(),
             app.clock.clone(),
-            retention(&app.config.settings),
+            app.config.audit_retention(),
         ));
         self.background.spawn(outbox::run(app.outbox.clone()));
         self.background.spawn(logins::run(app.logins.clone(), app.upkeep.clone()));
         self.background.spawn(quota::run(app.quotas.clone(), app.clock.clone()));
         self.background.spawn(unused::run(app.unused.clone(), app.clock.clone()));
+        self.background.spawn(app.credentials.clone().run());
+        if let Some(delivery) = &app.delivery {
+            self.background.spawn(delivery.clone().run());
+        }
         self.lobby.open(app.clone());
         Ok(app)
     }
@@ -184,6 +182,12 @@ impl Server {
         tokio::time::sleep(self.shutdown_delay).await;
         join_all(self.handles.iter().map(|handle| handle.stop(true))).await;
         while self.serving.join_next().await.is_some() {}
+        if let Some(app) = self.lobby.app() {
+            if let Some(delivery) = &app.delivery {
+                delivery.stop().await;
+            }
+            app.credentials.stop().await;
+        }
         self.background.shutdown().await;
         if let Some(app) = self.lobby.app() {
             // What a database that hangs does not take is given up; records of deeds stay where they

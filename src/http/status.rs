@@ -1,12 +1,17 @@
 //! `/-/…`: how the server is. Never under the service prefix.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
+use prometheus_client::metrics::counter::Counter;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::domain::credential_report::WARNING_DAYS;
 use crate::oauth::News;
+use crate::telemetry::WithinDays;
 
 use super::lobby::Lobby;
 
@@ -44,6 +49,22 @@ pub(super) async fn metrics(lobby: web::Data<Lobby>) -> HttpResponse {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         metrics.revocations.set(count(app.revocations.len()));
         metrics.staleness.set(app.feed.staleness().as_secs_f64());
+        let found = app.credentials.found();
+        for (days, expiring) in WARNING_DAYS.into_iter().zip(found.expiring) {
+            let label = WithinDays { within_days: days.into() };
+            metrics.credentials_expiring.get_or_create(&label).set(count(expiring));
+        }
+        metrics.credentials_removable.set(count(found.removable));
+        if let Some(delivery) = &app.delivery {
+            let tally = &delivery.tally;
+            let copy = |from: &AtomicU64, to: &Counter| {
+                to.inner().store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+            };
+            copy(&tally.delivered, &metrics.webhook_delivered);
+            copy(&tally.failed, &metrics.webhook_failed);
+            let age = tally.oldest_age(app.clock.now());
+            metrics.webhook_oldest.set(i64::try_from(age).unwrap_or(i64::MAX));
+        }
     }
     HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")

@@ -61,10 +61,11 @@ pub trait RemoteKeys: Send + Sync {
     ) -> Result<Arc<[PublicJwk]>, KeysUnavailable>;
 }
 
-/// Where it is noted that a client got a token. Written behind: it never waits for the store.
+/// Where it is noted that a client got a token, and by which credential. Written behind: it never
+/// waits for the store.
 pub trait LoginLog: Send + Sync {
     /// Notes the login.
-    fn note(&self, client: &ClientId, at: Timestamp);
+    fn note(&self, client: &ClientId, credential: &CredentialId, at: Timestamp);
 }
 
 /// Replaces a hash that was made elsewhere by one of ours, now that the secret is at hand.

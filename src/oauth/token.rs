@@ -122,7 +122,7 @@ impl TokenIssuer {
         let access_token = sealed.inspect_err(|_| self.quota.give_back(client, now))?;
         self.revocations.note_token(&claims);
 
-        self.logins.note(&client.id, now);
+        self.logins.note(&client.id, authenticated.credential(), now);
         let scope = (request.scope.is_none() && !scope.is_empty()).then_some(scope);
         Ok(Issued { access_token, lifetime, scope })
     }

@@ -165,7 +165,14 @@ impl Enrolment {
             Form::Forged | Form::Foreign => (CredentialId::random(&*self.entropy)?, false),
         };
         let hash = self.hashes.hash(&credentials.secret, &self.entropy).await??;
-        client.secrets = vec![StoredSecret { id, hash, checksummed, created: now, expires: None }];
+        client.secrets = vec![StoredSecret {
+            id,
+            hash,
+            checksummed,
+            created: now,
+            expires: None,
+            last_used: None,
+        }];
         Ok(client)
     }
 }

@@ -29,9 +29,10 @@ impl Recorder {
     }
 }
 
-/// What a record may say of a client: what an admin is shown, but for what changes of itself.
+/// What a record may say of a client: what an admin is shown, but for what changes of itself or
+/// is said of every record.
 fn shown(client: Option<&Client>) -> Map<String, Value> {
-    let Some(Value::Object(mut members)) = client.map(view::client) else { return Map::new() };
+    let Some(Value::Object(mut members)) = client.map(view::recorded) else { return Map::new() };
     for of_itself in ["client_id", "last_login_at", "updated_at", "updaterId"] {
         members.remove(of_itself);
     }

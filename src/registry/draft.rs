@@ -274,7 +274,14 @@ impl Enrolment {
         let id = CredentialId::random(&*self.entropy)?;
         let secret = ClientSecret::generate(client, &id, &self.pepper, &*self.entropy)?;
         let hash = self.hashes.hash(&secret, &self.entropy).await??;
-        let stored = StoredSecret { id, hash, checksummed: true, created: now, expires: None };
+        let stored = StoredSecret {
+            id,
+            hash,
+            checksummed: true,
+            created: now,
+            expires: None,
+            last_used: None,
+        };
         Ok((secret, stored))
     }
 }

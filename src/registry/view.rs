@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::domain::client::Client;
+use crate::domain::credential_report::{Credential, Kind, Watch, credentials, report};
 use crate::domain::jwks_uri::JwksUri;
 
 use super::draft::Registered;
@@ -54,9 +55,37 @@ pub fn created(registered: &Registered, uri: &str) -> Value {
     shown
 }
 
-/// What an admin is shown of a client later on.
+/// What an admin is shown of a client later on, with what is worth knowing of its credentials.
 #[must_use]
-pub fn client(client: &Client) -> Value {
+pub fn client(client: &Client, watch: Watch) -> Value {
+    let mut shown = recorded(client);
+    let all = credentials(client);
+    for (name, kind) in [("secrets", Kind::Secret), ("keys", Kind::Key)] {
+        let items = shown.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten();
+        for (item, this) in items.zip(all.iter().filter(|it| it.kind == kind)) {
+            extend(item, reported(this, &all, watch));
+        }
+    }
+    shown
+}
+
+/// What is worth knowing of one credential among all of its client.
+#[must_use]
+pub fn reported(this: &Credential, all: &[Credential], watch: Watch) -> Value {
+    let report = report(this, all, watch);
+    let mut shown = json!({
+        "last_used_at": this.last_used,
+        "state": if report.ended { "ended" } else { "active" },
+        "safe_to_remove": report.safe_to_remove,
+    });
+    if let Some(days) = report.expires_within_days {
+        extend(&mut shown, json!({ "expires_within_days": days }));
+    }
+    shown
+}
+
+/// What a record says of a client: nothing that changes of itself as time goes by.
+pub(super) fn recorded(client: &Client) -> Value {
     let mut shown = json!({
         "client_id": client.id,
         "client_id_issued_at": client.created,

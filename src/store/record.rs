@@ -20,11 +20,13 @@ use crate::domain::permission::Permission;
 use crate::domain::registration_token::RegistrationTokenDigest;
 use crate::domain::secret::SecretHash;
 use crate::domain::state::State;
-use crate::tasks::Standing;
+use crate::tasks::{Login, Standing};
 
 pub(super) const CLIENT_ID: &str = "clientId";
 pub(super) const PERMISSIONS: &str = "permissions";
 pub(super) const LAST_LOGIN: &str = "lastLogin";
+/// When each credential was last used, by its id: beside the arrays, which are replaced whole.
+pub(super) const LAST_USED: &str = "lastUsed";
 pub(super) const STATE: &str = "__STATE__";
 pub(super) const TOKEN_EPOCH: &str = "tokenEpoch";
 const REGISTRATION_TOKENS: &str = "registrationTokens";
@@ -37,7 +39,8 @@ pub(super) const KEY_THUMBPRINTS: &str = "keyThumbprints";
 /// What is said to be the author of a document that nobody signed: the platform's word for it.
 pub(super) const NOBODY: &str = "public";
 
-/// The document of a client, but for `_id`, `updatedAt` and `lastLogin`, which the store sets.
+/// The document of a client, but for `_id`, `updatedAt`, `lastLogin` and `lastUsed`,
+/// which the store sets.
 pub(super) fn to_document(client: &Client) -> Document {
     let author = |name: &str| if name.is_empty() { NOBODY.to_owned() } else { name.to_owned() };
     let mut document = doc! {
@@ -263,8 +266,10 @@ fn secrets(document: &Document, created: Timestamp) -> Vec<StoredSecret> {
         .filter_map(|(index, item)| {
             // An importer writes the hash and nothing else.
             let id = text(item, "id").unwrap_or_else(|| format!("imported{index}"));
+            let id = CredentialId::from(id.as_str());
             Some(StoredSecret {
-                id: CredentialId::from(id.as_str()),
+                last_used: last_used(document, &id),
+                id,
                 hash: SecretHash::stored(item.get_str("hash").ok()?),
                 checksummed: item.get_bool("checksummed").unwrap_or(false),
                 created: timestamp(item.get("createdAt")).unwrap_or(created),
@@ -321,6 +326,10 @@ fn keys(document: &Document) -> Vec<ClientKey> {
     let created = timestamp(document.get("createdAt")).unwrap_or_default();
     let items = document.get_array("keys").map(Vec::as_slice).unwrap_or_default();
     let noted: Vec<&Document> = items.iter().filter_map(Bson::as_document).collect();
+    let key = |jwk, created| {
+        let key = ClientKey::new(jwk, created);
+        ClientKey { last_used: last_used(document, &key.id), ..key }
+    };
 
     let slot = document.get_document("publicKey").ok().and_then(|jwk| {
         let jwk = parse_jwk(jwk)?;
@@ -329,16 +338,13 @@ fn keys(document: &Document) -> Vec<ClientKey> {
             .find(|note| text(note, "id").as_deref() == Some(jwk.credential_id().as_str()));
         let expires = note.and_then(|note| timestamp(note.get("expiresAt")));
         let created = note.and_then(|note| timestamp(note.get("createdAt"))).unwrap_or(created);
-        Some(ClientKey { expires, ..ClientKey::new(jwk, created) })
+        Some(ClientKey { expires, ..key(jwk, created) })
     });
     let others = noted.iter().filter(|note| !note.get_bool("inPublicKey").unwrap_or(false));
     let others = others.filter_map(|note| {
         let jwk = parse_jwk(note.get_document("jwk").ok()?)?;
         let created = timestamp(note.get("createdAt")).unwrap_or(created);
-        Some(ClientKey {
-            expires: timestamp(note.get("expiresAt")),
-            ..ClientKey::new(jwk, created)
-        })
+        Some(ClientKey { expires: timestamp(note.get("expiresAt")), ..key(jwk, created) })
     });
 
     let mut keys: Vec<ClientKey> = Vec::new();
@@ -349,6 +355,32 @@ fn keys(document: &Document) -> Vec<ClientKey> {
         }
     }
     keys
+}
+
+/// What is set in the document of a client that logged in; names with dots reach into members.
+pub(super) fn login(login: &Login) -> Document {
+    let mut set = doc! { LAST_LOGIN: date(login.at) };
+    set.extend(used(login).map(|(id, day)| (format!("{LAST_USED}.{id}"), day.into())));
+    set
+}
+
+/// The same, set in a document that is at hand.
+pub(super) fn set_login(document: &mut Document, login: &Login) {
+    document.insert(LAST_LOGIN, date(login.at));
+    let mut held = document.get_document(LAST_USED).cloned().unwrap_or_default();
+    held.extend(used(login).map(|(id, day)| (id.to_owned(), day.into())));
+    if !held.is_empty() {
+        document.insert(LAST_USED, held);
+    }
+}
+
+fn used(login: &Login) -> impl Iterator<Item = (&str, DateTime)> {
+    let used = login.used.iter().filter(|(credential, _)| credential.is_plain());
+    used.map(|(credential, day)| (credential.as_str(), date(*day)))
+}
+
+fn last_used(document: &Document, credential: &CredentialId) -> Option<Timestamp> {
+    timestamp(document.get_document(LAST_USED).ok()?.get(credential.as_str())).map(Timestamp::day)
 }
 
 fn parse_jwk(document: &Document) -> Option<PublicJwk> {

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::domain::clock::Timestamp;
-use crate::domain::id::ClientId;
+use crate::domain::id::{ClientId, CredentialId};
 use crate::oauth::LoginLog;
 
-use super::Upkeep;
+use super::{Login, Upkeep};
 
 /// How often they are written.
 pub const INTERVAL: Duration = Duration::from_secs(1);
@@ -17,15 +17,28 @@ const BATCH: usize = 500;
 
 /// The logins that are not written yet: per client the last one.
 #[derive(Debug, Default)]
-pub struct PendingLogins(Mutex<HashMap<ClientId, Timestamp>>);
+pub struct PendingLogins(Mutex<HashMap<ClientId, Login>>);
 
 impl LoginLog for PendingLogins {
-    fn note(&self, client: &ClientId, at: Timestamp) {
+    fn note(&self, client: &ClientId, credential: &CredentialId, at: Timestamp) {
         let mut pending = self.lock();
         // Most logins are of clients that have one pending: no copy of the id for those.
         match pending.get_mut(client) {
-            Some(last) => *last = at.max(*last),
-            None => drop(pending.insert(client.clone(), at)),
+            Some(login) => login.add(credential, at),
+            None => {
+                let used = vec![(credential.clone(), at.day())];
+                pending.insert(client.clone(), Login { client: client.clone(), at, used });
+            }
+        }
+    }
+}
+
+impl Login {
+    fn add(&mut self, credential: &CredentialId, at: Timestamp) {
+        self.at = self.at.max(at);
+        match self.used.iter_mut().find(|(used, _)| used == credential) {
+            Some((_, day)) => *day = at.day().max(*day),
+            None => self.used.push((credential.clone(), at.day())),
         }
     }
 }
@@ -34,23 +47,23 @@ impl PendingLogins {
     /// Writes all of them. Each stays until it is written, so none is lost if the store does not
     /// answer, or if whoever flushes is stopped half-way.
     pub async fn flush(&self, store: &dyn Upkeep) {
-        let logins: Vec<_> = self.lock().iter().map(|(id, at)| (id.clone(), *at)).collect();
+        let logins: Vec<Login> = self.lock().values().cloned().collect();
         for batch in logins.chunks(BATCH) {
             if store.write_logins(batch).await.is_err() {
                 tracing::warn!("last logins could not be written; they are kept for later");
                 continue;
             }
             let mut pending = self.lock();
-            for (client, at) in batch {
+            for login in batch {
                 // There may be a later one by now.
-                if pending.get(client) == Some(at) {
-                    pending.remove(client);
+                if pending.get(&login.client) == Some(login) {
+                    pending.remove(&login.client);
                 }
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ClientId, Timestamp>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ClientId, Login>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

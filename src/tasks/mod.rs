@@ -1,7 +1,10 @@
 //! What runs without being asked: news from other replicas, logins written behind, sweeping.
 
+pub mod credential_watch;
+pub mod delivery;
 pub mod feed;
 pub mod key_exchange;
+pub mod lease;
 pub mod logins;
 pub mod outbox;
 pub mod quota;
@@ -15,12 +18,13 @@ use async_trait::async_trait;
 
 use crate::domain::audit::AuditRecord;
 use crate::domain::clock::Timestamp;
-use crate::domain::id::ClientId;
+use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::{Algorithm, PublicJwk};
 use crate::domain::revocation::Revocation;
 use crate::domain::signing_key::PublishedKey;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
+use crate::domain::webhook::Message;
 use crate::registry::signing_keys::SigningKeyDeeds;
 
 /// What the tasks need of a store.
@@ -29,8 +33,9 @@ pub trait Upkeep: Send + Sync {
     /// Whether it answers.
     async fn ping(&self) -> Result<(), StoreError>;
 
-    /// Sets the last login of each client. Touches neither its version nor its date of change.
-    async fn write_logins(&self, logins: &[(ClientId, Timestamp)]) -> Result<(), StoreError>;
+    /// Sets the last login of each client, and the last use of the credentials. Touches neither
+    /// its version nor its date of change.
+    async fn write_logins(&self, logins: &[Login]) -> Result<(), StoreError>;
 
     /// Removes what expired before `now`, `limit` records at the most. How many were removed.
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
@@ -81,6 +86,24 @@ pub trait Outbox: Send + Sync {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool, StoreError>;
+}
+
+/// Brings messages to whoever wants to be told.
+#[async_trait]
+pub trait Messenger: Send + Sync {
+    /// Sends one, once.
+    async fn send(&self, message: &Message) -> Result<(), Undelivered>;
+}
+
+/// Why a message did not arrive.
+#[derive(Debug, thiserror::Error)]
+pub enum Undelivered {
+    /// Nobody answers, or not now.
+    #[error("{0}")]
+    Away(String),
+    /// This one was not taken, with this HTTP status.
+    #[error("it was refused with {0}")]
+    Refused(u16),
 }
 
 /// Where the public halves of the signing keys are shared among replicas.
@@ -134,6 +157,17 @@ pub enum Need {
     Pressing,
     /// It was wished for; the old key serves as long as there is none.
     Wished,
+}
+
+/// The last login of a client.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Login {
+    /// Whose.
+    pub client: ClientId,
+    /// When.
+    pub at: Timestamp,
+    /// Its credentials that were used, each with the last day of its use.
+    pub used: Vec<(CredentialId, Timestamp)>,
 }
 
 /// The public half of a key of ours.

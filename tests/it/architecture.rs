@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 /// For each module at the top, the modules of ours that it may name.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("fetch", &["domain", "tasks"]),
     ("files", &[]),
     ("hashing", &["domain"]),
     ("oauth", &["domain", "hashing"]),

@@ -441,6 +441,73 @@ async fn admin_routes_on_a_listener_of_their_own() {
 }
 
 #[actix_web::test]
+async fn the_audit_trail_is_printed() {
+    let home = Home::new();
+    let server = home.serve(&["--algorithm=EdDSA", "--registration-rate=0"]);
+    let audit = |args: &[&str]| home.run(&[&["audit"], args, &["--issuer", &server.url]].concat());
+    let (id, _) = register(&server).await;
+    let (other, _) = register(&server).await;
+
+    let lines = |ran: &Ran| -> Vec<Value> {
+        ran.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let of = |records: &[Value], name: &str| -> Vec<Value> {
+        records.iter().map(|record| record[name].clone()).collect()
+    };
+    let all = lines(&audit(&["--json"]));
+    assert_eq!(of(&all, "action"), ["client.registered", "client.registered", "admin.installed"]);
+    assert_eq!(of(&all, "client_id")[..2], [json!(other), json!(id)]);
+    for (args, count) in [
+        (vec!["--client", &id], 1),
+        (vec!["--actor", "latchkey"], 1),
+        (vec!["--action", "client.registered"], 2),
+        (vec!["--from", "2000-01-01T00:00:00+00:00"], 3),
+        (vec!["--to", "2000-01-01T00:00:00+00:00"], 0),
+        (vec!["--limit", "2"], 2),
+    ] {
+        let found = lines(&audit(&[&args[..], &["--json"]].concat()));
+        assert_eq!(found.len(), count, "{args:?}");
+        assert_eq!(audit(&args).text().lines().count(), 1 + count, "{args:?}, and its head");
+    }
+    let table = audit(&[]);
+    assert!(table.text().starts_with("TIME") && table.stdout.contains(&id), "{table:?}");
+    let refused = audit(&["--action", "x"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.stderr.contains("`action`") || refused.stderr.contains("action"),
+        "{refused:?}"
+    );
+}
+
+#[actix_web::test]
+async fn no_secret_gets_into_the_log() {
+    let home = Home::new();
+    let hook = "whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0";
+    let more = ["--log-level=trace", "--webhook-url=http://127.0.0.1:9/", "--webhook-secret", hook];
+    let server = home.serve(&[&["--algorithm=EdDSA", "--registration-rate=0"], &more[..]].concat());
+    let (id, secret) = register(&server).await;
+    let issued = token(&home, &server, (&id, &secret)).text().to_owned();
+    let guess = "lk_guessedguessedguessed";
+    let url = format!("{}/oauth/token", server.url);
+    let request = reqwest::Client::new().post(url).basic_auth(&id, Some(guess));
+    let form = [("grant_type", "client_credentials")];
+    assert_eq!(request.form(&form).send().await.unwrap().status().as_u16(), 401);
+    let (_, admin_secret) = home.admin("data");
+    home.run(&["clients", "list", "--issuer", &server.url]).text();
+
+    let began = Instant::now();
+    let mut log = String::new();
+    while !log.contains("client.registered") || !log.contains("invalid_client") {
+        assert!(began.elapsed() < PATIENCE, "{log}");
+        log.extend(server.log.try_iter().map(|line| line + "\n"));
+    }
+    for hidden in [&*secret, &issued, guess, &admin_secret, hook] {
+        assert!(hidden.len() > 16 && !log.contains(hidden), "`{hidden}` is in the log");
+    }
+    assert!(!log.contains("$argon2"), "{log}");
+}
+
+#[actix_web::test]
 async fn a_restart_loses_nothing() {
     let home = Home::new();
     let same = ["--algorithm=EdDSA", "--issuer=my platform"];
@@ -824,6 +891,7 @@ fn each_help_has_an_example() {
         "token",
         "assertion",
         "tokeninfo",
+        "audit",
         "clients",
         "clients create",
         "clients list",

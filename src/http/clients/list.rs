@@ -47,7 +47,8 @@ pub(in crate::http) async fn list(
     let page = list::list(&*app.registry, &filter, after, limit).await;
 
     let page = page.map_err(RegistryError::from)?.ok_or(RegistryError::Cursor)?;
-    let clients: Vec<_> = page.clients.iter().map(view::client).collect();
+    let watch = app.credentials.at(app.clock.now());
+    let clients: Vec<_> = page.clients.iter().map(|it| view::client(it, watch)).collect();
     let next = page.next.map(|cursor| cursor.0);
     Ok(no_store().json(serde_json::json!({ "clients": clients, "next_cursor": next })))
 }

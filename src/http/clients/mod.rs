@@ -8,6 +8,7 @@ mod one;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_MATCH};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
+use crate::app::App;
 use crate::domain::client::Client;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::registry::change::Precondition;
@@ -67,13 +68,14 @@ fn malformed(why: &str) -> RegistryError {
 }
 
 /// A client as it stands, with its tag.
-fn shown(client: &Client) -> HttpResponse {
+fn shown(app: &App, client: &Client) -> HttpResponse {
+    let watch = app.credentials.at(app.clock.now());
     let mut response = no_store();
     response.insert_header((ETAG, client.revision.etag()));
-    response.json(view::client(client))
+    response.json(view::client(client, watch))
 }
 
-fn no_store() -> HttpResponseBuilder {
+pub(super) fn no_store() -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));
     response

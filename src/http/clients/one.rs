@@ -29,7 +29,7 @@ pub(in crate::http) async fn show(
 
     let found = app.registry.read(&id).await.map_err(RegistryError::from)?;
 
-    Ok(shown(&found.ok_or(RegistryError::NotFound)?))
+    Ok(shown(&app, &found.ok_or(RegistryError::NotFound)?))
 }
 
 pub(in crate::http) async fn patch(
@@ -51,7 +51,7 @@ pub(in crate::http) async fn patch(
     let (condition, now) = (precondition(&request), app.clock.now());
     let client = app.enrolment.update(&id, &update, &condition, (&actor, longest), now).await?;
 
-    Ok(shown(&client))
+    Ok(shown(&app, &client))
 }
 
 /// As the platform's own tools send it.

@@ -108,9 +108,9 @@ impl Outbox for EmbeddedStore {
     }
 
     async fn untold(&self, from: Timestamp, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {
-        let sql = "SELECT record FROM audit WHERE told = 0 AND at >= ?1 ORDER BY id LIMIT ?2";
+        let sql = "SELECT record FROM audit WHERE told = 0 AND id >= ?1 ORDER BY id LIMIT ?2";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let values = vec![Value::Integer(seconds(from)), Value::Integer(limit)];
+        let values = vec![Value::Text(AuditRecord::first_id(from)), Value::Integer(limit)];
         self.read(move |connection| rows(connection, sql, values)).await
     }
 

@@ -6,10 +6,9 @@ use rusqlite::{Transaction, params};
 
 use super::EmbeddedStore;
 use crate::domain::clock::Timestamp;
-use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
-use crate::store::record;
-use crate::tasks::Upkeep;
+use crate::store::{Document, record};
+use crate::tasks::{Login, Upkeep};
 
 #[async_trait]
 impl Upkeep for EmbeddedStore {
@@ -24,16 +23,17 @@ impl Upkeep for EmbeddedStore {
         self.writer.write(touch).await.map(drop)
     }
 
-    async fn write_logins(&self, logins: &[(ClientId, Timestamp)]) -> Result<(), StoreError> {
+    async fn write_logins(&self, logins: &[Login]) -> Result<(), StoreError> {
         let logins = logins.to_vec();
         let write = move |transaction: &Transaction<'_>| {
             let mut update = transaction.prepare_cached(
-                "UPDATE clients SET document = json_set(document, '$.lastLogin', json(?2)) \
-                 WHERE client_id = ?1",
+                "UPDATE clients SET document = json_patch(document, ?2) WHERE client_id = ?1",
             )?;
-            for (client, at) in logins {
-                let date = Bson::DateTime(record::date(at)).into_relaxed_extjson().to_string();
-                update.execute(params![client.as_str(), date])?;
+            for login in logins {
+                let mut patch = Document::new();
+                record::set_login(&mut patch, &login);
+                let patch = Bson::Document(patch).into_relaxed_extjson().to_string();
+                update.execute(params![login.client.as_str(), patch])?;
             }
             Ok(())
         };

@@ -24,7 +24,7 @@ use crate::oauth::AssertionStore;
 use crate::registry::signing_keys::{Retired, SigningKeyDeeds};
 use crate::registry::{Cursor, Inserted, ListQuery, Page, Registry, SharedFacts};
 use crate::tasks::quota::Counted;
-use crate::tasks::{SigningKeyStore, Upkeep};
+use crate::tasks::{Login, SigningKeyStore, Upkeep};
 
 use super::{Document, Export, Store, UsedAssertion, record, signing_key_record};
 
@@ -267,11 +267,11 @@ impl Upkeep for MemoryStore {
         Ok(())
     }
 
-    async fn write_logins(&self, logins: &[(ClientId, Timestamp)]) -> Result<(), StoreError> {
+    async fn write_logins(&self, logins: &[Login]) -> Result<(), StoreError> {
         let mut tables = self.tables();
-        for (id, at) in logins {
-            if let Some(document) = tables.document(id) {
-                document.insert(record::LAST_LOGIN, record::date(*at));
+        for login in logins {
+            if let Some(document) = tables.document(&login.client) {
+                record::set_login(document, login);
             }
         }
         Ok(())

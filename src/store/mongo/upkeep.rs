@@ -2,18 +2,17 @@
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use mongodb::Database;
 use mongodb::bson::doc;
-use mongodb::error::Error;
+use mongodb::error::{Error, ErrorKind};
+use mongodb::{Collection, Database};
 
 use super::{AUDIT, MongoStore, REVOCATIONS, USED_ASSERTIONS, WRITES, clients, within};
 use crate::domain::audit::AuditRecord;
 use crate::domain::clock::Timestamp;
-use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
 use crate::store::revocation::UNTIL;
 use crate::store::{Document, record};
-use crate::tasks::Upkeep;
+use crate::tasks::{Login, Upkeep};
 
 #[async_trait]
 impl Upkeep for MongoStore {
@@ -24,15 +23,13 @@ impl Upkeep for MongoStore {
         self.run(ping).await
     }
 
-    async fn write_logins(&self, logins: &[(ClientId, Timestamp)]) -> Result<(), StoreError> {
+    async fn write_logins(&self, logins: &[Login]) -> Result<(), StoreError> {
         let logins = logins.to_vec();
         let write = |database| async move {
             let clients = clients(&database);
-            let writes = logins.into_iter().map(|(id, at)| {
-                let client = doc! { record::CLIENT_ID: id.as_str() };
-                let login = doc! { "$set": { record::LAST_LOGIN: record::date(at) } };
+            let writes = logins.into_iter().map(|login| {
                 let clients = clients.clone();
-                within(async move { clients.update_one(client, login).await.map(drop) })
+                within(async move { write_login(&clients, &login).await })
             });
             stream::iter(writes).buffer_unordered(WRITES).try_collect().await
         };
@@ -47,6 +44,18 @@ impl Upkeep for MongoStore {
         let old = doc! { "_id": { "$lt": AuditRecord::first_id(before) } };
         self.run(|database| async move { remove(&database, AUDIT, old, limit).await }).await
     }
+}
+
+async fn write_login(clients: &Collection<Document>, login: &Login) -> Result<(), Error> {
+    let client = doc! { record::CLIENT_ID: login.client.as_str() };
+    let set = doc! { "$set": record::login(login) };
+    let Err(error) = clients.update_one(client.clone(), set).await else { return Ok(()) };
+    if !matches!(&*error.kind, ErrorKind::Command(_) | ErrorKind::Write(_)) {
+        return Err(error);
+    }
+    // `lastUsed` is no document: another tool keeps something else there. That is its business.
+    let set = doc! { "$set": { record::LAST_LOGIN: record::date(login.at) } };
+    clients.update_one(client, set).await.map(drop)
 }
 
 async fn sweep(database: &Database, now: Timestamp, limit: usize) -> Result<usize, Error> {

@@ -8,6 +8,7 @@ use latchkey::domain::clock::Timestamp;
 use latchkey::domain::signing_key::SharedKeys;
 use latchkey::registry::{Inserted, ListQuery};
 use latchkey::store::Store;
+use latchkey::tasks::Login;
 
 use super::{add, client, deed, full_client, id, read};
 use crate::stores::{Place, on_every_store};
@@ -50,7 +51,8 @@ async fn absence_is_an_answer(place: &Place) {
     assert!(store.agreed("nothing").await.unwrap().is_none());
     assert_eq!(store.published().await.unwrap(), SharedKeys::default());
     store.forget("nothing").await.unwrap();
-    store.write_logins(&[(id("who"), Timestamp(1))]).await.unwrap();
+    let login = Login { client: id("who"), at: Timestamp(1), used: Vec::new() };
+    store.write_logins(&[login]).await.unwrap();
     assert!(store.read(&id("who")).await.unwrap().is_none(), "a login adds nothing");
     assert_eq!(store.sweep(Timestamp(u64::from(u32::MAX)), 10).await.unwrap(), 0);
 }

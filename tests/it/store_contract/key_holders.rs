@@ -5,7 +5,7 @@ use latchkey::domain::clock::Timestamp;
 use latchkey::domain::jwk::PublicJwk;
 use latchkey::store::Store;
 
-use super::{add, client, deed, jwks, read};
+use super::{add, client, deed, jwks, login, read};
 use crate::stores::{Place, on_every_store};
 
 on_every_store! {
@@ -66,7 +66,7 @@ async fn a_rewrite_keeps_the_lookup_right(place: &Place) {
         assert_eq!(holders(store, &[key]).await, names, "rotated");
     }
 
-    store.write_logins(&[(svc.id.clone(), Timestamp(1_800_000_000))]).await.unwrap();
+    store.write_logins(&[login(&svc.id, Timestamp(1_800_000_000))]).await.unwrap();
     assert_eq!(holders(store, &[ec]).await, ["svc"], "a login leaves it alone");
 
     let svc = read(store, &svc.id).await;

@@ -21,6 +21,7 @@ use latchkey::domain::secret::SecretHash;
 use latchkey::domain::state::State;
 use latchkey::registry::Inserted;
 use latchkey::store::Store;
+use latchkey::tasks::Login;
 use serde_json::{Map, Value, json};
 
 pub fn id(text: &str) -> ClientId {
@@ -64,6 +65,7 @@ pub fn secret(name: &str, checksummed: bool) -> StoredSecret {
         checksummed,
         created: Timestamp(1_700_000_001),
         expires: None,
+        last_used: None,
     }
 }
 
@@ -104,6 +106,11 @@ pub fn full_client() -> Client {
         updater: "bob".to_owned(),
         ..client("full")
     }
+}
+
+/// A login that says nothing of its credential.
+pub fn login(client: &ClientId, at: Timestamp) -> Login {
+    Login { client: client.clone(), at, used: Vec::new() }
 }
 
 pub async fn add(store: &dyn Store, client: &Client) -> Client {

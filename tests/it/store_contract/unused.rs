@@ -7,7 +7,7 @@ use latchkey::domain::state::State;
 use latchkey::store::Store;
 use mongodb::bson::doc;
 
-use super::{add, client, deed, id, read};
+use super::{add, client, deed, id, login, read};
 use crate::stores::{Place, on_every_store};
 
 on_every_store! {
@@ -38,7 +38,7 @@ async fn who_is_used_after_all_stays(place: &Place) {
     }
     let found = store.unused(AFTER, 10).await.unwrap();
     assert_eq!(found.len(), 3);
-    store.write_logins(&[(used.id.clone(), AFTER)]).await.unwrap();
+    store.write_logins(&[login(&used.id, AFTER)]).await.unwrap();
     let before = read(store, &changed.id).await;
     assert!(store.replace(&before, &before, &deed()).await.unwrap());
     let record = deed();
@@ -61,7 +61,7 @@ async fn who_was_never_used_goes(place: &Place) {
         add(store, &stays).await;
     }
     add(store, &client("has logged in")).await;
-    store.write_logins(&[(id("has logged in"), AFTER)]).await.unwrap();
+    store.write_logins(&[login(&id("has logged in"), AFTER)]).await.unwrap();
     let theirs = doc! {
         "clientId": "of another tool", "__STATE__": "PUBLIC", "creatorId": "public",
         "createdAt": mongodb::bson::DateTime::from_millis(1_600_000_000_000),

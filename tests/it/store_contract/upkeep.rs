@@ -2,22 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use latchkey::domain::client::Client;
+use latchkey::domain::client::{Client, ClientKey};
 use latchkey::domain::clock::Timestamp;
-use latchkey::domain::id::ClientId;
+use latchkey::domain::id::{ClientId, CredentialId};
 use latchkey::store::{Document, MemoryStore, Store, UsedAssertion};
-use latchkey::tasks::Standing;
+use latchkey::tasks::{Login, Standing};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, doc};
 use serde_json::{Value, json};
 
-use super::{add, client, deed, full_client, id, read};
+use super::{add, client, deed, full_client, id, jwks, read, secret};
 use crate::stores::{Place, on_every_store};
 
 on_every_store! {
     it_answers
     what_expired_is_swept_in_batches
     a_login_is_no_change
+    the_last_use_of_each_credential_is_noted
+    a_member_of_another_meaning_is_in_nobodys_way
     changes_are_seen_by_date
     documents_move_as_they_stand
     used_assertions_are_listed_in_order
@@ -70,7 +72,8 @@ async fn a_login_is_no_change(place: &Place) {
     let before = read(store, &names[0]).await;
     let seen = store.changes(0).await.unwrap().clients;
     for at in [1_750_000_000, 1_750_000_001] {
-        let logins: Vec<_> = names.iter().map(|name| (name.clone(), Timestamp(at))).collect();
+        let login = |name: &ClientId| login(name.as_str(), at, &[]);
+        let logins: Vec<_> = names.iter().map(login).collect();
         store.write_logins(&logins).await.unwrap();
         let found = read(store, &names[0]).await;
         let expected = Client { last_login: Some(Timestamp(at)), ..before.clone() };
@@ -84,6 +87,59 @@ async fn a_login_is_no_change(place: &Place) {
     assert!(store.replace(&before, &renamed, &deed()).await.unwrap(), "a login breaks no rewrite");
     let login = read(store, &names[0]).await.last_login;
     assert_eq!(login, Some(Timestamp(1_750_000_001)), "and a rewrite no login");
+}
+
+fn login(client: &str, at: u64, used: &[(&str, u64)]) -> Login {
+    let used = used.iter().map(|(name, day)| (CredentialId::from(*name), Timestamp(*day)));
+    Login { client: id(client), at: Timestamp(at), used: used.collect() }
+}
+
+async fn the_last_use_of_each_credential_is_noted(place: &Place) {
+    let store = &*place.store;
+    let [_, ed25519, _] = jwks();
+    let key = ClientKey::new(ed25519, Timestamp(1_700_000_003));
+    let made = Client {
+        secrets: vec![secret("first", true), secret("second", true), secret("th.ird", false)],
+        keys: vec![key.clone()],
+        ..client("svc")
+    };
+    let before = add(store, &made).await;
+    assert!(before.secrets.iter().all(|secret| secret.last_used.is_none()));
+    let days = [1_749_945_600, 1_750_032_000];
+    let key_id = key.id.as_str();
+    let logins = [
+        login("svc", days[0] + 5, &[("first", days[0]), (key_id, days[0]), ("th.ird", days[0])]),
+        login("who", days[0], &[("first", days[0])]),
+    ];
+    store.write_logins(&logins).await.unwrap();
+    store.write_logins(&[login("svc", days[1] + 7, &[("first", days[1])])]).await.unwrap();
+
+    let found = read(store, &id("svc")).await;
+    let last_used: Vec<_> = found.secrets.iter().map(|secret| secret.last_used).collect();
+    assert_eq!(last_used, [Some(Timestamp(days[1])), None, None]);
+    assert_eq!(found.keys[0].last_used, Some(Timestamp(days[0])), "one does not undo another");
+    assert_eq!(found.last_login, Some(Timestamp(days[1] + 7)));
+    assert_eq!(found.revision, before.revision, "it is no change");
+
+    // Arrays are replaced whole; what was noted is not in them.
+    let fewer = Client { secrets: before.secrets[..1].to_vec(), ..before.clone() };
+    assert!(store.replace(&before, &fewer, &deed()).await.unwrap(), "nor in the way of one");
+    let found = read(store, &id("svc")).await;
+    assert_eq!(found.secrets.len(), 1);
+    assert_eq!(found.secrets[0].last_used, Some(Timestamp(days[1])));
+    let documents = documents(store).await;
+    let secrets = documents[0].get_array("secrets").unwrap();
+    assert!(!secrets[0].as_document().unwrap().keys().any(|name| name.starts_with("last")));
+}
+
+/// Another tool may keep something of that name.
+async fn a_member_of_another_meaning_is_in_nobodys_way(place: &Place) {
+    let store = &*place.store;
+    let theirs = doc! { "clientId": "svc", "name": "svc", "__STATE__": "PUBLIC", "lastUsed": 7 };
+    assert_eq!(store.import(vec![theirs]).await.unwrap(), 1);
+    store.write_logins(&[login("svc", 1_750_000_000, &[("a", 1_749_945_600)])]).await.unwrap();
+    let found = read(store, &id("svc")).await;
+    assert_eq!(found.last_login, Some(Timestamp(1_750_000_000)));
 }
 
 async fn changes_are_seen_by_date(place: &Place) {
