@@ -12,6 +12,7 @@ use latchkey::domain::audit::Origin;
 use latchkey::domain::clock::SystemClock;
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::jwk::Algorithm;
+use latchkey::domain::revocation::{Revocation, Revoked};
 use latchkey::oauth::authenticate::{AuthenticatedClient, Caller, Presented};
 use latchkey::oauth::token::TokenRequest;
 use latchkey::registry::draft::Registered;
@@ -96,5 +97,25 @@ fn hot_paths(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, hot_paths);
+/// What is asked at every use of a token, with few and with many revocations held.
+fn revocations(criterion: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    let app = app(&runtime, Algorithm::EdDSA);
+    let registered = client(&runtime, &app);
+    let proved = prove(&runtime, &app, &by_secret(&registered));
+    let now = app.clock.now();
+    let token = app.issuer.issue(&proved, TokenRequest::default(), now).unwrap().access_token;
+    let until = app.revocations.horizon(now);
+    for held in [0, 1_000, 1_000_000] {
+        for number in app.revocations.len()..held {
+            let revoked = Revoked::Token { jti: format!("{number:022}") };
+            app.revocations.add(&Revocation { revoked, until });
+        }
+        criterion.bench_function(&format!("judge a token, {held} revocations held"), |bench| {
+            bench.iter(|| runtime.block_on(app.judge.judge(&token, now)).unwrap());
+        });
+    }
+}
+
+criterion_group!(benches, hot_paths, revocations);
 criterion_main!(benches);

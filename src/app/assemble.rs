@@ -1,7 +1,7 @@
 //! Puts the parts together, on a store that answers.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -16,6 +16,8 @@ use crate::jwt::{CachedOpener, KeyFolder, KeyFolderError, KeyRing, NamedKey, Str
 use crate::oauth::authenticate::{
     self, AssertionRules, Authenticator, FailureThrottle, SecretChecks,
 };
+use crate::oauth::introspect::Introspection;
+use crate::oauth::own_token::OwnTokens;
 use crate::oauth::revocations::Revocations;
 use crate::oauth::revoke::Revoker;
 use crate::oauth::token::{TokenIssuer, TokenRules};
@@ -26,6 +28,7 @@ use crate::registry::error::RegistryError;
 use crate::registry::key_admission::{KeyAdmission, KeyRules};
 use crate::registry::pepper::{NoPepper, pepper};
 use crate::registry::register::Registration;
+use crate::registry::revoke::TokenRevocation;
 use crate::registry::signing_keys::SigningKeys;
 use crate::store::{CachedClients, Store, UsedProofs};
 use crate::tasks::feed::Feed;
@@ -128,8 +131,6 @@ pub async fn assemble(
         keys,
         enrolment,
         unused: Arc::new(unused(&config.settings, &parts)),
-        registry: parts.clients,
-        ring: parts.ring,
         signing_keys: parts.signing_keys,
         key_exchange: parts.key_exchange,
         feed,
@@ -138,6 +139,19 @@ pub async fn assemble(
         upkeep: store.clone(),
         outbox: store.clone(),
         audit_trail: store,
+        introspection: Introspection {
+            own_audiences: config.settings.introspection_own_audiences,
+            issuer: config.issuer.clone(),
+            sealer: parts.ring.clone(),
+        },
+        own_tokens: OwnTokens { revoker: parts.revoker.clone(), recorder: parts.recorder.clone() },
+        token_revocation: TokenRevocation {
+            registry: parts.clients.clone(),
+            revoker: parts.revoker.clone(),
+            recorder: parts.recorder.clone(),
+        },
+        registry: parts.clients,
+        ring: parts.ring,
         revocations: parts.revocations,
         revoker: parts.revoker,
         recorder: parts.recorder,
@@ -195,6 +209,7 @@ impl Parts {
             store: store.clone(),
             facts: store.clone(),
             deeds: signing_keys.clone(),
+            revocations: revocations.clone(),
             clock: environment.clock.clone(),
             longest_life,
             skew,
@@ -207,6 +222,8 @@ impl Parts {
             registry: clients.clone(),
             recorder: recorder.clone(),
             clock: environment.clock.clone(),
+            shared: open.is_shared(),
+            settling: Mutex::default(),
         };
         let (log, shared) = (store.clone(), open.is_shared());
         let feed =

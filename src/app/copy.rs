@@ -1,11 +1,14 @@
 //! Copies one store into another, with all that its secrets and tokens need to stay good.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
 
 use futures_util::future::try_join_all;
 
+use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
+use crate::registry::AuditQuery;
 use crate::registry::pepper::{self, NoPepper};
 use crate::store::Store;
 use crate::tasks::key_exchange::FIRST_KEY;
@@ -27,6 +30,9 @@ pub enum CopyError {
          copied secrets would not verify; copy into an empty one"
     )]
     OtherPepper,
+    /// Revocations of a kind that is not known here.
+    #[error("the store to read holds revocations that only a newer version understands")]
+    NewerRevocations,
     /// The pepper of the store to read is lost.
     #[error(transparent)]
     Pepper(#[from] NoPepper),
@@ -49,6 +55,10 @@ pub struct Copied {
     pub signing_keys: usize,
     /// Assertions that were used, and must not be again.
     pub used_assertions: usize,
+    /// What calls tokens back.
+    pub revocations: usize,
+    /// Records of who changed what that are new in the other store.
+    pub audit_records: usize,
     /// Where the administrator's credentials went, if there was such a file and is none there yet.
     pub admin_file: Option<PathBuf>,
 }
@@ -67,7 +77,11 @@ pub async fn copy_store(
     if let Some(first) = source.agreed(FIRST_KEY).await? {
         target.agree(FIRST_KEY, &first).await?;
     }
+    while source.move_on(AT_ONCE).await? > 0 {} // no record stays behind in a document
     let mut copied = Copied {
+        // Before any client: no token that was called back is good on the other side.
+        revocations: copy_revocations(&*source, &*target).await?,
+        audit_records: copy_audit_records(&*source, &*target).await?,
         signing_keys: copy_signing_keys(&*source, &*target).await?,
         used_assertions: copy_used_assertions(&*source, &*target).await?,
         admin_file: copy_admin_file(from, to)?,
@@ -123,6 +137,39 @@ async fn copy_used_assertions(from: &dyn Store, to: &dyn Store) -> Result<usize,
     Ok(copied)
 }
 
+async fn copy_revocations(from: &dyn Store, to: &dyn Store) -> Result<usize, CopyError> {
+    let (mut copied, mut after) = (0, None);
+    loop {
+        let page = from.revocations(after.as_deref()).await?;
+        if page.unknown > 0 {
+            return Err(CopyError::NewerRevocations);
+        }
+        copied += page.revocations.len();
+        to.import_revocations(page.revocations).await?;
+        after = page.next;
+        if after.is_none() {
+            return Ok(copied);
+        }
+    }
+}
+
+/// Whoever was told of a deed is not told again.
+async fn copy_audit_records(from: &dyn Store, to: &dyn Store) -> Result<usize, CopyError> {
+    let untold = from.untold(Timestamp::default(), usize::MAX >> 1).await?;
+    let untold: HashSet<String> = untold.into_iter().map(|record| record.id).collect();
+    let mut copied = 0;
+    let mut query = AuditQuery { limit: AT_ONCE, ..AuditQuery::default() };
+    loop {
+        let records = from.records(&query).await?;
+        let Some(oldest) = records.last() else { return Ok(copied) };
+        let taken = try_join_all(records.iter().map(|record| to.append(record))).await?;
+        copied += taken.into_iter().filter(|taken| *taken).count();
+        let told = records.iter().map(|record| record.id.clone());
+        to.told(&told.filter(|id| !untold.contains(id)).collect::<Vec<_>>()).await?;
+        query.after = Some(oldest.id.clone());
+    }
+}
+
 fn copy_admin_file(from: &OpenStore, to: &OpenStore) -> Result<Option<PathBuf>, CopyError> {
     let (Some(from), Some(to)) = (from.folder(), to.folder()) else { return Ok(None) };
     let (from, to) = (admin_file::path(from), admin_file::path(to));
@@ -138,13 +185,17 @@ fn copy_admin_file(from: &OpenStore, to: &OpenStore) -> Result<Option<PathBuf>, 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::sync::Arc;
+
+    use serde_json::Map;
 
     use super::*;
     use crate::config::StoreUrl;
-    use crate::domain::clock::Timestamp;
+    use crate::domain::audit::{Action, Origin, Recorder};
     use crate::domain::entropy::{Entropy, SystemEntropy};
     use crate::domain::jwk::Algorithm;
+    use crate::domain::revocation::{Revocation, Revoked};
     use crate::domain::signing_key::PublishedKey;
     use crate::jwt::PrivateKey;
     use crate::store::{MemoryStore, UsedAssertion};
@@ -183,6 +234,22 @@ mod tests {
         };
         first.publish(&key).await.unwrap();
         first.bury("old").await.unwrap();
+        let recorder = Recorder::new(Arc::new(SystemEntropy));
+        let revocations: Vec<Revocation> = (0..300)
+            .map(|number| {
+                let revoked = Revoked::Token { jti: format!("jti {number}") };
+                Revocation { revoked, until: Timestamp(number) }
+            })
+            .collect();
+        for revocation in &revocations {
+            let action = Action::TokensRevoked;
+            let record = recorder.deed(&Origin::server(), action, Map::new(), Timestamp(7));
+            first.revoke(revocation, &record.unwrap()).await.unwrap();
+        }
+        let all = AuditQuery { limit: 1000, ..AuditQuery::default() };
+        let records = first.records(&all).await.unwrap();
+        let told: Vec<String> = records.iter().take(100).map(|it| it.id.clone()).collect();
+        first.told(&told).await.unwrap();
         for number in 0..2500 {
             let client = format!("client {}", number % 7).parse().unwrap();
             let digest = entropy.bytes().unwrap();
@@ -193,12 +260,21 @@ mod tests {
             let [from, to] = pair else { continue };
             let copied = copy_store(from, to, |_| ()).await.unwrap();
             assert_eq!((copied.signing_keys, copied.used_assertions), (1, 2500));
+            assert_eq!((copied.revocations, copied.audit_records), (300, 300));
             assert_eq!(used(from).await, used(to).await);
             let store = to.store();
             let shared = store.published().await.unwrap();
             assert_eq!(shared.keys, std::slice::from_ref(&key));
             assert_eq!(shared.buried, ["old"], "a retired key stays retired");
             assert_eq!(store.agreed(pepper::FACT).await.unwrap(), Some(vec![7; 32]));
+            let page = store.revocations(None).await.unwrap();
+            let names = |list: &[Revocation]| -> BTreeSet<String> {
+                list.iter().map(|it| format!("{} {}", it.revoked.name(), it.until.0)).collect()
+            };
+            assert_eq!(names(&page.revocations), names(&revocations));
+            assert_eq!(store.records(&all).await.unwrap(), records, "in the same order");
+            let untold = store.untold(Timestamp(0), 1000).await.unwrap();
+            assert_eq!(untold.len(), 200, "nobody is told twice");
             assert_eq!(store.agreed(FIRST_KEY).await.unwrap(), Some(b"kid".to_vec()));
         }
 

@@ -15,6 +15,8 @@ use crate::domain::clock::Clock;
 use crate::domain::entropy::Entropy;
 use crate::jwt::KeyRing;
 use crate::oauth::authenticate::Authenticator;
+use crate::oauth::introspect::Introspection;
+use crate::oauth::own_token::OwnTokens;
 use crate::oauth::revocations::Revocations;
 use crate::oauth::revoke::Revoker;
 use crate::oauth::token::TokenIssuer;
@@ -22,6 +24,7 @@ use crate::oauth::tokeninfo::TokenJudge;
 use crate::registry::draft::Enrolment;
 use crate::registry::key_admission::KeyAdmission;
 use crate::registry::register::Registration;
+use crate::registry::revoke::TokenRevocation;
 use crate::registry::signing_keys::SigningKeys;
 use crate::registry::{AuditTrail, Registry};
 use crate::tasks::credential_watch::CredentialWatch;
@@ -86,6 +89,12 @@ pub struct App {
     pub delivery: Option<Arc<Delivery>>,
     /// What has ended before its time.
     pub revocations: Arc<Revocations>,
+    /// Answers about tokens of others.
+    pub introspection: Introspection,
+    /// Ends tokens for their owners.
+    pub own_tokens: OwnTokens,
+    /// Ends tokens for administrators.
+    pub token_revocation: TokenRevocation,
     /// What ends it.
     pub revoker: Arc<Revoker>,
     /// What makes the records of who did what.

@@ -13,6 +13,7 @@ mod healthcheck;
 mod keypair;
 mod keys;
 mod remote;
+mod revoke;
 mod serve;
 mod store_copy;
 mod token;
@@ -79,6 +80,7 @@ fn command() -> Command {
         .subcommand(clients::command())
         .subcommand(keys::command())
         .subcommand(audit::command())
+        .subcommand(revoke::command())
         .subcommand(
             group("admin", "Look after the administrator")
                 .subcommand(with_settings(admin::reset_command())),
@@ -125,6 +127,7 @@ fn run(matches: &ArgMatches) -> Outcome {
         ("healthcheck", None) => healthcheck::run(matches),
         ("keypair", None) => keypair::run(matches),
         ("keys", Some(_)) => keys::run(matches),
+        ("revoke", None) => revoke::run(matches),
         ("serve", None) => serve::run(matches),
         ("store", Some(("copy", matches))) => store_copy::run(matches),
         ("token", None) => token::run(matches),

@@ -38,8 +38,14 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
         let to = open_store(&to)?;
         let copied = copy_store(&from, &to, |clients| eprintln!("{clients} clients …")).await?;
         eprintln!(
-            "copied {} clients ({} were there already), {} signing keys, {} used assertions",
-            copied.clients, copied.known, copied.signing_keys, copied.used_assertions
+            "copied {} clients ({} were there already), {} signing keys, {} used assertions, \
+             {} revocations, {} audit records",
+            copied.clients,
+            copied.known,
+            copied.signing_keys,
+            copied.used_assertions,
+            copied.revocations,
+            copied.audit_records
         );
         if let Some(file) = copied.admin_file {
             eprintln!("the administrator's credentials are in {} too", file.display());

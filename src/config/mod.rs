@@ -31,6 +31,7 @@ const TOLD_OF: &str = "tokens.revoked,client.deleted,client.left,client.state_ch
     client.regenerated,secret.deleted,key.deleted,signing_key.*,credential.expiring";
 
 /// What an operator may set.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[derive(Args, Clone, Debug, Serialize)]
 #[group(skip)]
 pub struct Settings {
@@ -38,7 +39,7 @@ pub struct Settings {
     #[arg(long, default_value = "127.0.0.1:8080", help_heading = "Listening")]
     pub listen: SocketAddr,
 
-    /// A second address for /clients, /keys, /audit, /-/metrics and /documentation; these are then only there
+    /// A second address for /clients, /keys, /audit, /revocations, /-/metrics and /documentation; these are then only there
     #[arg(long, help_heading = "Listening")]
     pub admin_listen: Option<SocketAddr>,
 
@@ -159,6 +160,11 @@ pub struct Settings {
     #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1,
           default_missing_value = "true", value_name = "BOOL", help_heading = "Tokens")]
     pub require_audience: bool,
+
+    /// Tell those who introspect tokens of others only of tokens for an audience of their own
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1,
+          default_missing_value = "true", value_name = "BOOL", help_heading = "Tokens")]
+    pub introspection_own_audiences: bool,
 
     /// Seconds that clocks may be apart
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=600), help_heading = "Tokens")]

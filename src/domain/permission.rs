@@ -27,6 +27,10 @@ pub const AUDIT_READ: &str = "latchkey:audit:read";
 pub const CLIENTS_READ: &str = "latchkey:clients:read";
 /// May create and change clients.
 pub const CLIENTS_WRITE: &str = "latchkey:clients:write";
+/// May ask what tokens of others are worth.
+pub const INTROSPECT: &str = "latchkey:introspect";
+/// May call tokens back.
+pub const TOKENS_REVOKE: &str = "latchkey:tokens:revoke";
 /// May look at the server's signing keys, ask for new ones and retire old ones.
 pub const KEYS_WRITE: &str = "latchkey:keys:write";
 

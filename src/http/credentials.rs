@@ -93,6 +93,16 @@ pub(super) fn presented(request: &HttpRequest, form: &Form) -> Result<Presented,
     }
 }
 
+/// A bearer token proves who asks; a second proof beside it is one too many.
+pub(super) fn refuse_beside_a_token(request: &HttpRequest, form: &Form) -> Result<(), OAuthError> {
+    refuse_in_query(request.query_string())?;
+    let proofs = ["client_secret", "client_assertion", "client_assertion_type"];
+    match proofs.iter().any(|name| form.value(name).is_some()) {
+        true => Err(OAuthError::TwoCredentials),
+        false => Ok(()),
+    }
+}
+
 /// A URL ends up in logs: RFC 6749 §2.3.1 forbids it.
 fn refuse_in_query(query: &str) -> Result<(), OAuthError> {
     let secret = ["client_id", "client_secret", "client_assertion"];

@@ -98,6 +98,13 @@ impl Lobby {
 /// The app, for handlers; while it is not there yet, the request is refused with a 503.
 pub(super) struct Running(Arc<App>);
 
+impl Running {
+    /// The same, for what outlives the request.
+    pub(super) fn shared(&self) -> Arc<App> {
+        self.0.clone()
+    }
+}
+
 impl Deref for Running {
     type Target = App;
 

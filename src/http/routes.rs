@@ -5,7 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 use super::error::Refusal;
 use super::observe::Observe;
 use super::{
-    Lobby, audit, clients, documentation, keys, own, register, status, token, tokeninfo, well_known,
+    Lobby, audit, clients, documentation, introspect, keys, own, register, revocations, revoke,
+    status, token, tokeninfo, well_known,
 };
 use crate::domain::error_code::ErrorCode;
 
@@ -41,6 +42,8 @@ pub enum Where {
 pub const TABLE: &[Entry] = &[
     Entry { method: "GET",  path: "/tokeninfo",                              at: Where::Service,        handler: |route| route.to(tokeninfo::get) },
     Entry { method: "POST", path: "/oauth/token",                            at: Where::Service,        handler: |route| route.to(token::post) },
+    Entry { method: "POST", path: "/oauth/introspect",                       at: Where::Service,        handler: |route| route.to(introspect::post) },
+    Entry { method: "POST", path: "/oauth/revoke",                           at: Where::Service,        handler: |route| route.to(revoke::post) },
     Entry { method: "POST", path: "/register",                               at: Where::Service,        handler: |route| route.to(register::post) },
     Entry { method: "POST", path: "/clients",                                at: Where::Admin,          handler: |route| route.to(clients::post) },
     Entry { method: "GET",  path: "/clients",                                at: Where::Admin,          handler: |route| route.to(clients::list) },
@@ -65,6 +68,7 @@ pub const TABLE: &[Entry] = &[
     Entry { method: "POST", path: "/keys/rotate",                            at: Where::Admin,          handler: |route| route.to(keys::rotate) },
     Entry { method: "POST", path: "/keys/{kid}/retire",                      at: Where::Admin,          handler: |route| route.to(keys::retire) },
     Entry { method: "GET",  path: "/audit",                                  at: Where::Admin,          handler: |route| route.to(audit::list) },
+    Entry { method: "POST", path: "/revocations",                            at: Where::Admin,          handler: |route| route.to(revocations::post) },
     Entry { method: "GET",  path: "/.well-known/jwks.json",                  at: Where::RootAndService, handler: |route| route.to(well_known::jwks) },
     Entry { method: "GET",  path: "/.well-known/oauth-authorization-server", at: Where::RootAndService, handler: |route| route.to(well_known::authorization_server) },
     Entry { method: "GET",  path: "/.well-known/openid-configuration",       at: Where::RootAndService, handler: |route| route.to(well_known::openid_configuration) },

@@ -63,6 +63,13 @@ fn metadata(app: &App) -> Map<String, Value> {
         "grant_types_supported": [CLIENT_CREDENTIALS],
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": algorithms,
+        "revocation_endpoint": config.url("/oauth/revoke"),
+        "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
+        "introspection_endpoint": config.url("/oauth/introspect"),
+        "introspection_endpoint_auth_methods_supported": methods,
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
+        "introspection_signing_alg_values_supported": app.ring.algorithms(),
     }));
     if config.settings.admin_listen.is_none() {
         let documentation = format!("{}/documentation", config.root());

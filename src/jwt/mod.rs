@@ -20,6 +20,9 @@ pub use ring::{Jwks, KeyRing};
 /// The media type in the header of an access token:
 /// [RFC 9068 §2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1).
 const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+/// The same of a signed answer about a token:
+/// [RFC 9701 §5](https://www.rfc-editor.org/rfc/rfc9701#section-5).
+const INTROSPECTION_TYPE: &str = "token-introspection+jwt";
 
 fn algorithm(algorithm: crate::domain::jwk::Algorithm) -> jsonwebtoken::Algorithm {
     use crate::domain::jwk::Algorithm;

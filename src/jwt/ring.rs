@@ -7,19 +7,20 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use jsonwebtoken::{DecodingKey, EncodingKey, Header};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::domain::claims::AccessTokenClaims;
 use crate::domain::clock::Timestamp;
 use crate::domain::jwk::Algorithm;
 use crate::domain::signing_key::{BRIDGE, PublishedKey};
-use crate::oauth::{NotOurs, SealError, TokenSealer};
+use crate::oauth::{AnswerSealer, NotOurs, SealError, TokenSealer};
 use crate::tasks::{Need, OwnPublicKey, Ring, succession};
 
 use super::key_folder::{KeyFolder, KeyFolderError};
 use super::own_keys::OwnKeys;
 use super::strict::{Parts, decoding_key};
-use super::{ACCESS_TOKEN_TYPE, provider};
+use super::{ACCESS_TOKEN_TYPE, INTROSPECTION_TYPE, provider};
 
 /// Signs with one key, verifies with all.
 pub struct KeyRing {
@@ -85,7 +86,6 @@ impl KeyRing {
         let own = all.iter().find(|own| own.key.public().kid == shown.jwk.kid)?;
         let jwk = own.key.public();
         let mut header = Header::new(super::algorithm(jwk.algorithm));
-        header.typ = Some(ACCESS_TOKEN_TYPE.to_owned());
         header.kid = Some(jwk.kid.clone());
         Some(Active {
             algorithm: jwk.algorithm,
@@ -138,6 +138,21 @@ impl KeyRing {
 
     fn state(&self) -> Arc<State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A JWT of this type, signed with the active key.
+    fn sign(
+        &self,
+        typ: &str,
+        claims: &impl Serialize,
+        now: Timestamp,
+    ) -> Result<String, SealError> {
+        let state = self.state();
+        let in_time = state.active.as_ref().filter(|active| now < active.until);
+        let active = in_time.ok_or(SealError::NoActiveKey)?;
+        let header = Header { typ: Some(typ.to_owned()), ..active.header.clone() };
+        jsonwebtoken::encode(&header, claims, &active.key)
+            .map_err(|error| SealError::Signature(error.into()))
     }
 
     /// Checks the signature by the key that the header names, and the type of the JWT. For a JWT
@@ -201,11 +216,13 @@ impl Ring for KeyRing {
 
 impl TokenSealer for KeyRing {
     fn seal(&self, claims: &AccessTokenClaims) -> Result<String, SealError> {
-        let state = self.state();
-        let in_time = state.active.as_ref().filter(|active| claims.iat < active.until);
-        let active = in_time.ok_or(SealError::NoActiveKey)?;
-        jsonwebtoken::encode(&active.header, claims, &active.key)
-            .map_err(|error| SealError::Signature(error.into()))
+        self.sign(ACCESS_TOKEN_TYPE, claims, claims.iat)
+    }
+}
+
+impl AnswerSealer for KeyRing {
+    fn seal_answer(&self, claims: &Value, now: Timestamp) -> Result<String, SealError> {
+        self.sign(INTROSPECTION_TYPE, claims, now)
     }
 }
 

@@ -95,6 +95,9 @@ pub enum OAuthError {
     /// Randomness ran out.
     #[error(transparent)]
     NoEntropy(#[from] crate::domain::entropy::NoEntropy),
+    /// The caller does not hold the permission.
+    #[error("this needs the permission `{0}`")]
+    NotPermitted(&'static str),
     /// The client got as many tokens as it may for now.
     #[error(transparent)]
     Quota(#[from] QuotaUsed),
@@ -149,6 +152,7 @@ impl OAuthError {
             | Self::TwoCredentials => ErrorCode::InvalidRequest,
             Self::GrantNotAllowed => ErrorCode::UnauthorizedClient,
             Self::NoEntropy(_) | Self::Seal(SealError::Signature(_)) => ErrorCode::ServerError,
+            Self::NotPermitted(_) => ErrorCode::InsufficientScope,
             Self::Scope | Self::MalformedScope => ErrorCode::InvalidScope,
             Self::Busy(_) | Self::Seal(SealError::NoActiveKey) | Self::Store(_) => {
                 ErrorCode::TemporarilyUnavailable
@@ -189,6 +193,7 @@ impl OAuthError {
             | Self::MalformedScope
             | Self::Missing(_)
             | Self::NotAForm
+            | Self::NotPermitted(_)
             | Self::QueryCredentials
             | Self::Quota(_)
             | Self::Repeated(_)

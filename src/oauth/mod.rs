@@ -4,6 +4,8 @@
 pub mod audit_log;
 pub mod authenticate;
 pub mod error;
+pub mod introspect;
+pub mod own_token;
 pub mod revocations;
 pub mod revoke;
 pub mod token;
@@ -97,6 +99,12 @@ pub trait TokenSealer: Send + Sync {
     fn seal(&self, claims: &AccessTokenClaims) -> Result<String, SealError>;
 }
 
+/// Signs answers about tokens.
+pub trait AnswerSealer: Send + Sync {
+    /// The claims as a signed JWT with `typ: token-introspection+jwt`: RFC 9701 §5.
+    fn seal_answer(&self, claims: &Value, now: Timestamp) -> Result<String, SealError>;
+}
+
 /// No token could be signed.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
@@ -139,6 +147,9 @@ pub enum NotOurs {
     /// It does not have the form of a signed JWT.
     #[error("no signed JWT")]
     Malformed,
+    /// The key that signed it was revoked.
+    #[error("revoked key")]
+    RevokedKey,
     /// The signature is wrong, or of another algorithm.
     #[error("wrong signature")]
     Signature,
@@ -164,7 +175,8 @@ pub trait News: Send + Sync {
 /// Where revocations are kept.
 #[async_trait]
 pub trait RevocationStore: Send + Sync {
-    /// Keeps it, durably, with the record of who did it. To keep it again is no change.
+    /// Keeps it, durably, with the record of who did it. To keep it again is no change, but that
+    /// it is kept as long as the longer of the two.
     async fn revoke(&self, revocation: &Revocation, record: &AuditRecord)
     -> Result<(), StoreError>;
 }

@@ -160,6 +160,12 @@ impl Revocations {
         self.in_use.all()
     }
 
+    /// The highest epoch of the tokens of a client that were noted and may be alive.
+    #[must_use]
+    pub fn epoch_in_use(&self, id: &ClientId) -> Option<u64> {
+        self.in_use.epoch(id)
+    }
+
     /// Drops what concerns no living token any more.
     pub fn forget_expired(&self, now: Timestamp) {
         self.in_use.forget_expired(now);

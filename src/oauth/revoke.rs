@@ -1,4 +1,4 @@
-//! Calls tokens back: durably, and here at once.
+//! Calls tokens back: here at once, and durably.
 
 use std::sync::Arc;
 
@@ -27,11 +27,10 @@ impl Revoker {
         record: &AuditRecord,
     ) -> Result<(), StoreError> {
         let revocation = Revocation { revoked, until };
-        let kept = self.store.revoke(&revocation, record).await;
-        // Also after an error: it may have been kept all the same, and a token that somebody wanted
-        // dead had better be.
+        // First, and also if it cannot be kept, or nobody waits until it is: it may have been kept
+        // all the same, and a token that somebody wanted dead had better be.
         self.revocations.add(&revocation);
-        kept?;
+        self.store.revoke(&revocation, record).await?;
         audit_log::log(record);
         Ok(())
     }

@@ -51,25 +51,36 @@ pub struct TokenJudge {
 impl TokenJudge {
     /// The token, if it is ours and alive.
     pub async fn judge(&self, token: &str, now: Timestamp) -> Result<LiveToken, TokenFault> {
-        if self.max_staleness.is_some_and(|limit| self.news.staleness() > limit) {
-            return Err(StoreError::new("nothing was heard of other replicas for too long").into());
-        }
-        let opened = match self.opener.open(token) {
-            // Another replica may have begun to sign with a key that we have not heard of yet.
-            Err(NotOurs::UnknownKey) if self.news.next().await? => self.opener.open(token)?,
-            opened => opened?,
-        };
-        let claims = &opened.claims;
-        if !claims.is_live_at(now, self.skew) {
+        let live = self.judge_for_anyone(token, now).await?;
+        if self.accepts(&live.claims().aud) { Ok(live) } else { Err(TokenFault::Audience) }
+    }
+
+    /// The same, whoever it is for.
+    pub async fn judge_for_anyone(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<LiveToken, TokenFault> {
+        let opened = self.open(token).await?;
+        if !opened.claims.is_live_at(now, self.skew) {
             return Err(TokenFault::Expired);
         }
         if self.revocations.has_ended(&opened) {
             return Err(TokenFault::Revoked);
         }
-        if !self.accepts(&claims.aud) {
-            return Err(TokenFault::Audience);
-        }
         Ok(LiveToken(opened))
+    }
+
+    /// What it says, dead or alive, if it is ours.
+    pub(super) async fn open(&self, token: &str) -> Result<Arc<OpenedToken>, TokenFault> {
+        if self.max_staleness.is_some_and(|limit| self.news.staleness() > limit) {
+            return Err(StoreError::new("nothing was heard of other replicas for too long").into());
+        }
+        match self.opener.open(token) {
+            // Another replica may have begun to sign with a key that we have not heard of yet.
+            Err(NotOurs::UnknownKey) if self.news.next().await? => Ok(self.opener.open(token)?),
+            opened => Ok(opened?),
+        }
     }
 
     fn accepts(&self, audiences: &[Audience]) -> bool {

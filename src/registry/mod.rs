@@ -17,6 +17,7 @@ pub mod pepper;
 pub mod public_key;
 pub mod regenerate;
 pub mod register;
+pub mod revoke;
 pub mod revoke_tokens;
 pub mod signing_keys;
 pub mod transition;

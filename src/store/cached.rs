@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct CachedClients {
     registry: Arc<dyn Registry>,
     revocations: Arc<Revocations>,
-    remembered: Cache<ClientId, Remembered>,
+    remembered: Arc<Cache<ClientId, Remembered>>,
     for_at_most: Option<Duration>,
 }
 
@@ -49,13 +49,36 @@ impl CachedClients {
         capacity: usize,
         for_at_most: Option<Duration>,
     ) -> Self {
-        Self { registry, revocations, remembered: Cache::new(capacity), for_at_most }
+        Self { registry, revocations, remembered: Arc::new(Cache::new(capacity)), for_at_most }
     }
 
-    /// What this process changed is in force here at once, and in the log.
-    fn changed(&self, client: &Client, record: &AuditRecord) {
-        self.revocations.see_client(&client.id, client.state, client.token_epoch, record.at);
-        audit_log::log(record);
+    /// Carries a write out to its end, also if whoever asked for it goes away: else the store would
+    /// have it and this process would not. What was written is in force here at once, and in the log.
+    async fn carry_out<T: PartialEq + Send + 'static>(
+        &self,
+        write: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+        success: T,
+        (client, record): (Client, AuditRecord),
+    ) -> Result<T, StoreError> {
+        let (remembered, revocations) = (self.remembered.clone(), self.revocations.clone());
+        let carried_out = tokio::spawn(async move {
+            let outcome = write.await;
+            // Also after an error: the write may have been carried out all the same.
+            remembered.remove(&client.id);
+            if outcome.as_ref().is_ok_and(|outcome| *outcome == success) {
+                revocations.see_client(&client.id, client.state, client.token_epoch, record.at);
+                audit_log::log(&record);
+            }
+            outcome
+        });
+        carried_out.await.map_err(StoreError::new)?
+    }
+
+    /// The same client, of at least the epoch that is in force: what is written must not bring back
+    /// tokens of a client that was away, not even after a restart.
+    fn of_todays_epoch(&self, client: &Client) -> Client {
+        let token_epoch = client.token_epoch.max(self.revocations.epoch(&client.id));
+        Client { token_epoch, ..client.clone() }
     }
 
     fn is_too_old(&self, remembered: &Remembered) -> bool {
@@ -96,12 +119,10 @@ impl ClientStore for CachedClients {
 #[async_trait]
 impl Registry for CachedClients {
     async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError> {
-        let inserted = self.registry.insert(client, record).await;
-        self.forget(&client.id);
-        if matches!(inserted, Ok(Inserted::Yes)) {
-            self.changed(client, record);
-        }
-        inserted
+        let (registry, about) = (self.registry.clone(), (client.clone(), record.clone()));
+        let (client, record) = about.clone();
+        let insert = async move { registry.insert(&client, &record).await };
+        self.carry_out(insert, Inserted::Yes, about).await
     }
 
     async fn read(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
@@ -114,22 +135,18 @@ impl Registry for CachedClients {
         new: &Client,
         record: &AuditRecord,
     ) -> Result<bool, StoreError> {
-        let replaced = self.registry.replace(old, new, record).await;
-        // Also after an error: the write may have been carried out all the same.
-        self.forget(&old.id);
-        if matches!(replaced, Ok(true)) {
-            self.changed(new, record);
-        }
-        replaced
+        let (registry, about) =
+            (self.registry.clone(), (self.of_todays_epoch(new), record.clone()));
+        let (old, (new, record)) = (old.clone(), about.clone());
+        let replace = async move { registry.replace(&old, &new, &record).await };
+        self.carry_out(replace, true, about).await
     }
 
     async fn remove(&self, old: &Client, record: &AuditRecord) -> Result<bool, StoreError> {
-        let removed = self.registry.remove(old, record).await;
-        self.forget(&old.id);
-        if matches!(removed, Ok(true)) {
-            self.changed(&Client { state: State::Deleted, ..old.clone() }, record);
-        }
-        removed
+        let removed = Client { state: State::Deleted, ..old.clone() };
+        let (registry, old, kept) = (self.registry.clone(), old.clone(), record.clone());
+        let remove = async move { registry.remove(&old, &kept).await };
+        self.carry_out(remove, true, (removed, record.clone())).await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError> {

@@ -16,6 +16,7 @@ use async_trait::async_trait;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
+use crate::domain::revocation::Revocation;
 use crate::domain::store_error::StoreError;
 use crate::oauth::{AssertionStore, RevocationStore};
 use crate::registry::{AuditTrail, Registry, SharedFacts};
@@ -50,6 +51,9 @@ pub trait Store:
     /// Takes documents of another store as they stand; those whose client is there already are
     /// left alone. How many were taken.
     async fn import(&self, documents: Vec<Document>) -> Result<usize, StoreError>;
+
+    /// Takes revocations of another store, without records of who did it.
+    async fn import_revocations(&self, revocations: Vec<Revocation>) -> Result<(), StoreError>;
 
     /// Some assertions that were used, in the order of their clients and digests, behind `after`.
     /// An empty list: that was all.

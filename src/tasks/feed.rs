@@ -17,7 +17,7 @@ use crate::oauth::News;
 
 use super::key_exchange::KeyExchange;
 use super::standings::Standings;
-use super::{ChangeLog, ClientCache};
+use super::{ChangeLog, ClientCache, Standing};
 
 /// How often it is looked.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -32,8 +32,7 @@ const WAITERS: usize = 64;
 #[derive(Debug, Default)]
 struct Seen {
     mark_ms: i64,
-    dates: HashMap<ClientId, i64>,
-    in_background: Option<Instant>,
+    standings: HashMap<ClientId, Standing>,
 }
 
 /// Looks for news, and says when it last did.
@@ -45,7 +44,9 @@ pub struct Feed {
     // A store of our own has no other writers: what we change there we know already.
     shared: bool,
     seen: Mutex<Seen>,
+    turn: tokio::sync::Mutex<()>,
     looked: Notify,
+    unsettled: Notify,
     waiters: Semaphore,
     answers: AtomicBool,
     understands: AtomicBool,
@@ -69,7 +70,9 @@ impl Feed {
             standings,
             shared,
             seen: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
             looked: Notify::new(),
+            unsettled: Notify::new(),
             waiters: Semaphore::new(WAITERS),
             answers: AtomicBool::new(false),
             understands: AtomicBool::new(true),
@@ -90,16 +93,16 @@ impl Feed {
     }
 
     async fn look_at_everything(&self) -> Result<(), StoreError> {
-        self.keys.exchange().await?;
+        // One after the other: a look that began before a key was revoked must not bring it back.
+        let _turn = self.turn.lock().await;
         let mark = self.seen().mark_ms;
         if mark == 0 {
-            return self.load().await;
-        }
-        if self.shared {
+            self.load().await?;
+        } else if self.shared {
             self.look_at_changes(mark).await?;
-            self.look_in_the_background().await?;
         }
-        Ok(())
+        // Behind the revocations, some of which may be of keys.
+        self.keys.exchange().await
     }
 
     /// Everything that may matter to a living token. What happens meanwhile is seen by the next
@@ -128,35 +131,33 @@ impl Feed {
         let changes = self.log.changes(mark - OVERLAP_MS).await?;
         self.misunderstood(changes.unknown_revocations);
         self.standings.revoked(&changes.revocations);
-        let mut fresh = Vec::new();
-        {
-            let mut seen = self.seen();
-            for standing in changes.clients {
-                let at = standing.updated_at_ms;
-                if seen.dates.get(&standing.id) != Some(&at) {
-                    self.clients.forget(&standing.id);
-                    self.standings.see(&standing);
-                    seen.mark_ms = seen.mark_ms.max(at.min(changes.now_ms));
-                    seen.dates.insert(standing.id.clone(), at);
-                    fresh.push(standing);
-                }
+        let mut seen = self.seen();
+        for standing in changes.clients {
+            // The whole standing, not its date alone: two changes may have the same date.
+            if seen.standings.get(&standing.id) != Some(&standing) {
+                self.clients.forget(&standing.id);
+                self.standings.see(&standing);
+                self.unsettled.notify_one();
+                seen.mark_ms = seen.mark_ms.max(standing.updated_at_ms.min(changes.now_ms));
+                seen.standings.insert(standing.id.clone(), standing);
             }
-            seen.mark_ms = seen.mark_ms.max(changes.now_ms - OVERLAP_MS);
-            let keep_from = seen.mark_ms - OVERLAP_MS;
-            seen.dates.retain(|_, at| *at >= keep_from);
         }
-        self.standings.repair(&fresh).await
+        seen.mark_ms = seen.mark_ms.max(changes.now_ms - OVERLAP_MS);
+        let keep_from = seen.mark_ms - OVERLAP_MS;
+        seen.standings.retain(|_, standing| standing.updated_at_ms >= keep_from);
+        Ok(())
     }
 
-    async fn look_in_the_background(&self) -> Result<(), StoreError> {
-        let due = self.seen().in_background.is_none_or(|last| last.elapsed() >= BACKGROUND);
-        if due {
-            self.seen().in_background = Some(Instant::now());
-            for gone in self.standings.look_again(&*self.log).await? {
-                self.clients.forget(&gone);
+    /// Looks for what leaves no trace, beside the polls: with many clients it takes a while, and
+    /// the news of others must not wait for it.
+    async fn watch(&self) {
+        loop {
+            tokio::time::sleep(BACKGROUND).await;
+            match self.standings.look_again(&*self.log).await {
+                Ok(gone) => gone.iter().for_each(|id| self.clients.forget(id)),
+                Err(error) => tracing::debug!(%error, "not looked in the background"),
             }
         }
-        Ok(())
     }
 
     fn misunderstood(&self, count: usize) {
@@ -179,6 +180,22 @@ impl Feed {
 
     /// Looks again and again, until the task is dropped.
     pub async fn run(self: Arc<Self>) {
+        if self.shared {
+            tokio::join!(self.poll(), self.watch(), self.settle());
+        } else {
+            self.poll().await;
+        }
+    }
+
+    /// Makes what was seen last, beside the polls for the same reason.
+    async fn settle(&self) {
+        loop {
+            let _ = tokio::time::timeout(INTERVAL, self.unsettled.notified()).await;
+            self.standings.settle().await;
+        }
+    }
+
+    async fn poll(&self) {
         let mut failing = false;
         loop {
             match self.look().await {

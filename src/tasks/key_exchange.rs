@@ -13,6 +13,7 @@ use crate::domain::signing_key::{
     HASTY_LEAD, KeyState, PUBLICATION_LEAD, PublishedKey, SIGNING_PROMISE, SharedKeys,
 };
 use crate::domain::store_error::StoreError;
+use crate::oauth::revocations::Revocations;
 use crate::registry::SharedFacts;
 use crate::registry::error::RegistryError;
 use crate::registry::signing_keys::SigningKeys;
@@ -35,6 +36,8 @@ pub struct KeyExchange {
     pub facts: Arc<dyn SharedFacts>,
     /// What retires a key that another took over from.
     pub deeds: SigningKeys,
+    /// Which of them were revoked.
+    pub revocations: Arc<Revocations>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The longest that any token lives.
@@ -93,7 +96,9 @@ impl KeyExchange {
     ) -> Result<bool, StoreError> {
         let before = self.shown().clone();
         let (mut shown, mut wrote) = (Vec::new(), false);
-        for own_key in own.iter().filter(|own| !shared.buried.contains(&own.jwk.kid)) {
+        let gone =
+            |kid: &String| shared.buried.contains(kid) || self.revocations.is_key_revoked(kid);
+        for own_key in own.iter().filter(|own| !gone(&own.jwk.kid)) {
             let is_this = |key: &&PublishedKey| key.jwk.kid == own_key.jwk.kid;
             let there = shared.keys.iter().find(is_this);
             if there.is_some_and(|key| key.jwk.material != own_key.jwk.material) {
@@ -277,8 +282,10 @@ impl KeyExchange {
         Ok(self.memory.first.get_or_init(|| String::from_utf8_lossy(&agreed).into_owned()))
     }
 
+    /// A key that was revoked is for nobody: not to be shown, not to verify and not to sign with.
     fn is_needed(&self, key: &PublishedKey, now: Timestamp) -> bool {
         key.is_needed_at(now, self.longest_life, self.skew)
+            && !self.revocations.is_key_revoked(&key.jwk.kid)
     }
 }
 

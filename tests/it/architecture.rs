@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 /// For each module at the top, the modules of ours that it may name.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("domain", &[]),
-    ("fetch", &["domain", "tasks"]),
     ("files", &[]),
     ("hashing", &["domain"]),
     ("oauth", &["domain", "hashing"]),
     ("registry", &["domain", "hashing", "oauth"]),
     ("tasks", &["domain", "hashing", "oauth", "registry"]),
-    ("fetch", &["domain", "oauth", "registry"]),
+    ("fetch", &["domain", "oauth", "registry", "tasks"]),
     ("jwt", &["domain", "files", "oauth", "registry", "tasks"]),
     ("store", &["domain", "files", "oauth", "registry", "tasks"]),
     ("config", &["domain", "registry"]),

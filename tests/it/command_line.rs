@@ -440,6 +440,45 @@ async fn admin_routes_on_a_listener_of_their_own() {
     home.run(&[&args[..], &["--admin-url", &admin_url]].concat()).text();
 }
 
+/// The words of an order, once the claims of the token are known.
+type Order<'a> = &'a dyn Fn(&serde_json::Value) -> Vec<String>;
+
+#[actix_web::test]
+async fn tokens_are_called_back() {
+    let home = Home::new();
+    let server = home.serve(&["--algorithm=EdDSA"]);
+    let issuer = &*server.url;
+    let revoke = |args: &[&str]| home.run(&[&["revoke", "--issuer", issuer], args].concat());
+    let claims = |token: &str| home.run(&["tokeninfo", "--issuer", issuer, token]);
+    let of = |claims: &serde_json::Value, name: &str| claims[name].as_str().unwrap().to_owned();
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let orders: [(&str, Order<'_>); 5] = [
+        ("token:", &|c| words(&["--jti", &of(c, "jti"), "--reason", "a leak"])),
+        ("epoch:", &|c| words(&["--client", &of(c, "sub")])),
+        ("credential:", &|c| words(&["--client", &of(c, "sub"), "--credential", &of(c, "cred")])),
+        ("client:", &|c| words(&["--client", &of(c, "sub"), "--before", &c["iat"].to_string()])),
+        ("everything:", &|c| words(&["--all", "--yes", "--before", &c["iat"].to_string()])),
+    ];
+    for (name, order) in orders {
+        let (id, secret) = register(&server).await;
+        let issued = token(&home, &server, (&id, &secret));
+        let args = order(&claims(issued.text()).json());
+        let done = revoke(&args.iter().map(String::as_str).collect::<Vec<_>>()).json();
+        assert!(done["name"].as_str().unwrap().starts_with(name), "{done}");
+        assert_eq!(claims(issued.text()).code, Some(1), "{name}");
+    }
+    for (why, args) in [
+        ("nothing", &[][..]),
+        ("all at any time", &["--all", "--yes"]),
+        ("two", &["--jti", "x", "--kid", "y"]),
+        ("a credential of nobody", &["--credential", "x"]),
+    ] {
+        assert_eq!(revoke(args).code, Some(2), "{why}");
+    }
+    let unasked = revoke(&["--all", "--before", "1"]);
+    assert!(unasked.code == Some(1) && unasked.stderr.contains("say --yes"), "{unasked:?}");
+}
+
 #[actix_web::test]
 async fn the_audit_trail_is_printed() {
     let home = Home::new();
@@ -901,6 +940,7 @@ fn each_help_has_an_example() {
         "keys rotate",
         "keys retire",
         "admin reset",
+        "revoke",
         "store copy",
         "healthcheck",
     ] {

@@ -277,7 +277,12 @@ impl Server {
 
     /// Asks for a token: credentials for the header, and the form as it is.
     pub(crate) async fn token(&self, basic: Option<(&str, &str)>, form: &str) -> Reply {
-        let mut request = self.http.post(format!("{}/oauth/token", self.url));
+        self.form("/oauth/token", basic, form).await
+    }
+
+    /// Posts a form, with credentials in the header.
+    pub(crate) async fn form(&self, path: &str, basic: Option<(&str, &str)>, form: &str) -> Reply {
+        let mut request = self.http.post(format!("{}{path}", self.url));
         if let Some((id, secret)) = basic {
             // RFC 6749 §2.3.1: both halves are form-encoded first.
             let encode = |text: &str| -> String {
@@ -312,6 +317,18 @@ impl Server {
         let base = self.admin_url.as_ref().unwrap_or(&self.url);
         let request = self.http.post(format!("{base}/clients")).json(&body);
         self.send(request.bearer_auth(self.admin_token().await)).await
+    }
+
+    /// What the administrator posts to a path.
+    pub(crate) async fn admin_post(&self, path: &str, body: &Value) -> Reply {
+        let base = self.admin_url.as_ref().unwrap_or(&self.url);
+        let request = self.http.post(format!("{base}{path}")).json(body);
+        self.send(request.bearer_auth(self.admin_token().await)).await
+    }
+
+    /// A token of this client.
+    pub(crate) async fn token_of(&self, (id, secret): &(String, String)) -> String {
+        self.token(Some((id, secret)), GRANT).await.text_of("access_token")
     }
 
     /// What the administrator gets from a path.

@@ -130,10 +130,18 @@ fn the_walk_of_a_client_that_looks_after_itself_works() {
 }
 
 #[test]
+fn the_walk_of_calling_back_works() {
+    let running = Running::start();
+    let printed = running.paste(&(walk("secret") + &walk("revoke")));
+    assert!(printed.contains(r#"{"active":false}"#), "{printed}");
+    assert!(printed.contains(r#""name":"epoch:"#), "{printed}");
+}
+
+#[test]
 fn every_walk_is_run_by_a_test() {
     let names = README.split("```sh walk=").skip(1).map(|rest| rest.lines().next().unwrap());
     for name in names {
-        let known = ["admin", "clients", "key", "openssl", "own", "register", "secret"];
+        let known = ["admin", "clients", "key", "openssl", "own", "register", "revoke", "secret"];
         assert!(known.contains(&name), "{name}");
     }
 }

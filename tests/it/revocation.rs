@@ -1,10 +1,16 @@
 //! What was called back is dead at once, and stays dead.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use latchkey::domain::audit::AuditRecord;
 use latchkey::domain::clock::{Clock, Timestamp};
 use latchkey::domain::id::CredentialId;
-use latchkey::domain::revocation::Revoked;
+use latchkey::domain::revocation::{Revocation, Revoked};
+use latchkey::domain::store_error::StoreError;
+use latchkey::oauth::RevocationStore;
+use latchkey::oauth::revoke::Revoker;
 use serde_json::Value;
 
 use crate::harness::{GRANT, Server, claims_of, store_in};
@@ -101,4 +107,26 @@ async fn a_revocation_is_in_the_metrics() {
     revoke(&server, Revoked::Token { jti: "x".to_owned() }).await;
     let metrics = server.get("/-/metrics").await.text;
     assert!(metrics.contains("latchkey_revocations 1\n"), "{metrics}");
+}
+
+/// A store that is down.
+struct Down;
+
+#[async_trait]
+impl RevocationStore for Down {
+    async fn revoke(&self, _: &Revocation, _: &AuditRecord) -> Result<(), StoreError> {
+        Err(StoreError::new("10.1.2.3 refused"))
+    }
+}
+
+#[actix_web::test]
+async fn what_cannot_be_kept_is_in_force_here_and_not_acknowledged() {
+    let server = Server::start().await;
+    let token = server.token_of(&server.client_with_secret().await).await;
+    let jti = claims_of(&token)["jti"].as_str().unwrap().to_owned();
+    let revocations = server.app.revocations.clone();
+    let revoker = Revoker { store: Arc::new(Down), revocations };
+    let until = server.app.revocations.horizon(server.clock.now());
+    assert!(revoker.revoke(Revoked::Token { jti }, until, &deed()).await.is_err());
+    assert_eq!(server.tokeninfo(&token).await.status, 401);
 }

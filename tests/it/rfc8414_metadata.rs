@@ -29,6 +29,17 @@ async fn s2_members() {
         "token_endpoint_auth_methods_supported":
             ["client_secret_basic", "client_secret_post", "private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["RS256", "PS256", "ES256", "EdDSA"],
+        "revocation_endpoint": "http://issuer.test/oauth/revoke",
+        "revocation_endpoint_auth_methods_supported":
+            ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+        "revocation_endpoint_auth_signing_alg_values_supported":
+            ["RS256", "PS256", "ES256", "EdDSA"],
+        "introspection_endpoint": "http://issuer.test/oauth/introspect",
+        "introspection_endpoint_auth_methods_supported":
+            ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+        "introspection_endpoint_auth_signing_alg_values_supported":
+            ["RS256", "PS256", "ES256", "EdDSA"],
+        "introspection_signing_alg_values_supported": ["RS256"],
         "service_documentation": "http://issuer.test/documentation",
     });
     assert_eq!(reply.body, expected);

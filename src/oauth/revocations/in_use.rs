@@ -26,6 +26,10 @@ impl InUse {
         }
     }
 
+    pub(super) fn epoch(&self, id: &ClientId) -> Option<u64> {
+        self.lock().get(id).map(|(epoch, _)| *epoch)
+    }
+
     pub(super) fn all(&self) -> Vec<(ClientId, u64)> {
         self.lock().iter().map(|(id, (epoch, _))| (id.clone(), *epoch)).collect()
     }

@@ -117,18 +117,35 @@ impl RevocationStore for EmbeddedStore {
         revocation: &Revocation,
         record: &AuditRecord,
     ) -> Result<(), StoreError> {
-        let (name, until) = (revocation.revoked.name(), seconds(revocation.until));
-        let (revoked, row) = (to_text(revocation), audit::Row::of(record)?);
+        let (revocation, row) = (revocation.clone(), audit::Row::of(record)?);
         let revoke = move |transaction: &Transaction<'_>| {
-            let now_ms = DateTime::now().timestamp_millis();
-            let added = transaction
-                .prepare_cached(
-                    "INSERT INTO revocations (name, created_at, until, revoked) \
-                     VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-                )?
-                .execute(params![name, now_ms, until, revoked])?;
-            if added == 1 { row.add(transaction).map(drop) } else { Ok(()) }
+            let is_new = keep(transaction, &revocation)?;
+            if is_new { row.add(transaction).map(drop) } else { Ok(()) }
         };
         self.writer.write(revoke).await
     }
+}
+
+/// Keeps a revocation; false if it is there already, and then for as long as the longer of the two.
+pub(super) fn keep(
+    transaction: &Transaction<'_>,
+    revocation: &Revocation,
+) -> rusqlite::Result<bool> {
+    let (name, until) = (revocation.revoked.name(), seconds(revocation.until));
+    let now_ms = DateTime::now().timestamp_millis();
+    let added = transaction
+        .prepare_cached(
+            "INSERT INTO revocations (name, created_at, until, revoked) \
+             VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![name, now_ms, until, to_text(revocation)])?;
+    if added == 1 {
+        return Ok(true);
+    }
+    transaction
+        .prepare_cached(
+            "UPDATE revocations SET until = ?3, created_at = ?2 WHERE name = ?1 AND until < ?3",
+        )?
+        .execute(params![name, now_ms, until])?;
+    Ok(false)
 }

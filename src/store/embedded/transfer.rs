@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, Transaction, params};
 
-use super::EmbeddedStore;
 use super::rows::{add, page};
+use super::{EmbeddedStore, changes};
 use crate::domain::clock::Timestamp;
+use crate::domain::revocation::Revocation;
 use crate::domain::store_error::StoreError;
 use crate::registry::Inserted;
 use crate::store::{Document, Export, Store, UsedAssertion, record};
@@ -37,6 +38,16 @@ impl Store for EmbeddedStore {
                 taken += usize::from(add(transaction, &id, document)? == Inserted::Yes);
             }
             Ok(taken)
+        };
+        self.writer.write(import).await
+    }
+
+    async fn import_revocations(&self, revocations: Vec<Revocation>) -> Result<(), StoreError> {
+        let import = move |transaction: &Transaction<'_>| {
+            for revocation in &revocations {
+                changes::keep(transaction, revocation)?;
+            }
+            Ok(())
         };
         self.writer.write(import).await
     }

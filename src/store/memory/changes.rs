@@ -18,6 +18,25 @@ impl Tables {
     fn standings(&self) -> impl Iterator<Item = Standing> {
         self.clients.values().filter_map(|(_, document)| record::to_standing(document))
     }
+
+    /// Keeps a revocation; false if it is there already, and then for as long as the longer of the
+    /// two.
+    pub(super) fn keep(&mut self, revocation: &Revocation) -> bool {
+        let made_ms = self.tick().timestamp_millis();
+        match self.revocations.entry(revocation.revoked.name()) {
+            Entry::Occupied(mut kept) => {
+                let (seen_ms, held) = kept.get_mut();
+                if held.until < revocation.until {
+                    (*seen_ms, held.until) = (made_ms, revocation.until);
+                }
+                false
+            }
+            Entry::Vacant(place) => {
+                place.insert((made_ms, revocation.clone()));
+                true
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -58,11 +77,7 @@ impl RevocationStore for MemoryStore {
         record: &AuditRecord,
     ) -> Result<(), StoreError> {
         let mut tables = self.tables();
-        let made_ms = tables.tick().timestamp_millis();
-        let name = revocation.revoked.name();
-        let kept = (made_ms, revocation.clone());
-        if let Entry::Vacant(place) = tables.revocations.entry(name) {
-            place.insert(kept);
+        if tables.keep(revocation) {
             tables.note(record);
         }
         Ok(())

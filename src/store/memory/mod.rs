@@ -319,6 +319,14 @@ impl Store for MemoryStore {
         Ok(taken)
     }
 
+    async fn import_revocations(&self, revocations: Vec<Revocation>) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        for revocation in &revocations {
+            tables.keep(revocation);
+        }
+        Ok(())
+    }
+
     async fn used_assertions(
         &self,
         after: Option<&UsedAssertion>,

@@ -12,7 +12,7 @@ use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
 use crate::domain::store_error::StoreError;
 use crate::oauth::RevocationStore;
-use crate::store::revocation::{CREATED_AT, Kept, of_document, to_document};
+use crate::store::revocation::{CREATED_AT, Kept, UNTIL, of_document, to_document};
 use crate::store::{Document, record};
 use crate::tasks::{ChangeLog, Changes, RevocationPage, Standing};
 
@@ -72,16 +72,33 @@ impl RevocationStore for MongoStore {
         revocation: &Revocation,
         record: &AuditRecord,
     ) -> Result<(), StoreError> {
-        let name = doc! { "_id": revocation.revoked.name() };
-        let mut document = to_document(revocation);
-        document.extend(audit::enclosed(record)?);
-        let insert = doc! { "$setOnInsert": document, "$currentDate": { CREATED_AT: true } };
-        let revoke = |database: Database| async move {
-            let revocations = revocations(&database);
-            unless_duplicate(revocations.update_one(name, insert).upsert(true).await).map(drop)
-        };
-        self.run(revoke).await
+        let (revocation, enclosed) = (revocation.clone(), audit::enclosed(record)?);
+        let keep = |database: Database| async move { keep(&database, &revocation, enclosed).await };
+        self.run(keep).await
     }
+}
+
+/// Keeps a revocation, with more members if it is not there yet.
+pub(super) async fn keep(
+    database: &Database,
+    revocation: &Revocation,
+    more: Document,
+) -> Result<(), Error> {
+    let name = doc! { "_id": revocation.revoked.name() };
+    let mut document = to_document(revocation);
+    document.extend(more);
+    let insert = doc! { "$setOnInsert": document, "$currentDate": { CREATED_AT: true } };
+    let revocations = revocations(database);
+    let kept = revocations.update_one(name.clone(), insert).upsert(true).await;
+    if matches!(&kept, Ok(done) if done.upserted_id.is_some()) {
+        return Ok(());
+    }
+    unless_duplicate(kept)?;
+    // It was there already, and is kept for longer if need be. (`$max` would be one step, and not
+    // every server compares dates by it.)
+    let until = record::date(revocation.until);
+    let shorter = doc! { "_id": name.get("_id").cloned(), UNTIL: { "$lt": until } };
+    revocations.update_one(shorter, doc! { "$set": { UNTIL: until } }).await.map(drop)
 }
 
 fn revocations(database: &Database) -> Collection<Document> {

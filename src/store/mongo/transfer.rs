@@ -6,7 +6,10 @@ use mongodb::Collection;
 use mongodb::bson::doc;
 use mongodb::error::Error;
 
-use super::{MongoStore, USED_ASSERTIONS, WRITES, clients, hex, paging, unless_duplicate, within};
+use super::{
+    MongoStore, USED_ASSERTIONS, WRITES, changes, clients, hex, paging, unless_duplicate, within,
+};
+use crate::domain::revocation::Revocation;
 use crate::domain::store_error::StoreError;
 use crate::store::{Document, Export, Store, UsedAssertion, record};
 
@@ -32,6 +35,17 @@ impl Store for MongoStore {
             });
             let count = |taken, took| async move { Ok(taken + usize::from(took)) };
             stream::iter(takes).buffer_unordered(WRITES).try_fold(0, count).await
+        };
+        self.run_all(import).await
+    }
+
+    async fn import_revocations(&self, revocations: Vec<Revocation>) -> Result<(), StoreError> {
+        let import = |database: mongodb::Database| async move {
+            let keeps = revocations.into_iter().map(|revocation| {
+                let database = database.clone();
+                within(async move { changes::keep(&database, &revocation, doc! {}).await })
+            });
+            stream::iter(keeps).buffer_unordered(WRITES).try_collect().await
         };
         self.run_all(import).await
     }

@@ -168,8 +168,16 @@ async fn every_revocation_comes_back(place: &Place) {
     assert_eq!(names(&page.revocations), names(&all));
 
     assert_eq!(store.sweep(Timestamp(1_900_000_000), 100).await.unwrap(), 0, "not yet");
-    assert_eq!(store.sweep(Timestamp(1_900_000_001), 100).await.unwrap(), all.len());
-    assert_eq!(store.revocations(None).await.unwrap().revocations, []);
+    let earlier = Revocation { until: Timestamp(1_800_000_000), ..all[0].clone() };
+    let later = Revocation { until: Timestamp(1_900_000_009), ..all[1].clone() };
+    for again in [&earlier, &later] {
+        store.revoke(again, &deed()).await.unwrap();
+    }
+    store.import_revocations(vec![earlier, later.clone()]).await.unwrap();
+    assert_eq!(store.sweep(Timestamp(1_900_000_001), 100).await.unwrap(), all.len() - 1);
+    let left = store.revocations(None).await.unwrap().revocations;
+    assert_eq!(left, [later], "kept as long as the longer of the two");
+    assert_eq!(everything(store).await.len(), all.len(), "and recorded once");
 }
 
 async fn revocations_are_seen_by_date(place: &Place) {

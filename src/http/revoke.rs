@@ -1,0 +1,35 @@
+//! `POST /oauth/revoke`: RFC 7009 §2.
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
+
+use crate::oauth::error::OAuthError;
+
+use super::carry_out::carry_out;
+use super::error::Refusal;
+use super::form::{self, Form};
+use super::lobby::{Lobby, Running};
+use super::{body, credentials, origin};
+
+pub(super) async fn post(
+    app: Running,
+    lobby: web::Data<Lobby>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Refusal> {
+    let form = Form::parse(&body::read(&request, payload, form::MEDIA_TYPE).await?)?;
+    let presented = credentials::presented(&request, &form)?;
+    let token = form.value("token").ok_or(OAuthError::Missing("token"))?.to_owned();
+    let (now, origin) = (app.clock.now(), origin::of(&app, &request));
+
+    let client = credentials::authenticated(&app, &lobby, &request, &presented, now).await?;
+    let app = app.shared();
+    carry_out(
+        async move { Ok(app.own_tokens.revoke(&app.judge, &client, &token, origin, now).await?) },
+    )
+    .await?;
+
+    // Of a JSON type, though nothing is said: some clients refuse others.
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({})))
+}

@@ -1,0 +1,57 @@
+//! A client calls back a token of its own:
+//! [RFC 7009 §2](https://www.rfc-editor.org/rfc/rfc7009#section-2).
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::domain::audit::{Action, AuditRecord, Origin, Recorder};
+use crate::domain::clock::Timestamp;
+use crate::domain::revocation::Revoked;
+
+use super::authenticate::AuthenticatedClient;
+use super::error::{OAuthError, TokenFault};
+use super::revoke::Revoker;
+use super::tokeninfo::TokenJudge;
+
+/// Ends tokens for those they were issued to.
+pub struct OwnTokens {
+    /// What ends them.
+    pub revoker: Arc<Revoker>,
+    /// What makes the records.
+    pub recorder: Arc<Recorder>,
+}
+
+impl OwnTokens {
+    /// Ends this token, if it is alive and the client's own. What it is otherwise is not said:
+    /// RFC 7009 §2.2 answers the same to all of it.
+    pub async fn revoke(
+        &self,
+        judge: &TokenJudge,
+        client: &AuthenticatedClient,
+        token: &str,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Result<(), OAuthError> {
+        let live = match judge.judge_for_anyone(token, now).await {
+            Ok(live) => live,
+            Err(TokenFault::Store(error)) => return Err(error.into()),
+            Err(fault) => {
+                tracing::debug!(reason = %fault, "nothing to revoke");
+                return Ok(());
+            }
+        };
+        let (claims, id) = (live.claims(), &client.client().id);
+        if claims.client_id != *id {
+            tracing::info!(client_id = %id, "asked to revoke a token of another client");
+            return Ok(());
+        }
+
+        let about = Map::from_iter([("jti".to_owned(), Value::from(claims.jti.as_str()))]);
+        let record = self.recorder.deed(&origin.by(id), Action::TokensRevoked, about, now)?;
+        let record = AuditRecord { client_id: Some(id.clone()), ..record };
+        let revoked = Revoked::Token { jti: claims.jti.clone() };
+        // A replica whose clock is behind finds it alive for so much longer.
+        Ok(self.revoker.revoke(revoked, claims.exp + judge.skew, &record).await?)
+    }
+}
