@@ -20,7 +20,17 @@ pub fn write_private_from(draft: &Path, path: &Path, content: &[u8]) -> io::Resu
     sync_folder(path)
 }
 
-/// The same, in the place of whatever is there.
+/// Opens a new file that only its owner can read, for what comes bit by bit. Refuses to replace one
+/// that is there.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Writes such a file in the place of whatever is there.
 pub fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let draft = draft(path);
     write_draft(&draft, content)?;
@@ -30,11 +40,7 @@ pub fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
 
 fn write_draft(draft: &Path, content: &[u8]) -> io::Result<()> {
     let _ = fs::remove_file(draft); // left by an attempt that was cut off
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(draft)?;
+    let mut file = create_private(draft)?;
     let written = file.write_all(content).and_then(|()| file.sync_all());
     if written.is_err() {
         let _ = fs::remove_file(draft);

@@ -6,6 +6,7 @@ mod copy;
 mod notices;
 mod open;
 mod reset;
+mod source;
 
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ pub use assemble::{StartError, assemble};
 pub use copy::{Copied, CopyError, copy_store};
 pub use open::{OpenStore, StoreOpenError, open_existing_store, open_store};
 pub use reset::{Reset, reset_admin};
+pub use source::{MongoSource, SourcePage, open_source};
 
 /// Everything that answers requests.
 pub struct App {

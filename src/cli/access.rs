@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use reqwest::RequestBuilder;
+use reqwest::{Method, RequestBuilder};
 use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
@@ -11,7 +11,7 @@ use url::Url;
 use crate::app::admin_file;
 
 use super::credential::{self, Credential, access_token, secret_in, secret_in_environment};
-use super::remote::{RemoteError, Server, send};
+use super::remote::{Answer, RemoteError, Server, exchange};
 use super::variable;
 
 type Failure = Box<dyn std::error::Error>;
@@ -58,24 +58,30 @@ impl Api {
         url
     }
 
-    pub(super) async fn get(&self, url: &Url) -> Result<Value, RemoteError> {
-        send(url, |http| self.signed(http.get(url.clone()))).await
+    /// Reads.
+    pub(super) async fn get(&self, url: &Url) -> Result<Answer, RemoteError> {
+        self.exchange(Method::GET, url, |request| request).await
     }
 
-    pub(super) async fn post(&self, url: &Url, body: Option<&Value>) -> Result<Value, RemoteError> {
-        send(url, |http| {
-            let request = self.signed(http.post(url.clone()));
-            match body {
-                Some(body) => request.json(body),
-                None => request,
-            }
-        })
-        .await
+    /// Sends JSON.
+    pub(super) async fn post(&self, url: &Url, body: &Value) -> Result<Answer, RemoteError> {
+        self.exchange(Method::POST, url, |request| request.json(body)).await
     }
 
-    fn signed(&self, request: RequestBuilder) -> RequestBuilder {
-        request.bearer_auth(&self.token)
+    /// Sends any request, with the access token.
+    pub(super) async fn exchange(
+        &self,
+        method: Method,
+        url: &Url,
+        more: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Result<Answer, RemoteError> {
+        exchange(url, |http| more(http.request(method, url.clone()).bearer_auth(&self.token))).await
     }
+}
+
+/// The JSON of an answer that must have some.
+pub(super) fn json_of(answer: Answer, url: &Url) -> Result<Value, RemoteError> {
+    answer.body.ok_or_else(|| RemoteError::Strange(url.clone()))
 }
 
 impl Access {

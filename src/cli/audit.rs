@@ -4,9 +4,10 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use serde_json::Value;
 use url::Url;
 
-use super::access::Access;
+use super::access::{Access, json_of};
+use super::remote::harmless;
 use super::remote::{self, RemoteError};
-use super::{Outcome, date, harmless, print, wait_for};
+use super::{Outcome, date, print, wait_for};
 
 /// How many records are asked for at once.
 const PAGE: usize = 200;
@@ -68,7 +69,7 @@ impl Question {
         let (mut left, mut cursor) = (self.limit, None);
         while left > 0 {
             let url = self.page(&url, left.min(PAGE), cursor.as_deref());
-            let page = api.get(&url).await?;
+            let page = json_of(api.get(&url).await?, &url)?;
             let strange = || RemoteError::Strange(api.at(&["audit"]));
             let records = page.get("records").and_then(Value::as_array).ok_or_else(strange)?;
             for record in records {

@@ -1,14 +1,15 @@
 //! `latchkey keys`: what an administrator does with the server's signing keys, over HTTP.
 
 use clap::{ArgMatches, Command, FromArgMatches, Subcommand};
+use reqwest::Method;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::domain::jwk::Algorithm;
 
-use super::access::Access;
-use super::remote::{self, RemoteError};
+use super::access::{Access, json_of};
+use super::remote::{self, RemoteError, harmless};
 use super::{Outcome, print, wait_for};
 
 #[derive(Subcommand)]
@@ -70,7 +71,7 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
 async fn list(access: &Access, json: bool) -> Outcome {
     let api = access.open().await?;
     let url = api.at(&["keys"]);
-    let answer = api.get(&url).await?;
+    let answer = json_of(api.get(&url).await?, &url)?;
     let keys = answer.get("keys").and_then(Value::as_array);
     let keys = keys.ok_or_else(|| RemoteError::Strange(url.clone()))?;
     if !json {
@@ -88,17 +89,18 @@ async fn rotate(access: &Access, now: bool, algorithm: Option<Algorithm>, json: 
         body.insert("algorithm".to_owned(), json!(algorithm));
     }
     let api = access.open().await?;
-    let answer = api.post(&api.at(&["keys", "rotate"]), Some(&Value::Object(body))).await?;
+    let url = api.at(&["keys", "rotate"]);
+    let answer = api.post(&url, &Value::Object(body)).await?;
     if json {
-        return print(&answer.to_string());
+        return print(&json_of(answer, &url)?.to_string());
     }
     print("every server makes a new key; `latchkey keys list` shows how far they are")
 }
 
 async fn retire(access: &Access, kid: &str) -> Outcome {
     let api = access.open().await?;
-    api.post(&api.at(&["keys", kid, "retire"]), None).await?;
-    print(&printable(&format!("{kid} is retired")))
+    api.exchange(Method::POST, &api.at(&["keys", kid, "retire"]), |request| request).await?;
+    print(&harmless(&format!("{kid} is retired")))
 }
 
 fn row_of(key: &Value) -> String {
@@ -114,10 +116,5 @@ fn row_of(key: &Value) -> String {
 
 fn row(kid: &str, alg: &str, state: &str, from: &str, retired: &str, dropped: &str) -> String {
     let row = format!("{kid:<43}  {alg:<5}  {state:<7}  {from:<20}  {retired:<20}  {dropped}");
-    printable(&row)
-}
-
-/// A name that another tool gave must not command a terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    harmless(&row)
 }

@@ -9,9 +9,11 @@ mod audit;
 mod clients;
 mod config_check;
 mod credential;
+mod duration;
 mod healthcheck;
 mod keypair;
 mod keys;
+mod public_key;
 mod remote;
 mod revoke;
 mod serve;
@@ -149,11 +151,6 @@ fn wait_for(work: impl Future<Output = Outcome>) -> Outcome {
 fn date(at: &serde_json::Value) -> Option<String> {
     use time::{OffsetDateTime, format_description::well_known::Rfc3339};
     OffsetDateTime::from_unix_timestamp(at.as_i64()?).ok()?.format(&Rfc3339).ok()
-}
-
-/// Text from elsewhere, which must not command a terminal.
-fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// Standard output leads to nobody any more.

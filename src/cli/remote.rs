@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{ETAG, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
@@ -132,11 +132,28 @@ impl Metadata {
     }
 }
 
+/// A good answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// Which state of a thing it shows: RFC 9110 §8.8.3.
+    pub(super) etag: Option<String>,
+    /// `None` if it is empty.
+    pub(super) body: Option<Value>,
+}
+
 /// Sends a request and reads the JSON of a good answer.
 pub(super) async fn send(
     url: &Url,
     request: impl FnOnce(&Client) -> RequestBuilder,
 ) -> Result<Value, RemoteError> {
+    exchange(url, request).await?.body.ok_or_else(|| RemoteError::Strange(shown(url)))
+}
+
+/// Sends a request and reads a good answer, which may be empty.
+pub(super) async fn exchange(
+    url: &Url,
+    request: impl FnOnce(&Client) -> RequestBuilder,
+) -> Result<Answer, RemoteError> {
     let unreachable = |source: reqwest::Error| RemoteError::Unreachable {
         url: shown(url),
         source: source.without_url(),
@@ -144,15 +161,18 @@ pub(super) async fn send(
     let http = client(url).build().map_err(RemoteError::Client)?;
     let response = request(&http).send().await.map_err(unreachable)?;
     let status = response.status();
-    let later = response.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok());
+    let header = |name| {
+        response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+    };
+    let (later, etag) = (header(RETRY_AFTER), header(ETAG));
     let later = later.map(|seconds| format!(" (try again in {seconds} s)")).unwrap_or_default();
-    let body = response.bytes().await.map_err(unreachable)?;
-    if status == StatusCode::NO_CONTENT {
-        return Ok(Value::Null);
+    let text = response.bytes().await.map_err(unreachable)?;
+    let body: Option<Value> = serde_json::from_slice(&text).ok();
+    if status.is_success() && (body.is_some() || text.is_empty()) {
+        return Ok(Answer { etag, body });
     }
-    let body: Option<Value> = serde_json::from_slice(&body).ok();
     if status.is_success() {
-        return body.ok_or_else(|| RemoteError::Strange(shown(url)));
+        return Err(RemoteError::Strange(shown(url)));
     }
     let details = body.as_ref().and_then(explained);
     let details = format!("{}{later}", details.as_deref().unwrap_or("it says no more"));
@@ -207,8 +227,12 @@ fn explained(body: &Value) -> Option<String> {
         let separator = if text.len() == error.len() { ": " } else { "; " };
         text = format!("{text}{separator}{more}");
     }
-    // What comes from elsewhere must not command a terminal.
-    Some(text.chars().map(|c| if c.is_control() { '?' } else { c }).collect())
+    Some(harmless(&text))
+}
+
+/// What comes from elsewhere must not command a terminal.
+pub(super) fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use clap::{ArgGroup, ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Map, Value};
 
-use super::access::Access;
+use super::access::{Access, json_of};
 use super::remote::{self, RemoteError};
 use super::{Outcome, print, wait_for};
 
@@ -82,7 +82,7 @@ async fn send_order(arguments: &Arguments) -> Outcome {
     let order = arguments.order();
     let api = arguments.access.open().await?;
     let url = api.at(&["revocations"]);
-    let answer = api.post(&url, Some(&order)).await?;
+    let answer = json_of(api.post(&url, &order).await?, &url)?;
     let revoked = answer.get("revoked").and_then(Value::as_array);
     for revocation in revoked.ok_or_else(|| RemoteError::Strange(url.clone()))? {
         print(&revocation.to_string())?;

@@ -2,6 +2,7 @@
 
 pub mod audience;
 pub mod audit;
+pub mod brought_hash;
 pub mod claims;
 pub mod client;
 pub mod clock;

@@ -31,6 +31,16 @@ pub(super) async fn read_any(
     media_types: &[&str],
 ) -> Result<Bytes, Refusal> {
     let limit = Lobby::of(request).map_or(0, |lobby| lobby.config().settings.body_limit);
+    read_up_to(limit, request, payload, media_types).await
+}
+
+/// The same, where more or less may come than elsewhere.
+pub(super) async fn read_up_to(
+    limit: usize,
+    request: &HttpRequest,
+    payload: Payload,
+    media_types: &[&str],
+) -> Result<Bytes, Refusal> {
     let right = media_types.iter().any(|media_type| is_of_type(request, media_type));
     let body = tokio::time::timeout(PATIENCE, collect(payload, limit)).await.map_err(|_| {
         Refusal::new(ErrorCode::InvalidRequest, "the body did not arrive in time")

@@ -47,6 +47,7 @@ pub const TABLE: &[Entry] = &[
     Entry { method: "POST", path: "/register",                               at: Where::Service,        handler: |route| route.to(register::post) },
     Entry { method: "POST", path: "/clients",                                at: Where::Admin,          handler: |route| route.to(clients::post) },
     Entry { method: "GET",  path: "/clients",                                at: Where::Admin,          handler: |route| route.to(clients::list) },
+    Entry { method: "POST", path: "/clients/import",                         at: Where::Admin,          handler: |route| route.to(clients::import) },
     Entry { method: "GET",  path: "/clients/{client_id}",                    at: Where::Admin,          handler: |route| route.to(clients::show) },
     Entry { method: "PATCH", path: "/clients/{client_id}",                   at: Where::Admin,          handler: |route| route.to(clients::patch) },
     Entry { method: "DELETE", path: "/clients/{client_id}",                  at: Where::Admin,          handler: |route| route.to(clients::delete) },

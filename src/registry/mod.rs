@@ -9,6 +9,7 @@ pub mod create;
 pub mod credentials;
 pub mod draft;
 pub mod error;
+pub mod import;
 pub mod key_admission;
 pub mod key_proof;
 pub mod list;

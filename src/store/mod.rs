@@ -27,7 +27,7 @@ use crate::tasks::{ChangeLog, Outbox, SigningKeyStore, Upkeep};
 pub use cached::CachedClients;
 pub use embedded::{EmbeddedStore, OpenError};
 pub use memory::MemoryStore;
-pub use mongo::{MongoOpenError, MongoStore};
+pub use mongo::{MongoOpenError, MongoSource, MongoStore, SourcePage};
 pub use used_proofs::UsedProofs;
 
 /// Everything that a store does.

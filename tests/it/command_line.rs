@@ -14,47 +14,47 @@ use crate::databases::Kind;
 use tempfile::TempDir;
 
 /// How long anything may take before the test gives up. Nothing waits longer than it must.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder in which somebody works.
-struct Home(TempDir);
+pub(crate) struct Home(TempDir);
 
 /// What a command did.
 #[derive(Debug)]
-struct Ran {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
     /// The output of a command that must have gone well, as JSON.
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         assert_eq!(self.code, Some(0), "{self:?}");
         serde_json::from_str(&self.stdout).unwrap()
     }
 
     /// The output of a command that must have gone well.
-    fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         assert_eq!(self.code, Some(0), "{self:?}");
         self.stdout.trim()
     }
 }
 
 impl Home {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn mode(&self, name: &str) -> u32 {
+    pub(crate) fn mode(&self, name: &str) -> u32 {
         fs::metadata(self.path(name)).unwrap().permissions().mode() & 0o777
     }
 
-    fn admin(&self, folder: &str) -> (String, String) {
+    pub(crate) fn admin(&self, folder: &str) -> (String, String) {
         let text = fs::read_to_string(self.path(folder).join("admin.json")).unwrap();
         let file: Value = serde_json::from_str(&text).unwrap();
         let text = |name: &str| file[name].as_str().unwrap().to_owned();
@@ -62,25 +62,25 @@ impl Home {
     }
 
     /// A program in this folder, with an environment that holds nothing but these.
-    fn program(&self, program: impl AsRef<Path>, env: &[(&str, &str)]) -> Command {
+    pub(crate) fn program(&self, program: impl AsRef<Path>, env: &[(&str, &str)]) -> Command {
         let mut command = Command::new(program.as_ref());
         command.current_dir(self.0.path()).env_clear().envs(env.iter().copied());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command
     }
 
-    fn run(&self, args: &[&str]) -> Ran {
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
         self.run_with(args, &[], "")
     }
 
-    fn run_with(&self, args: &[&str], env: &[(&str, &str)], input: &str) -> Ran {
+    pub(crate) fn run_with(&self, args: &[&str], env: &[(&str, &str)], input: &str) -> Ran {
         let mut command = self.program(env!("CARGO_BIN_EXE_latchkey"), env);
         finish(command.args(args), input)
     }
 
     /// Starts a server on a free port, and waits until it is ready. Its issuer is a plain name,
     /// so that it is the same on every port.
-    fn serve(&self, more: &[&str]) -> Running {
+    pub(crate) fn serve(&self, more: &[&str]) -> Running {
         self.serve_with(more, &[])
     }
 
@@ -103,7 +103,7 @@ impl Home {
     }
 }
 
-fn finish(command: &mut Command, input: &str) -> Ran {
+pub(crate) fn finish(command: &mut Command, input: &str) -> Ran {
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     // A command that reads no input may be gone already.
@@ -117,10 +117,10 @@ fn finish(command: &mut Command, input: &str) -> Ran {
 }
 
 /// A server; killed when it is forgotten.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     log: Receiver<String>,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Running {
@@ -140,7 +140,7 @@ impl Running {
     }
 
     /// Asks it to stop, and waits until it has.
-    fn stop(mut self) -> ExitStatus {
+    pub(crate) fn stop(mut self) -> ExitStatus {
         let kill = format!("kill -TERM {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
         let end = Instant::now() + PATIENCE;
@@ -161,13 +161,13 @@ impl Drop for Running {
     }
 }
 
-async fn post(url: &str, body: &Value) -> Value {
+pub(crate) async fn post(url: &str, body: &Value) -> Value {
     let reply = reqwest::Client::new().post(url).json(body).send().await.unwrap();
     reply.json().await.unwrap()
 }
 
 /// Registers a client with a secret: its id and its secret.
-async fn register(server: &Running) -> (String, String) {
+pub(crate) async fn register(server: &Running) -> (String, String) {
     let client =
         post(&format!("{}/register", server.url), &json!({ "client_name": "my app" })).await;
     let text = |name: &str| client[name].as_str().unwrap().to_owned();
@@ -175,7 +175,7 @@ async fn register(server: &Running) -> (String, String) {
 }
 
 /// Registers a client with a key: its id.
-async fn register_key(server: &Running, name: &str, key: Value) -> String {
+pub(crate) async fn register_key(server: &Running, name: &str, key: Value) -> String {
     let metadata = json!({
         "client_name": "my app", "token_endpoint_auth_method": "private_key_jwt", name: key,
     });
@@ -184,7 +184,7 @@ async fn register_key(server: &Running, name: &str, key: Value) -> String {
 }
 
 /// Gets a token with a secret.
-fn token(home: &Home, server: &Running, (id, secret): (&str, &str)) -> Ran {
+pub(crate) fn token(home: &Home, server: &Running, (id, secret): (&str, &str)) -> Ran {
     let args = ["token", "--issuer", &server.url, "--client-id", id];
     home.run_with(&args, &[("LATCHKEY_CLIENT_SECRET", secret)], "")
 }
@@ -933,8 +933,19 @@ fn each_help_has_an_example() {
         "audit",
         "clients",
         "clients create",
+        "clients delete",
+        "clients import",
+        "clients key",
+        "clients key add",
+        "clients key delete",
         "clients list",
+        "clients regenerate",
+        "clients secret",
+        "clients secret add",
+        "clients secret delete",
         "clients show",
+        "clients state",
+        "clients update",
         "keys",
         "keys list",
         "keys rotate",

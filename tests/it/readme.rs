@@ -138,10 +138,20 @@ fn the_walk_of_calling_back_works() {
 }
 
 #[test]
+fn the_walk_of_a_move_works() {
+    let running = Running::start();
+    let printed = running.paste(&walk("import"));
+    assert!(printed.matches("imported_with_new_secret").count() == 2, "{printed}");
+    let secrets = std::fs::read_to_string(running.folder.path().join("new-secrets.jsonl")).unwrap();
+    assert!(secrets.contains(r#""client_secret":"lk_"#));
+}
+
+#[test]
 fn every_walk_is_run_by_a_test() {
     let names = README.split("```sh walk=").skip(1).map(|rest| rest.lines().next().unwrap());
     for name in names {
-        let known = ["admin", "clients", "key", "openssl", "own", "register", "revoke", "secret"];
+        let known =
+            ["admin", "clients", "import", "key", "openssl", "own", "register", "revoke", "secret"];
         assert!(known.contains(&name), "{name}");
     }
 }

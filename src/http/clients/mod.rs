@@ -2,6 +2,7 @@
 
 mod create;
 mod credentials;
+mod import;
 mod list;
 mod one;
 
@@ -21,6 +22,7 @@ pub(super) use credentials::{
     NewKey, NewKeys, new_key, new_keys, new_secret, removal, shown_key, shown_secret,
 };
 pub(super) use credentials::{add_key, add_secret, delete_key, delete_secret, regenerate};
+pub(super) use import::import;
 pub(super) use list::list;
 pub(super) use one::{delete, patch, show, state};
 

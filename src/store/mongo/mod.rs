@@ -14,6 +14,7 @@ mod indexes;
 mod paging;
 mod quotas;
 mod signing_keys;
+mod source;
 mod transfer;
 mod unused;
 mod upkeep;
@@ -32,6 +33,8 @@ use crate::domain::store_error::StoreError;
 
 use super::Document;
 use address::Address;
+
+pub use source::{MongoSource, SourcePage};
 
 /// How long one operation may take.
 const PATIENCE: Duration = Duration::from_secs(5);
