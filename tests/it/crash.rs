@@ -21,7 +21,8 @@ const WRITERS: &[Call] = &[
     Call::Register,
     Call::Register,
     Call::Register,
-    Call::Register,
+    Call::Revoke,
+    Call::Revoke,
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +40,11 @@ async fn an_embedded_store_forgets_nothing_that_was_answered() {
         let program = start();
         let before = load.unanswered();
         // In the middle of the writes: some were answered, more are under way. Sooner or later.
-        let enough = [(Call::Register, 201, 1 + crash * 7 % 23), (Call::ByAssertion, 200, 1)];
+        let enough = [
+            (Call::Register, 201, 1 + crash * 7 % 23),
+            (Call::ByAssertion, 200, 1),
+            (Call::Revoke, 200, 1),
+        ];
         let crash = async {
             load.more(&enough).await;
             assert_eq!(load.unanswered(), before, "it went away by itself");

@@ -7,7 +7,7 @@ use std::time::Instant;
 use futures_util::{StreamExt, stream};
 
 use crate::fleet::PATIENCE;
-use crate::load::{by_assertion, http, token_by_secret};
+use crate::load::{by_assertion, http, token_by_secret, tokeninfo};
 
 /// How many promises are asked for at once.
 const AT_ONCE: usize = 8;
@@ -20,6 +20,8 @@ pub(crate) struct Ledger {
     pub(crate) clients: Mutex<Vec<(String, String)>>,
     /// Assertions that got a token.
     pub(crate) assertions: Mutex<Vec<String>>,
+    /// Tokens that were called back.
+    pub(crate) revoked: Mutex<Vec<String>>,
 }
 
 impl Ledger {
@@ -28,7 +30,9 @@ impl Ledger {
         let http = http();
         let (clients, assertions) =
             (self.clients.lock().unwrap().clone(), self.assertions.lock().unwrap().clone());
-        assert!(!clients.is_empty() && !assertions.is_empty(), "nothing was promised");
+        let revoked = self.revoked.lock().unwrap().clone();
+        let sorts = [clients.is_empty(), assertions.is_empty(), revoked.is_empty()];
+        assert_eq!(sorts, [false; 3], "nothing was promised");
         let asked = clients.iter().zip(urls.iter().cycle()).map(async |(pair, url)| {
             let status = settled(async || token_by_secret(&http, url, pair).await).await;
             assert_eq!(status, Some(200), "client {} is forgotten", pair.0);
@@ -39,13 +43,25 @@ impl Ledger {
             assert_eq!(status, Some(401), "a used jti is forgotten");
         });
         stream::iter(asked).buffer_unordered(AT_ONCE).collect::<()>().await;
+        // Not all of them are asked at the server that was told; the others hear of it.
+        let asked = revoked.iter().zip(urls.iter().cycle().skip(1)).map(async |(token, url)| {
+            let began = Instant::now();
+            while tokeninfo(&http, url, token).await != Some(401) {
+                assert!(began.elapsed() < PATIENCE, "a revocation is forgotten");
+            }
+        });
+        stream::iter(asked).buffer_unordered(AT_ONCE).collect::<()>().await;
     }
 
     /// How many promises there are of each sort, for people to read.
     pub(crate) fn summary(&self) -> String {
         let (clients, assertions) = (&self.clients, &self.assertions);
         let counts = (clients.lock().unwrap().len(), assertions.lock().unwrap().len());
-        format!("{} registrations and {} used assertions", counts.0, counts.1)
+        let revoked = self.revoked.lock().unwrap().len();
+        format!(
+            "{} registrations, {} used assertions and {revoked} revocations",
+            counts.0, counts.1
+        )
     }
 }
 

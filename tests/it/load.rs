@@ -30,6 +30,8 @@ pub(crate) enum Call {
     BySecret,
     /// Registers.
     Register,
+    /// Gets a token and calls it back.
+    Revoke,
     /// Asks what a token is worth.
     TokenInfo,
 }
@@ -39,6 +41,7 @@ pub(crate) const ALL_SORTS: &[Call] = &[
     Call::ByAssertion,
     Call::BySecret,
     Call::Register,
+    Call::Revoke,
     Call::TokenInfo,
     Call::ByAssertion,
     Call::BySecret,
@@ -193,6 +196,19 @@ impl Load {
                 }
                 Some(status)
             }
+            Call::Revoke => {
+                let reply = by_secret(http, url, &self.secret).send().await.ok()?;
+                let issued = reply.status().as_u16();
+                let body: Value = reply.json().await.ok()?;
+                let Some(token) = body["access_token"].as_str() else { return Some(issued) };
+                let (id, secret) = &self.secret;
+                let request = http.post(format!("{url}/oauth/revoke")).basic_auth(id, Some(secret));
+                let status = status(request.form(&[("token", token)])).await;
+                if status == Some(200) {
+                    self.ledger.revoked.lock().unwrap().push(token.to_owned());
+                }
+                status
+            }
             Call::TokenInfo => {
                 status(http.get(format!("{url}/tokeninfo")).bearer_auth(&self.token)).await
             }
@@ -250,6 +266,11 @@ pub(crate) async fn token_by_secret(
     pair: &(String, String),
 ) -> Option<u16> {
     status(by_secret(http, url, pair)).await
+}
+
+/// What this token is worth.
+pub(crate) async fn tokeninfo(http: &reqwest::Client, url: &str, token: &str) -> Option<u16> {
+    status(http.get(format!("{url}/tokeninfo")).bearer_auth(token)).await
 }
 
 /// How a token that is asked for with this assertion is answered.

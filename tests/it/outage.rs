@@ -76,6 +76,61 @@ async fn the_server_starts_before_it_and_opens_when_it_is_there(kind: Kind) {
     server.stop().await;
 }
 
+/// What is known grows old. Nobody is proved by facts of more than ten seconds ago; how old they may
+/// be to judge a token is the operator's to say.
+async fn what_is_known_grows_old(kind: Kind) {
+    let Some(database) = kind.alone().await else { return };
+    let patient = Server::on(open(&database.fresh_database()), |_| ()).await;
+    let strict =
+        Server::on(open(&database.fresh_database()), |settings| settings.max_staleness = 2).await;
+    let (id, secret) = patient.client_with_secret().await;
+    let basic = Some((id.as_str(), secret.as_str()));
+    let token = patient.token(basic, GRANT).await.text_of("access_token");
+    let (other, its_secret) = strict.client_with_secret().await;
+    let others = strict.token(Some((&other, &its_secret)), GRANT).await.text_of("access_token");
+
+    database.kill();
+    let began = Instant::now();
+    assert_eq!(patient.token(basic, GRANT).await.status, 200, "what it knows is fresh");
+    assert_eq!(strict.tokeninfo(&others).await.status, 200, "what it knows is fresh");
+    let mut refused_after = None;
+    loop {
+        assert_eq!(patient.tokeninfo(&token).await.status, 200, "it has no limit");
+        if refused_after.is_none() && strict.tokeninfo(&others).await.status == 503 {
+            refused_after = Some(began.elapsed());
+        }
+        let issued = patient.token(basic, GRANT).await;
+        if issued.status == 503 {
+            assert_eq!(issued.error(), Some("temporarily_unavailable"));
+            break;
+        }
+        assert_eq!(issued.status, 200, "{issued:?}");
+        assert!(began.elapsed() < PATIENCE, "it goes on for ever");
+    }
+    assert!(began.elapsed() >= Duration::from_secs(9), "too soon: {:?}", began.elapsed());
+    let refused_after = refused_after.unwrap();
+    assert!(refused_after >= Duration::from_secs(1), "too soon: {refused_after:?}");
+    let status = patient.get("/-/check-up").await;
+    assert!(status.body["stale_seconds"].as_u64().unwrap() >= 9, "{status:?}");
+    let metrics = patient.get("/-/metrics").await.text;
+    let stale =
+        metrics.lines().find_map(|line| line.strip_prefix("latchkey_feed_staleness_seconds "));
+    assert!(stale.unwrap().parse::<f64>().unwrap() >= 9.0, "{stale:?}");
+
+    database.start_again().await;
+    let began = Instant::now();
+    while strict.tokeninfo(&others).await.status != 200
+        || patient.token(basic, GRANT).await.status != 200
+    {
+        assert!(began.elapsed() < PATIENCE, "it does not recover");
+    }
+}
+
+#[actix_web::test]
+async fn nx_27017_knows_only_what_it_knew() {
+    what_is_known_grows_old(Kind::Nx27017).await;
+}
+
 #[actix_web::test]
 async fn nx_27017_goes_away() {
     while_it_is_away_what_needs_it_answers_503_and_the_rest_goes_on(Kind::Nx27017).await;

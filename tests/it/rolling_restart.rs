@@ -89,6 +89,7 @@ async fn not_one_request_fails(nodes: &[Node; 3], url: &str, mut programs: Vec<P
     load.assert_all(Call::ByAssertion, &[200], BOUND);
     load.assert_all(Call::BySecret, &[200], BOUND);
     load.assert_all(Call::Register, &[201], BOUND);
+    load.assert_all(Call::Revoke, &[200], BOUND);
     load.ledger.assert_kept(&urls).await;
 }
 

@@ -25,6 +25,7 @@ const WELL: &[(Call, u16, usize)] = &[
     (Call::ByAssertion, 200, 6),
     (Call::BySecret, 200, 6),
     (Call::Register, 201, 3),
+    (Call::Revoke, 200, 3),
     (Call::TokenInfo, 200, 30),
 ];
 /// And while the database cannot be reached.
@@ -36,6 +37,7 @@ async fn keeps_its_promises(load: &Load, fleet: &Fleet) {
     load.assert_all(Call::ByAssertion, &[200, 503], ASKING);
     load.assert_all(Call::BySecret, &[200, 503], ASKING);
     load.assert_all(Call::Register, &[201, 503], ASKING);
+    load.assert_all(Call::Revoke, &[200, 503], 2 * ASKING);
     load.ledger.assert_kept(&fleet.urls()).await;
 }
 
