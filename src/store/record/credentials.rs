@@ -1,0 +1,129 @@
+//! Secrets and keys, as they stand in the document of their client.
+
+use mongodb::bson::{Bson, Document, doc};
+use serde_json::Value;
+
+use crate::domain::client::{Client, ClientKey, StoredSecret};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::CredentialId;
+use crate::domain::jwk::PublicJwk;
+use crate::domain::registration_token::RegistrationTokenDigest;
+use crate::domain::secret::SecretHash;
+
+use super::values::{date, json_to_bson, text, timestamp};
+use super::{LAST_USED, REGISTRATION_TOKENS};
+
+pub(super) fn secret_document(secret: &StoredSecret) -> Document {
+    let mut document = doc! {
+        "id": secret.id.as_str(),
+        "hash": secret.hash.as_str(),
+        "checksummed": secret.checksummed,
+        "createdAt": date(secret.created),
+    };
+    if let Some(end) = secret.expires {
+        document.insert("expiresAt", date(end));
+    }
+    document
+}
+
+pub(super) fn secrets(document: &Document, created: Timestamp) -> Vec<StoredSecret> {
+    let items = document.get_array("secrets").map(Vec::as_slice).unwrap_or_default();
+    let described = items.iter().filter_map(Bson::as_document).enumerate();
+    described
+        .filter_map(|(index, item)| {
+            // An importer writes the hash and nothing else.
+            let id = text(item, "id").unwrap_or_else(|| format!("imported{index}"));
+            let id = CredentialId::from(id.as_str());
+            Some(StoredSecret {
+                last_used: last_used(document, &id),
+                id,
+                hash: SecretHash::stored(item.get_str("hash").ok()?),
+                checksummed: item.get_bool("checksummed").unwrap_or(false),
+                created: timestamp(item.get("createdAt")).unwrap_or(created),
+                expires: timestamp(item.get("expiresAt")),
+            })
+        })
+        .collect()
+}
+
+pub(super) fn registration_tokens(document: &Document) -> Vec<RegistrationTokenDigest> {
+    let items = document.get_array(REGISTRATION_TOKENS).map(Vec::as_slice).unwrap_or_default();
+    let bytes = items.iter().filter_map(|item| match item {
+        Bson::Binary(binary) => <[u8; 32]>::try_from(binary.bytes.as_slice()).ok(),
+        _ => None,
+    });
+    bytes.map(RegistrationTokenDigest::from).collect()
+}
+
+/// The first key also stands in `publicKey`, where the platform's tools look for it.
+pub(super) fn key_document((index, key): (usize, &ClientKey)) -> Document {
+    let mut document = doc! {
+        "id": key.id.as_str(),
+        "jwk": json_to_bson(key.jwk.to_json()),
+        "createdAt": date(key.created),
+        "inPublicKey": index == 0,
+    };
+    if let Some(end) = key.expires {
+        document.insert("expiresAt", date(end));
+    }
+    document
+}
+
+/// By which a client is found that has a key; each is there once, also if the key has two names.
+pub(super) fn thumbprints(keys: &[ClientKey]) -> Vec<Bson> {
+    let mut thumbprints: Vec<String> = keys.iter().map(|key| key.jwk.thumbprint()).collect();
+    thumbprints.sort_unstable();
+    thumbprints.dedup();
+    thumbprints.into_iter().map(Bson::from).collect()
+}
+
+/// Whether the client has a key of one of these thumbprints: a document may say what was so before
+/// another tool replaced the key.
+pub(in crate::store) fn has_key(client: &Client, thumbprints: &[String]) -> bool {
+    client.keys.iter().any(|key| thumbprints.contains(&key.jwk.thumbprint()))
+}
+
+/// `publicKey` is right about its own slot: if another tool replaced it, what we noted of the key
+/// that was there before no longer counts.
+pub(super) fn keys(document: &Document) -> Vec<ClientKey> {
+    let created = timestamp(document.get("createdAt")).unwrap_or_default();
+    let items = document.get_array("keys").map(Vec::as_slice).unwrap_or_default();
+    let noted: Vec<&Document> = items.iter().filter_map(Bson::as_document).collect();
+    let key = |jwk, created| {
+        let key = ClientKey::new(jwk, created);
+        ClientKey { last_used: last_used(document, &key.id), ..key }
+    };
+
+    let slot = document.get_document("publicKey").ok().and_then(|jwk| {
+        let jwk = parse_jwk(jwk)?;
+        let note = noted
+            .iter()
+            .find(|note| text(note, "id").as_deref() == Some(jwk.credential_id().as_str()));
+        let expires = note.and_then(|note| timestamp(note.get("expiresAt")));
+        let created = note.and_then(|note| timestamp(note.get("createdAt"))).unwrap_or(created);
+        Some(ClientKey { expires, ..key(jwk, created) })
+    });
+    let others = noted.iter().filter(|note| !note.get_bool("inPublicKey").unwrap_or(false));
+    let others = others.filter_map(|note| {
+        let jwk = parse_jwk(note.get_document("jwk").ok()?)?;
+        let created = timestamp(note.get("createdAt")).unwrap_or(created);
+        Some(ClientKey { expires: timestamp(note.get("expiresAt")), ..key(jwk, created) })
+    });
+
+    let mut keys: Vec<ClientKey> = Vec::new();
+    for key in slot.into_iter().chain(others) {
+        // One key may have two names, one for each of its algorithms.
+        if !keys.iter().any(|known| known.jwk == key.jwk) {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+pub(super) fn last_used(document: &Document, credential: &CredentialId) -> Option<Timestamp> {
+    timestamp(document.get_document(LAST_USED).ok()?.get(credential.as_str())).map(Timestamp::day)
+}
+
+pub(super) fn parse_jwk(document: &Document) -> Option<PublicJwk> {
+    PublicJwk::parse(&Value::from(Bson::from(document.clone()))).ok()
+}
