@@ -117,7 +117,8 @@ async fn an_index_that_is_not_unique_is_refused(place: &Place) {
 
 async fn a_database_of_a_newer_version_is_refused(place: &Place) {
     let meta = place.database().await.collection::<Document>("meta");
-    for (stands, known) in [("1", true), ("1.7", true), ("2", false), ("2.0", false), ("x", false)]
+    for (stands, known) in
+        [("1", true), ("1.7", true), ("2", true), ("3", false), ("3.0", false), ("x", false)]
     {
         let value = Binary { subtype: BinarySubtype::Generic, bytes: stands.as_bytes().to_vec() };
         meta.delete_one(doc! { "_id": "schema" }).await.unwrap();

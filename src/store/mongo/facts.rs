@@ -12,7 +12,7 @@ use crate::registry::SharedFacts;
 use crate::store::Document;
 
 /// The major version of what is written here; a higher one is refused.
-pub(super) const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 2;
 
 /// Notes the schema in a new database, and refuses that of a newer version.
 pub(super) async fn check_schema(database: &Database) -> Result<(), MongoOpenError> {
@@ -20,11 +20,18 @@ pub(super) async fn check_schema(database: &Database) -> Result<(), MongoOpenErr
     let stands = within(agree(database, "schema", ours.as_bytes())).await.map_err(unreachable)?;
     let stands = String::from_utf8_lossy(&stands).into_owned();
     let major = stands.split('.').next().and_then(|major| major.parse::<u32>().ok());
-    if major.is_some_and(|major| major <= SCHEMA) {
-        Ok(())
-    } else {
-        Err(MongoOpenError::Newer(stands))
+    match major {
+        Some(SCHEMA) => Ok(()),
+        // An older version must not start on it any more: it would not honour what is kept here.
+        Some(older) if older < SCHEMA => within(raise(database, &ours)).await.map_err(unreachable),
+        Some(_) | None => Err(MongoOpenError::Newer(stands)),
     }
+}
+
+async fn raise(database: &Database, schema: &str) -> Result<(), Error> {
+    let value = Binary { subtype: BinarySubtype::Generic, bytes: schema.as_bytes().to_vec() };
+    let change = doc! { "$set": { "value": value } };
+    meta(database).update_one(doc! { "_id": "schema" }, change).await.map(drop)
 }
 
 #[async_trait]
