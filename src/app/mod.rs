@@ -3,8 +3,10 @@
 pub mod admin_file;
 mod assemble;
 mod copy;
+mod first_admin;
 mod notices;
 mod open;
+mod parts;
 mod reset;
 mod source;
 

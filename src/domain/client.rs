@@ -214,11 +214,11 @@ impl Client {
         }
     }
 
-    /// Brings it into a state. Going into use and out of it both raise the epoch: the tokens of
-    /// one time of use are no good in the next.
-    pub fn move_to(&mut self, state: State) {
+    /// Brings it into a state. Going into use and out of it both bring the next epoch: the tokens
+    /// of one time of use are no good in the next.
+    pub fn move_to(&mut self, state: State, next_epoch: u64) {
         if (self.state == State::Public) != (state == State::Public) {
-            self.token_epoch += 1;
+            self.token_epoch = next_epoch;
         }
         self.state = state;
     }

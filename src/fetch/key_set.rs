@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use crate::domain::jwk::PublicJwk;
 use crate::domain::jwks_uri::KeysUnavailable;
-use crate::registry::draft::MOST_KEYS;
+
+/// How many keys a set may have.
+const MOST_KEYS: usize = 10;
 
 /// How long a set is good that does not say so.
 const USUAL: u64 = 60 * 60;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
 use actix_web::HttpRequest;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 
 use crate::oauth::authenticate::Caller;
@@ -80,11 +80,12 @@ fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     if !is_proxy(&peer) {
         return peer;
     }
-    let lines: Vec<&str> =
-        headers.get_all("x-forwarded-for").filter_map(|line| line.to_str().ok()).collect();
+    // Hop by hop: what a caller invented at the left must not spoil what a proxy wrote at the right.
+    let lines: Vec<&[u8]> = headers.get_all("x-forwarded-for").map(HeaderValue::as_bytes).collect();
     let mut nearest = peer;
-    for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+    for hop in lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {
+        let hop = std::str::from_utf8(hop.trim_ascii()).ok();
+        let Some(address) = hop.and_then(|hop| hop.parse::<IpAddr>().ok()) else { break };
         nearest = address.to_canonical();
         if !is_proxy(&nearest) {
             break;
@@ -96,7 +97,7 @@ fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::http::header::{HeaderName, HeaderValue};
+    use actix_web::http::header::HeaderName;
 
     #[test]
     fn only_trusted_proxies_are_believed() {
@@ -109,13 +110,14 @@ mod tests {
             ("two proxies",        "10.0.0.1",  &["198.51.100.1, 10.0.0.2"],       "198.51.100.1"),
             ("two lines",          "10.0.0.1",  &["203.0.113.9", "198.51.100.1"],  "198.51.100.1"),
             ("no address in it",   "10.0.0.1",  &["198.51.100.1, unknown"],        "10.0.0.1"),
+            ("no text beside it",  "10.0.0.1",  &["\u{ff}, 198.51.100.1"],        "198.51.100.1"),
             ("no header",          "10.0.0.1",  &[],                               "10.0.0.1"),
         ];
         for (why, peer, forwarded, expected) in cases {
             let mut headers = HeaderMap::new();
             for line in forwarded {
                 let name = HeaderName::from_static("x-forwarded-for");
-                headers.append(name, HeaderValue::from_str(line).unwrap());
+                headers.append(name, HeaderValue::from_bytes(line.as_bytes()).unwrap());
             }
             let address = behind(peer.parse().unwrap(), &headers, &trusted);
             assert_eq!(address.to_string(), expected, "{why}");

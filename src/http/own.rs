@@ -14,8 +14,8 @@ use crate::registry::own::Owner;
 use crate::registry::view;
 
 use super::clients::{
-    NewKey, NewKeys, credential_id, done, new_key, new_keys, new_secret, removal, shown_key,
-    shown_secret,
+    NewKey, NewKeys, credential_id, done, new_key, new_keys, new_secret, removal, segment,
+    shown_key, shown_secret,
 };
 use super::error::Refusal;
 use super::lobby::Running;
@@ -27,8 +27,8 @@ async fn owner(app: &App, request: &HttpRequest) -> Result<Owner, Refusal> {
         Err(TokenFault::Repeated) => return Err(TokenFault::Repeated.into()),
         token => token.ok().map(RegistrationToken::from),
     };
-    let id = request.match_info().query("client_id");
-    Ok(app.enrolment.owner(id, token, origin::of(app, request), app.clock.now()).await?)
+    let id = segment(request, "client_id");
+    Ok(app.enrolment.owner(&id, token, origin::of(app, request), app.clock.now()).await?)
 }
 
 fn shown(app: &App, registered: &Registered) -> HttpResponse {

@@ -7,9 +7,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::domain::clock::Timestamp;
 use crate::domain::permission::TOKENS_REVOKE;
 use crate::domain::revocation::{Revocation, Revoked};
+use crate::domain::signing_key::KeyState;
 use crate::registry::actor::Actor;
+use crate::registry::error::RegistryError;
 use crate::registry::revoke::Order;
 
 use super::carry_out::carry_out;
@@ -19,6 +22,9 @@ use super::{bearer, body, json};
 
 /// How long a key that is revoked may keep signing until another can.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether another can.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 pub(super) async fn post(
     app: Running,
@@ -56,21 +62,36 @@ pub(super) async fn post(
 /// The key that signs is retired first, and another signs before it goes: no token that is issued
 /// meanwhile is lost. If none comes in time the key goes all the same.
 async fn make_way(app: &App, actor: &Actor, kid: &str) {
-    if app.ring.active_kid().as_deref() != Some(kid) {
-        return;
-    }
-    let now = app.clock.now();
-    if let Err(reason) = app.signing_keys.retire(actor, kid, now).await {
-        tracing::warn!(%reason, kid, "the key is revoked before another can sign");
-        return;
+    let retired = app.clock.now();
+    let is_ours = || app.ring.active_kid().as_deref() == Some(kid);
+    match app.signing_keys.retire(actor, kid, retired).await {
+        Ok(true) => {}
+        Ok(false) if is_ours() => {}
+        Ok(false) | Err(RegistryError::NoSigningKey) => return, // it signs no more
+        Err(reason) => {
+            tracing::warn!(%reason, kid, "the key is revoked before another can sign");
+            return;
+        }
     }
     let another_signs = async {
-        while app.ring.active_kid().as_deref() == Some(kid) {
+        let was_ours = is_ours();
+        loop {
             let _ = app.key_exchange.exchange().await;
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            let waits = if was_ours { is_ours() } else { !has_successor(app, retired).await };
+            if !waits {
+                return;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
     };
     let _ = tokio::time::timeout(PATIENCE, another_signs).await;
+}
+
+/// Whether a key signs that a replica made when one was retired.
+async fn has_successor(app: &App, retired: Timestamp) -> bool {
+    let shared = app.signing_keys.store.published().await.unwrap_or_default();
+    let now = app.clock.now();
+    shared.keys.iter().any(|key| key.published >= retired && key.state_at(now) == KeyState::Active)
 }
 
 fn shown(revocation: &Revocation) -> Value {

@@ -74,6 +74,9 @@ pub enum OAuthError {
     /// The queue for slow hashes is full.
     #[error(transparent)]
     Busy(#[from] Busy),
+    /// The client was changed while it proved itself.
+    #[error("the client was changed while it was proved; try again")]
+    Changed,
     /// The client is not who it says.
     #[error("client authentication failed: {0}")]
     Client(#[from] AuthFailure),
@@ -154,7 +157,7 @@ impl OAuthError {
             Self::NoEntropy(_) | Self::Seal(SealError::Signature(_)) => ErrorCode::ServerError,
             Self::NotPermitted(_) => ErrorCode::InsufficientScope,
             Self::Scope | Self::MalformedScope => ErrorCode::InvalidScope,
-            Self::Busy(_) | Self::Seal(SealError::NoActiveKey) | Self::Store(_) => {
+            Self::Busy(_) | Self::Changed | Self::Seal(SealError::NoActiveKey) | Self::Store(_) => {
                 ErrorCode::TemporarilyUnavailable
             }
             Self::Quota(_) | Self::Throttled(_) => ErrorCode::TooManyRequests,
@@ -179,7 +182,7 @@ impl OAuthError {
         match self {
             Self::Client(AuthFailure::Claim(fault)) => (*fault).to_owned(),
             Self::Client(_) => "client authentication failed".to_owned(),
-            Self::NoEntropy(_) | Self::Seal(_) | Self::Store(_) | Self::Busy(_) => {
+            Self::Busy(_) | Self::Changed | Self::NoEntropy(_) | Self::Seal(_) | Self::Store(_) => {
                 CANNOT_ANSWER.to_owned()
             }
             // Which limit it was would tell what others do.

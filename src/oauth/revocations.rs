@@ -135,6 +135,14 @@ impl Revocations {
         self.clients().epoch(id)
     }
 
+    /// The least epoch above those of all its tokens that are known of. `written` is the one that the
+    /// client itself holds, which another tool may have set back.
+    #[must_use]
+    pub fn next_epoch(&self, id: &ClientId, written: u64) -> u64 {
+        let in_use = self.epoch_in_use(id).unwrap_or_default();
+        written.max(self.epoch(id)).max(in_use).saturating_add(1)
+    }
+
     /// Whether this signing key was revoked.
     #[must_use]
     pub fn is_key_revoked(&self, kid: &str) -> bool {

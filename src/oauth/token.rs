@@ -112,11 +112,14 @@ impl TokenIssuer {
             jti: URL_SAFE_NO_PAD.encode((*self.entropy).bytes::<16>()?),
             permissions: client.permissions.clone(),
             scope: (!scope.is_empty()).then(|| scope.as_str().to_owned()),
-            // The list may know more than the client at hand, which another tool wrote.
-            epoch: client.token_epoch.max(self.revocations.epoch(&client.id)),
+            epoch: authenticated.epoch(),
             cred: Some(authenticated.credential().clone()),
             custom,
         };
+        // Its tokens were ended since it was looked up: perhaps it is not in use any more.
+        if self.revocations.epoch(&client.id) > authenticated.epoch() {
+            return Err(OAuthError::Changed);
+        }
         self.quota.take(client, now)?;
         let sealed = self.sealer.seal(&claims);
         let access_token = sealed.inspect_err(|_| self.quota.give_back(client, now))?;

@@ -5,6 +5,8 @@ use crate::domain::claims::AccessTokenClaims;
 use crate::domain::client::Client;
 use crate::domain::id::ClientId;
 use crate::domain::permission::{self, ADMIN, Permission};
+use crate::domain::registration_token::RegistrationTokenDigest;
+use crate::domain::state::State;
 
 use super::error::RegistryError;
 
@@ -14,7 +16,7 @@ use super::error::RegistryError;
 pub struct Actor {
     id: ClientId,
     is_admin: bool,
-    owns: bool,
+    owns: Option<RegistrationTokenDigest>,
     origin: Origin,
 }
 
@@ -31,13 +33,13 @@ impl Actor {
         }
         let is_admin = permission::allows(&claims.permissions, ADMIN);
         let origin = origin.by(&claims.client_id);
-        Ok(Self { id: claims.client_id.clone(), is_admin, owns: false, origin })
+        Ok(Self { id: claims.client_id.clone(), is_admin, owns: None, origin })
     }
 
     /// The client itself, which has shown its registration access token.
-    pub(super) fn owner(id: ClientId, origin: Origin) -> Self {
+    pub(super) fn owner(id: ClientId, token: RegistrationTokenDigest, origin: Origin) -> Self {
         let origin = origin.by(&id);
-        Self { id, is_admin: false, owns: true, origin }
+        Self { id, is_admin: false, owns: Some(token), origin }
     }
 
     /// Its client id.
@@ -53,12 +55,13 @@ impl Actor {
     }
 
     /// Refuses to touch somebody who has power over this server, unless the actor has all of it,
-    /// or is that client. Whoever could add a credential to an administrator would be one.
+    /// or is that client. Whoever could add a credential to an administrator would be one. A client
+    /// may do so as long as its token is good, which it may not be any more.
     pub fn may_change(&self, client: &Client) -> Result<(), RegistryError> {
-        if self.owns {
-            return if client.id == self.id { Ok(()) } else { Err(RegistryError::NotFound) };
-        }
-        self.may_grant(&client.permissions)
+        let Some(token) = &self.owns else { return self.may_grant(&client.permissions) };
+        let is_there = matches!(client.state, State::Public | State::Draft);
+        let is_owner = client.id == self.id && client.registration_tokens.contains(token);
+        if is_there && is_owner { Ok(()) } else { Err(RegistryError::RegistrationToken) }
     }
 
     /// Refuses to hand out power over this server, unless the actor has all of it.

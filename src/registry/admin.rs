@@ -109,7 +109,8 @@ impl Enrolment {
             let mut without = former.clone();
             without.permissions.retain(|held| *held != permission);
             without.secrets.clear();
-            without.move_to(State::Draft);
+            let epoch = self.revoker.revocations.next_epoch(&former.id, former.token_epoch);
+            without.move_to(State::Draft, epoch);
             let pair = (Some(&former), &without);
             let record = self.admin_record(Action::AdminEnded, pair, now)?;
             // Another replica that starts now may have done it.
@@ -157,7 +158,8 @@ impl Enrolment {
         if !client.permissions.contains(&permission) {
             client.permissions.push(permission);
         }
-        client.move_to(State::Public);
+        let epoch = self.revoker.revocations.next_epoch(&client.id, client.token_epoch);
+        client.move_to(State::Public, epoch);
         client.grant_types = None;
         client.auth_method = AuthMethod::default();
         let (id, checksummed) = match credentials.secret.form(&client.id, &self.pepper) {

@@ -75,7 +75,8 @@ impl Enrolment {
             let pair = (Some(&old), None);
             let record = self.recorder.change(actor.origin(), action, pair, now)?;
             if self.registry.remove(&old, &record).await? {
-                return Ok(());
+                // Whoever proved itself between the two got a token of the new epoch.
+                return self.end_tokens(&old, actor, now).await;
             }
         }
         Err(RegistryError::Raced)

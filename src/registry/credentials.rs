@@ -46,8 +46,12 @@ impl Enrolment {
         now: Timestamp,
     ) -> Result<Added<ClientSecret>, RegistryError> {
         // Before a slow hash is computed for nothing.
-        let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
+        let mut found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
         actor.may_change(&found)?;
+        make_room(&mut found.secrets, lives.overlap, now);
+        if found.secrets.len() >= self.limits.secrets {
+            return too_many("secrets", self.limits.secrets);
+        }
         let (secret, mut stored) = self.make_secret(id, now).await?;
         stored.expires = lives.expires_in.map(|life| now + life);
         let credential_id = stored.id.clone();

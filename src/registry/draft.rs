@@ -22,9 +22,6 @@ use super::key_admission::SharedKey;
 use super::key_proof::ProofFault;
 use super::{Inserted, Registry, public_key};
 
-/// How many keys one registration may bring.
-pub const MOST_KEYS: usize = 10;
-
 /// The metadata of RFC 7591 §2 that we know. Types are checked by hand, so that what is wrong is
 /// said in the words of that document.
 #[derive(Debug, Default, Deserialize)]
@@ -125,9 +122,6 @@ impl ClientMetadata {
             (None, None, Some(_)) => return refused("`public_key_pem` is a string"),
             _ => return refused("send one of `public_key`, `jwks` and `public_key_pem`"),
         };
-        if keys.len() > MOST_KEYS {
-            return refused("a client has at most 10 keys");
-        }
         // RFC 7591 §2: the two must not be there together.
         if self.jwks_uri.is_some() && !keys.is_empty() {
             return refused("send keys or a `jwks_uri`, not both");

@@ -8,7 +8,7 @@ use crate::domain::client::{AuthMethod, Client, ClientKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::registration_token::RegistrationToken;
-use crate::domain::secret::ClientSecret;
+use crate::domain::secret::{ClientSecret, Form};
 use crate::domain::state::State;
 
 use super::actor::Actor;
@@ -71,9 +71,9 @@ impl Enrolment {
         let is_there = matches!(client.state, State::Public | State::Draft);
         let place = place.filter(|_| is_there).ok_or(RegistryError::RegistrationToken)?;
 
-        let actor = Actor::owner(id, origin);
+        let digest = token.digest();
+        let actor = Actor::owner(id, digest, origin);
         if place == 0 && client.registration_tokens.len() > 1 {
-            let digest = token.digest();
             let alter = |client: &mut Client| {
                 client.registration_tokens.retain(|held| *held == digest);
                 Ok(())
@@ -95,7 +95,7 @@ impl Enrolment {
         now: Timestamp,
     ) -> Result<Registered, RegistryError> {
         let Owner { actor, client: old, token } = owner;
-        self.says_who_it_is(&old, body).await?;
+        self.says_who_it_is(&old, body, now).await?;
         let asked = metadata.to_client(old.id.clone(), now)?;
         self.limits.check(&asked)?;
         let fresh =
@@ -140,7 +140,12 @@ impl Enrolment {
     }
 
     /// What a client says of itself must be so, and what is ours to say it must not.
-    async fn says_who_it_is(&self, client: &Client, body: &Value) -> Result<(), RegistryError> {
+    async fn says_who_it_is(
+        &self,
+        client: &Client,
+        body: &Value,
+        now: Timestamp,
+    ) -> Result<(), RegistryError> {
         if let Some(name) = FOR_US_TO_SAY.iter().find(|name| body.get(**name).is_some()) {
             return refused(format!("`{name}` is for the server to say"));
         }
@@ -149,7 +154,14 @@ impl Enrolment {
         }
         let Some(secret) = body.get("client_secret") else { return Ok(()) };
         let secret = ClientSecret::from(secret.as_str().unwrap_or_default().to_owned());
-        for held in &client.secrets {
+        let form = secret.form(&client.id, &self.pepper);
+        let live = client.secrets.iter().filter(|held| held.is_live_at(now));
+        let candidates = live.filter(|held| match &form {
+            Form::Ours(id) => held.checksummed && held.id == *id,
+            Form::Forged => false,
+            Form::Foreign => !held.checksummed,
+        });
+        for held in candidates {
             if self.hashes.matches(&held.hash, &secret).await? {
                 return Ok(());
             }

@@ -42,7 +42,8 @@ impl Enrolment {
         if !keys.is_empty() {
             new.keys = keys.into_iter().map(|jwk| ClientKey::new(jwk, now)).collect();
             new.jwks_uri = None;
-            admission.admit(&new.id, &new.keys, proofs, now).await?;
+            // The one that is replaced may have had the same key.
+            admission.admit(id, &new.keys, proofs, now).await?;
         }
         let keyless = new.keys.is_empty() && new.jwks_uri.is_none();
         if new.auth_method == AuthMethod::PrivateKeyJwt && keyless {
@@ -51,11 +52,24 @@ impl Enrolment {
         let registered = self.enrol(new, actor.origin(), Action::ClientRegenerated).await?;
         let deed = (actor, Action::ClientRegenerated);
         if let Err(error) = self.remove(id, &Precondition::None, deed, now).await {
-            // Nobody will know the secret of the new one.
-            let new = &registered.client.id;
-            let _ = self.remove(new, &Precondition::None, deed, now).await;
+            self.take_back(id, &registered.client.id, actor, now).await;
             return Err(error);
         }
         Ok(registered)
+    }
+
+    /// Nobody will hear the secret of the new one. It goes again, unless the old one is gone after
+    /// all: then it is the only one left, and an admin can give it another secret.
+    async fn take_back(&self, old: &ClientId, new: &ClientId, actor: &Actor, now: Timestamp) {
+        let (Ok(Some(_)), Ok(Some(orphan))) =
+            (self.registry.read(old).await, self.registry.read(new).await)
+        else {
+            return;
+        };
+        let pair = (Some(&orphan), None);
+        let deed = self.recorder.change(actor.origin(), Action::ClientDeleted, pair, now);
+        if let Ok(record) = deed {
+            let _ = self.registry.remove(&orphan, &record).await;
+        }
     }
 }

@@ -18,8 +18,8 @@ impl Enrolment {
         actor: &Actor,
         now: Timestamp,
     ) -> Result<(), RegistryError> {
-        let known = self.revoker.revocations.epoch(&client.id).max(client.token_epoch);
-        let revoked = Revoked::ClientEpoch { client_id: client.id.clone(), epoch: known + 1 };
+        let epoch = self.revoker.revocations.next_epoch(&client.id, client.token_epoch);
+        let revoked = Revoked::ClientEpoch { client_id: client.id.clone(), epoch };
         self.revoke(revoked, client, actor, now).await
     }
 

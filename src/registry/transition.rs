@@ -25,7 +25,8 @@ impl Enrolment {
             if !client.state.may_become(state) {
                 return Err(RegistryError::Transition(client.state, state));
             }
-            client.move_to(state);
+            let epoch = self.revoker.revocations.next_epoch(id, client.token_epoch);
+            client.move_to(state, epoch);
             Ok(())
         };
         self.change(id, precondition, (actor, Action::ClientStateChanged), now, alter).await

@@ -64,7 +64,7 @@ impl Enrolment {
         let alter = |client: &mut Client| {
             patched(client, &update.patch, longest_life, now)?;
             if update.revoke_tokens {
-                client.token_epoch = client.token_epoch.max(self.revoker.revocations.epoch(id)) + 1;
+                client.token_epoch = self.revoker.revocations.next_epoch(id, client.token_epoch);
             }
             Ok(())
         };

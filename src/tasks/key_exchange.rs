@@ -179,7 +179,8 @@ impl KeyExchange {
         })
     }
 
-    /// Whether this replica signs with this algorithm, and none of its keys may any more.
+    /// Whether this replica signs with this algorithm, or did with a key that was revoked, and none
+    /// of its keys may any more.
     fn is_pressing(
         &self,
         own: &[OwnPublicKey],
@@ -187,7 +188,10 @@ impl KeyExchange {
         algorithm: Algorithm,
         now: Timestamp,
     ) -> bool {
-        self.ring.signs_with() == Some(algorithm)
+        let revoked = |own: &OwnPublicKey| {
+            own.jwk.algorithm == algorithm && self.revocations.is_key_revoked(&own.jwk.kid)
+        };
+        (self.ring.signs_with() == Some(algorithm) || own.iter().any(revoked))
             && succession::signer(own, &shared.keys, algorithm, now).is_none()
     }
 

@@ -115,7 +115,9 @@ impl Standings {
         match standing.state {
             State::Public => self.raise(&standing.id, self.revocations.epoch(&standing.id)).await,
             State::Deleted | State::Draft | State::Trash => {
-                self.end(&standing.id, standing.epoch + 1, standing.state).await
+                let in_use = self.revocations.epoch_in_use(&standing.id).unwrap_or_default();
+                let first_good = standing.epoch.max(in_use) + 1;
+                self.end(&standing.id, first_good, standing.state).await
             }
         }
     }

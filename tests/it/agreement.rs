@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use latchkey::domain::jwk::Algorithm;
 use mongodb::bson::{Document, doc};
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::databases::Kind;
 use crate::fleet::{Fleet, on_databases, tool, until};
@@ -54,6 +56,41 @@ async fn a_change_by_another_tool_is_in_force_on_all_within_a_second(kind: Kind)
     assert!(took[took.len() / 2] <= PROMISE, "{took:?}");
 }
 
+/// What an administrator changes on one, in its own words.
+type Change = (&'static str, fn(&str, &Value) -> (Method, String, Value));
+
+/// Whatever an administrator does to a client on one server ends its use on the others too.
+async fn what_is_changed_on_one_is_in_force_on_all(kind: Kind) {
+    let Some(database) = kind.shared().await else { return };
+    let fleet = Fleet::start(&database.fresh_database()).await;
+    #[rustfmt::skip]
+    let changes: [Change; 4] = [
+        // what                    how                                                                                                          ends
+        ("its state",              |id, _|      (Method::POST,   format!("/clients/{id}/state"), json!({ "stateTo": "DRAFT" }))),
+        ("its secret",             |id, secret| (Method::DELETE, format!("/clients/{id}/secrets/{}", secret.as_str().unwrap()), Value::Null)),
+        ("itself",                 |id, _|      (Method::DELETE, format!("/clients/{id}"), Value::Null)),
+        ("its pair",               |id, _|      (Method::POST,   format!("/clients/{id}/regenerate"), json!({}))),
+    ];
+    for (what, change) in changes {
+        let (id, secret) = fleet.servers[0].client_with_secret().await;
+        let basic = Some((id.as_str(), secret.as_str()));
+        for server in &fleet.servers {
+            assert_eq!(
+                server.token(basic, GRANT).await.status,
+                200,
+                "{what}: now it is remembered"
+            );
+        }
+        let shown = fleet.servers[0].admin_get(&format!("/clients/{id}")).await;
+        let (method, path, body) = change(&id, &shown.body["secrets"][0]["id"]);
+        let reply = fleet.servers[0].admin(method, &path, &body).await;
+        assert!([200, 201, 204].contains(&reply.status), "{what}: {reply:?}");
+        for server in &fleet.servers {
+            until(async || server.token(basic, GRANT).await, |reply| reply.status == 401).await;
+        }
+    }
+}
+
 /// What happened meanwhile is caught up with.
 async fn a_server_that_was_cut_off_learns_what_it_missed(kind: Kind) {
     let Some(database) = kind.shared().await else { return };
@@ -94,7 +131,7 @@ async fn an_assertion_that_is_sent_to_all_at_once_gets_one_token(kind: Kind) {
     }
 }
 
-on_databases! { an_assertion_that_is_sent_to_all_at_once_gets_one_token }
+on_databases! { an_assertion_that_is_sent_to_all_at_once_gets_one_token what_is_changed_on_one_is_in_force_on_all }
 // Not on FerretDB: an update reads and then writes there, so the last login that a server writes at
 // the same moment may undo the change of the tool.
 on_databases!(a_change_by_another_tool_is_in_force_on_all_within_a_second: mongodb MongoDb, nx_27017 Nx27017);

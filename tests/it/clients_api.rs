@@ -9,31 +9,24 @@ use serde_json::{Value, json};
 
 use crate::harness::{GRANT, Reply, Server, claims_of, client_key};
 
-/// An admin's request. A header value of nothing is not sent.
-async fn admin(server: &Server, method: Method, path: &str, body: &Value) -> Reply {
-    conditional(server, method, path, body, None).await
-}
-
 async fn conditional(
     server: &Server,
     method: Method,
     path: &str,
     body: &Value,
-    if_match: Option<&str>,
+    if_match: &str,
 ) -> Reply {
     let token = server.admin_token().await;
     let mut request = server.http.request(method, format!("{}{path}", server.url));
     if !body.is_null() {
         request = request.json(body);
     }
-    if let Some(tag) = if_match {
-        request = request.header("if-match", tag);
-    }
+    request = request.header("if-match", if_match);
     server.send(request.bearer_auth(token)).await
 }
 
 async fn patch(server: &Server, id: &str, body: Value) -> Reply {
-    admin(server, Method::PATCH, &format!("/clients/{id}"), &body).await
+    server.admin(Method::PATCH, &format!("/clients/{id}"), &body).await
 }
 
 async fn token(server: &Server, (id, secret): (&str, &str)) -> String {
@@ -128,7 +121,7 @@ async fn rfc9110_s13_1_1_a_lost_update_is_refused() {
     let path = format!("/clients/{id}");
     let tag = server.admin_get(&path).await.header("etag").unwrap().to_owned();
     let change = json!({ "client_name": "first" });
-    let reply = conditional(&server, Method::PATCH, &path, &change, Some(&tag)).await;
+    let reply = conditional(&server, Method::PATCH, &path, &change, &tag).await;
     assert_eq!(reply.status, 200);
     let newer = reply.header("etag").unwrap().to_owned();
     assert_ne!(newer, tag);
@@ -141,18 +134,15 @@ async fn rfc9110_s13_1_1_a_lost_update_is_refused() {
     ];
     for (why, if_match, status) in cases {
         let change = json!({ "client_name": "again" });
-        let reply = conditional(&server, Method::PATCH, &path, &change, Some(&if_match)).await;
+        let reply = conditional(&server, Method::PATCH, &path, &change, &if_match).await;
         assert_eq!(reply.status, status, "{why}: {reply:?}");
         assert_eq!(reply.error(), (status == 412).then_some("precondition_failed"), "{why}");
     }
     let state = format!("{path}/state");
     let to_draft = json!({ "stateTo": "DRAFT" });
-    let reply = conditional(&server, Method::POST, &state, &to_draft, Some(&tag)).await;
+    let reply = conditional(&server, Method::POST, &state, &to_draft, &tag).await;
     assert_eq!(reply.status, 412);
-    assert_eq!(
-        conditional(&server, Method::DELETE, &path, &Value::Null, Some(&tag)).await.status,
-        412
-    );
+    assert_eq!(conditional(&server, Method::DELETE, &path, &Value::Null, &tag).await.status, 412);
     assert_eq!(server.admin_get(&path).await.body["__STATE__"], "PUBLIC");
 }
 
@@ -164,11 +154,11 @@ async fn of_racing_conditional_changes_one_is_made_and_of_others_all() {
     let tag = server.admin_get(&path).await.header("etag").unwrap().to_owned();
     let changes: Vec<Value> =
         (0..4).map(|n| json!({ "metadata": { format!("m{n}"): n } })).collect();
-    let raced = changes.iter().map(|c| conditional(&server, Method::PATCH, &path, c, Some(&tag)));
+    let raced = changes.iter().map(|c| conditional(&server, Method::PATCH, &path, c, &tag));
     let mut statuses: Vec<u16> = join_all(raced).await.iter().map(|reply| reply.status).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 412, 412, 412]);
-    let raced = changes.iter().map(|change| admin(&server, Method::PATCH, &path, change));
+    let raced = changes.iter().map(|change| server.admin(Method::PATCH, &path, change));
     assert!(join_all(raced).await.iter().all(|reply| reply.status == 200));
     let metadata = &server.admin_get(&path).await.body["metadata"];
     assert_eq!(metadata, &json!({ "m0": 0, "m1": 1, "m2": 2, "m3": 3 }));
@@ -183,7 +173,7 @@ async fn what_is_taken_away_stays_in_living_tokens_unless_they_are_revoked() {
     assert_eq!(server.tokeninfo(&old).await.body["permissions"], json!(["read", "write"]));
 
     let path = format!("/clients/{id}?revoke_tokens=true");
-    let reply = admin(&server, Method::PATCH, &path, &json!({ "permissions": [] })).await;
+    let reply = server.admin(Method::PATCH, &path, &json!({ "permissions": [] })).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(server.tokeninfo(&old).await.status, 401);
     let new = token(&server, (&id, &secret)).await;
@@ -191,7 +181,7 @@ async fn what_is_taken_away_stays_in_living_tokens_unless_they_are_revoked() {
     for (why, query) in [("another word", "revoke_tokens=yes"), ("another parameter", "force=true")]
     {
         let path = format!("/clients/{id}?{query}");
-        assert_eq!(admin(&server, Method::PATCH, &path, &json!({})).await.status, 400, "{why}");
+        assert_eq!(server.admin(Method::PATCH, &path, &json!({})).await.status, 400, "{why}");
     }
 }
 
@@ -211,7 +201,7 @@ async fn mia_1_3_transitions_between_states() {
     for (from, to) in STATES.iter().flat_map(|from| STATES.map(|to| (*from, to))) {
         let (id, _) = server.granted(json!({ "__STATE__": from })).await;
         let path = format!("/clients/{id}/state");
-        let reply = admin(&server, Method::POST, &path, &json!({ "stateTo": to })).await;
+        let reply = server.admin(Method::POST, &path, &json!({ "stateTo": to })).await;
         let allowed = from == to || ALLOWED.contains(&(from, to));
         assert_eq!(reply.status, if allowed { 204 } else { 400 }, "{from} to {to}: {reply:?}");
         if !allowed {
@@ -228,10 +218,10 @@ async fn mia_1_3_transitions_between_states() {
     ] {
         let (id, _) = server.granted(json!({})).await;
         let path = format!("/clients/{id}/state");
-        assert_eq!(admin(&server, Method::POST, &path, &body).await.status, 400, "{why}");
+        assert_eq!(server.admin(Method::POST, &path, &body).await.status, 400, "{why}");
     }
     let nobody = "/clients/nobody/state";
-    let reply = admin(&server, Method::POST, nobody, &json!({ "stateTo": "DRAFT" })).await;
+    let reply = server.admin(Method::POST, nobody, &json!({ "stateTo": "DRAFT" })).await;
     assert_eq!(reply.status, 404);
 }
 
@@ -242,7 +232,7 @@ async fn the_tokens_of_a_client_that_was_unpublished_stay_dead() {
     let old = token(&server, (&id, &secret)).await;
     for state in ["DRAFT", "PUBLIC"] {
         let body = json!({ "stateTo": state });
-        let reply = admin(&server, Method::POST, &format!("/clients/{id}/state"), &body).await;
+        let reply = server.admin(Method::POST, &format!("/clients/{id}/state"), &body).await;
         assert_eq!(reply.status, 204);
         assert_eq!(server.tokeninfo(&old).await.status, 401, "when it is {state}");
     }
@@ -256,12 +246,12 @@ async fn a_deleted_client_is_gone_with_its_tokens() {
     let (id, secret) = server.granted(json!({})).await;
     let old = token(&server, (&id, &secret)).await;
     let path = format!("/clients/{id}");
-    assert_eq!(admin(&server, Method::DELETE, &path, &Value::Null).await.status, 204);
+    assert_eq!(server.admin(Method::DELETE, &path, &Value::Null).await.status, 204);
     assert_eq!(server.tokeninfo(&old).await.status, 401);
     let refused = server.token(Some((&id, &secret)), GRANT).await;
     assert_eq!((refused.status, refused.error()), (401, Some("invalid_client")));
     assert_eq!(server.admin_get(&path).await.status, 404);
-    assert_eq!(admin(&server, Method::DELETE, &path, &Value::Null).await.status, 404);
+    assert_eq!(server.admin(Method::DELETE, &path, &Value::Null).await.status, 404);
 }
 
 #[actix_web::test]
@@ -270,7 +260,7 @@ async fn a_secret_is_replaced_without_an_outage() {
     let (id, first) = server.granted(json!({})).await;
     let works = async |secret: &str| server.token(Some((&id, secret)), GRANT).await.status;
     let path = format!("/clients/{id}/secrets");
-    let added = admin(&server, Method::POST, &path, &json!({ "overlap": 600 })).await;
+    let added = server.admin(Method::POST, &path, &json!({ "overlap": 600 })).await;
     assert_eq!(added.status, 201, "{added:?}");
     assert_eq!(added.header("cache-control"), Some("no-store"));
     let second = added.text_of("client_secret");
@@ -284,7 +274,7 @@ async fn a_secret_is_replaced_without_an_outage() {
     server.clock.advance(Duration::from_secs(1));
     assert_eq!((works(&first).await, works(&second).await), (401, 200), "at the end");
 
-    let third = admin(&server, Method::POST, &path, &json!({ "expires_in": 60 })).await;
+    let third = server.admin(Method::POST, &path, &json!({ "expires_in": 60 })).await;
     let third = third.text_of("client_secret");
     assert_eq!((works(&second).await, works(&third).await), (200, 200), "no overlap: both stay");
     server.clock.advance(Duration::from_secs(60));
@@ -296,7 +286,7 @@ async fn a_client_has_so_many_secrets_and_no_more() {
     let server = Server::with(|settings| settings.max_secrets = 3).await;
     let (id, _) = server.granted(json!({})).await;
     let path = format!("/clients/{id}/secrets");
-    let add = async |body: Value| admin(&server, Method::POST, &path, &body).await;
+    let add = async |body: Value| server.admin(Method::POST, &path, &body).await;
     let statuses = [add(json!({})).await.status, add(json!({})).await.status];
     assert_eq!(statuses, [201, 201]);
     let refused = add(json!({})).await;
@@ -321,17 +311,17 @@ async fn a_key_is_replaced_without_an_outage() {
     let id = server.granted_with_key(old, json!({})).await;
     let path = format!("/clients/{id}/keys");
     let body = json!({ "public_key": new.public().to_json(), "overlap": 60 });
-    let added = admin(&server, Method::POST, &path, &body).await;
+    let added = server.admin(Method::POST, &path, &body).await;
     assert_eq!(added.status, 201, "{added:?}");
     for key in [old, new] {
         assert_eq!(server.token_by(&server.assertion(&id, key), "").await.status, 200);
     }
-    let again = admin(&server, Method::POST, &path, &body).await;
+    let again = server.admin(Method::POST, &path, &body).await;
     assert_eq!((again.status, again.error()), (400, Some("invalid_client_metadata")), "twice");
     server.clock.advance(Duration::from_secs(60));
     assert_eq!(server.token_by(&server.assertion(&id, old), "").await.status, 401);
     assert_eq!(server.token_by(&server.assertion(&id, new), "").await.status, 200);
-    let none = admin(&server, Method::POST, &path, &json!({ "overlap": 1 })).await;
+    let none = server.admin(Method::POST, &path, &json!({ "overlap": 1 })).await;
     assert_eq!(none.status, 400, "without a key");
 }
 
@@ -345,17 +335,17 @@ async fn what_was_obtained_with_a_deleted_credential_ends_if_it_is_told_so() {
     ] {
         let (id, first) = server.granted(json!({})).await;
         let path = format!("/clients/{id}/secrets");
-        let added = admin(&server, Method::POST, &path, &json!({})).await;
+        let added = server.admin(Method::POST, &path, &json!({})).await;
         let second = added.text_of("client_secret");
         let (by_first, by_second) =
             (token(&server, (&id, &first)).await, token(&server, (&id, &second)).await);
         let first_id = claims_of(&by_first)["cred"].as_str().unwrap().to_owned();
         let path = format!("{path}/{first_id}{query}");
-        assert_eq!(admin(&server, Method::DELETE, &path, &Value::Null).await.status, 204, "{why}");
+        assert_eq!(server.admin(Method::DELETE, &path, &Value::Null).await.status, 204, "{why}");
         assert_eq!(server.token(Some((&id, &first)), GRANT).await.status, 401, "{why}");
         assert_eq!(server.tokeninfo(&by_first).await.status, alive, "{why}");
         assert_eq!(server.tokeninfo(&by_second).await.status, 200, "{why}");
-        let again = admin(&server, Method::DELETE, &path, &Value::Null).await;
+        let again = server.admin(Method::DELETE, &path, &Value::Null).await;
         assert_eq!((again.status, again.error()), (404, Some("not_found")), "{why}");
     }
 }
@@ -370,10 +360,10 @@ async fn a_key_that_comes_back_gets_good_tokens() {
     let old = by_key().await;
     let kid = claims_of(&old)["cred"].as_str().unwrap().to_owned();
     let path = format!("/clients/{id}/keys/{kid}?revoke_tokens=true");
-    assert_eq!(admin(&server, Method::DELETE, &path, &Value::Null).await.status, 204);
+    assert_eq!(server.admin(Method::DELETE, &path, &Value::Null).await.status, 204);
     let body = json!({ "public_key": key.public().to_json() });
     let path = format!("/clients/{id}/keys");
-    assert_eq!(admin(&server, Method::POST, &path, &body).await.status, 201);
+    assert_eq!(server.admin(Method::POST, &path, &body).await.status, 201);
     server.clock.advance(Duration::from_secs(31)); // beyond the skew of the revocation
     let new = by_key().await;
     assert_eq!(server.tokeninfo(&old).await.status, 401);
@@ -387,7 +377,7 @@ async fn regenerate_removes_access_in_one_call() {
     let (id, secret) = server.granted(grants).await;
     let old = token(&server, (&id, &secret)).await;
     let path = format!("/clients/{id}/regenerate");
-    let reply = admin(&server, Method::POST, &path, &Value::Null).await;
+    let reply = server.admin(Method::POST, &path, &Value::Null).await;
     assert_eq!(reply.status, 201, "{reply:?}");
     let (new_id, new_secret) = (reply.text_of("client_id"), reply.text_of("client_secret"));
     assert_ne!(new_id, id);

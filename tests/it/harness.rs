@@ -22,6 +22,7 @@ use latchkey::domain::jwk::Algorithm;
 use latchkey::http::server;
 use latchkey::jwt::PrivateKey;
 use latchkey::store::{Document, MemoryStore};
+use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -314,16 +315,22 @@ impl Server {
 
     /// What the administrator posts to `/clients`.
     pub(crate) async fn create_client(&self, body: Value) -> Reply {
+        self.admin_post("/clients", &body).await
+    }
+
+    /// What the administrator asks for; without a body if that is null.
+    pub(crate) async fn admin(&self, method: Method, path: &str, body: &Value) -> Reply {
         let base = self.admin_url.as_ref().unwrap_or(&self.url);
-        let request = self.http.post(format!("{base}/clients")).json(&body);
+        let mut request = self.http.request(method, format!("{base}{path}"));
+        if !body.is_null() {
+            request = request.json(body);
+        }
         self.send(request.bearer_auth(self.admin_token().await)).await
     }
 
     /// What the administrator posts to a path.
     pub(crate) async fn admin_post(&self, path: &str, body: &Value) -> Reply {
-        let base = self.admin_url.as_ref().unwrap_or(&self.url);
-        let request = self.http.post(format!("{base}{path}")).json(body);
-        self.send(request.bearer_auth(self.admin_token().await)).await
+        self.admin(Method::POST, path, body).await
     }
 
     /// A token of this client.
@@ -333,9 +340,7 @@ impl Server {
 
     /// What the administrator gets from a path.
     pub(crate) async fn admin_get(&self, path: &str) -> Reply {
-        let base = self.admin_url.as_ref().unwrap_or(&self.url);
-        let request = self.http.get(format!("{base}{path}"));
-        self.send(request.bearer_auth(self.admin_token().await)).await
+        self.admin(Method::GET, path, &Value::Null).await
     }
 
     /// The claims of a good assertion of this client, for a test to spoil.

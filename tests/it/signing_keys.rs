@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::databases::Kind;
-use crate::harness::{GRANT, Reply, START, Server, TestClock, jose_header_of, store_in};
+use crate::harness::{GRANT, START, Server, TestClock, jose_header_of, store_in};
 
 /// How long something may take that happens in the background, with room for a slow machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -41,19 +41,13 @@ async fn server(keys: &TempDir) -> Server {
     Server::with(ed25519(keys.path())).await
 }
 
-async fn admin_post(server: &Server, path: &str, body: Value) -> Reply {
-    let base = server.admin_url.as_ref().unwrap_or(&server.url);
-    let request = server.http.post(format!("{base}{path}")).json(&body);
-    server.send(request.bearer_auth(server.admin_token().await)).await
-}
-
 async fn rotate(server: &Server, body: Value) {
-    let reply = admin_post(server, "/keys/rotate", body).await;
+    let reply = server.admin_post("/keys/rotate", &body).await;
     assert_eq!(reply.status, 202, "{reply:?}");
 }
 
 async fn retire(server: &Server, kid: &str) {
-    let reply = admin_post(server, &format!("/keys/{kid}/retire"), json!({})).await;
+    let reply = server.admin_post(&format!("/keys/{kid}/retire"), &json!({})).await;
     assert_eq!(reply.status, 204, "{reply:?}");
 }
 
@@ -185,7 +179,7 @@ async fn retiring_the_active_key_brings_another_first() {
             assert_eq!(server.tokeninfo(token).await.status, 200);
         }
         retire(&server, &old).await; // once more is no matter
-        assert_eq!(admin_post(&server, "/keys/none/retire", json!({})).await.status, 404);
+        assert_eq!(server.admin_post("/keys/none/retire", &json!({})).await.status, 404);
     }
 }
 
@@ -407,7 +401,7 @@ async fn who_may_and_what_is_understood() {
         ("no object",           json!([]),                      400),
     ];
     for (why, body, status) in bodies {
-        assert_eq!(admin_post(&server, "/keys/rotate", body).await.status, status, "{why}");
+        assert_eq!(server.admin_post("/keys/rotate", &body).await.status, status, "{why}");
     }
 }
 
@@ -549,6 +543,35 @@ async fn replicas_with_folders_of_their_own_all_rotate(kind: Kind) {
     until(&servers[0], replaced).await;
 }
 
+/// Whoever signed with it signs with another before it goes: no token is refused meanwhile.
+async fn a_revoked_key_of_another_replica_makes_way(kind: Kind) {
+    let Some(database) = kind.shared().await else { return };
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let [here, there] = two(&database.fresh_database(), [one.path(), other.path()]).await;
+    let theirs = active(&there);
+
+    let done = AtomicBool::new(false);
+    let revoked = async {
+        let reply = here.admin_post("/revocations", &json!({ "kid": theirs })).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        done.store(true, Ordering::SeqCst);
+    };
+    let in_use = async {
+        while !done.load(Ordering::SeqCst) {
+            there.clock.advance(Duration::from_secs(1));
+            look(&there).await;
+            token(&there).await; // there is one each time
+        }
+    };
+    futures_util::future::join(revoked, in_use).await;
+
+    look(&there).await;
+    assert_ne!(token(&there).await.0, theirs);
+    for server in [&here, &there] {
+        assert!(!published(server).contains(&theirs));
+    }
+}
+
 async fn replicas_that_share_a_folder_make_one_key_together(kind: Kind) {
     let Some(database) = kind.shared().await else { return };
     let keys = tempfile::tempdir().unwrap();
@@ -600,5 +623,6 @@ macro_rules! on_servers {
 on_servers! {
     nothing_fails_while_the_keys_of_two_replicas_rotate
     replicas_with_folders_of_their_own_all_rotate
+    a_revoked_key_of_another_replica_makes_way
     replicas_that_share_a_folder_make_one_key_together
 }

@@ -21,6 +21,7 @@ use latchkey::jwt::StrictReader;
 use latchkey::oauth::authenticate::{
     AssertionRules, Authenticator, Caller, FailureThrottle, Limits, Presented, SecretChecks,
 };
+use latchkey::oauth::revocations::Revocations;
 use latchkey::oauth::{AssertionStore, ClientStore, HashUpgrade, News};
 use serde_json::json;
 
@@ -298,6 +299,7 @@ async fn what_goes_wrong_here_is_nobodys_failure() {
         upgrade: down,
         secrets: SecretChecks::new(SlowHashes::for_this_machine(), &SystemEntropy).unwrap(),
         throttle: FailureThrottle::new(Some(Limits::default())),
+        revocations: Arc::new(Revocations::new(Duration::ZERO, Duration::ZERO)),
         pepper: Pepper::from([7; 32]),
         rules: AssertionRules {
             issuer: "i".to_owned(),

@@ -28,12 +28,18 @@ pub(super) use one::{delete, patch, show, state};
 
 /// The client that the path names.
 pub(super) fn client_id(request: &HttpRequest) -> Result<ClientId, RegistryError> {
-    request.match_info().query("client_id").parse().map_err(|_| RegistryError::NotFound)
+    segment(request, "client_id").parse().map_err(|_| RegistryError::NotFound)
+}
+
+/// One segment of the path, decoded whole: the router leaves `%2F`, `%25` and `%2B` as they are.
+pub(super) fn segment(request: &HttpRequest, name: &str) -> String {
+    let raw = request.match_info().query(name);
+    percent_encoding::percent_decode_str(raw).decode_utf8_lossy().into_owned()
 }
 
 /// The credential that the path names.
 pub(super) fn credential_id(request: &HttpRequest) -> CredentialId {
-    CredentialId::from(request.match_info().query("credential_id"))
+    CredentialId::from(&*segment(request, "credential_id"))
 }
 
 /// `If-Match`: RFC 9110 §13.1.1. A star asks for a client that is there, which is asked anyway.

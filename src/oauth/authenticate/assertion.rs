@@ -31,20 +31,21 @@ impl Authenticator {
         if client_id.is_some_and(|named| named != subject) {
             return Err(AuthFailure::MalformedAssertion.into());
         }
-        let client = self.find(subject).await?;
+        let found = self.find(subject).await?;
+        let client = &found.client;
         if client.auth_method != AuthMethod::PrivateKeyJwt {
             return Err(AuthFailure::Method.into());
         }
 
-        let key = self.key(&client, unverified, now).await?;
+        let key = self.key(client, unverified, now).await?;
         let claims = self.reader.verify(assertion, &key.jwk).ok_or(AuthFailure::Signature)?;
-        published(&client)?;
-        let proof = Proof::check(claims, &client, &self.rules, now)?;
+        published(client)?;
+        let proof = Proof::check(claims, client, &self.rules, now)?;
         // No guess comes this far: the disk is not waited for one after the other.
         attempt.let_go();
-        self.use_up(&client, &proof, now).await?;
+        self.use_up(client, &proof, now).await?;
 
-        Ok(AuthenticatedClient::proved(client, key.id, proof.asserted))
+        Ok(AuthenticatedClient::proved(found, key.id, proof.asserted))
     }
 
     /// The key that the assertion names, of those that the client registered or publishes.

@@ -19,6 +19,7 @@ use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 
 use super::error::{AuthFailure, OAuthError};
+use super::revocations::Revocations;
 use super::{
     AssertionReader, AssertionStore, ClientStore, HashUpgrade, News, RemoteKeys,
     UnverifiedAssertion,
@@ -86,6 +87,7 @@ pub struct AuthenticatedClient {
     client: Arc<Client>,
     credential: CredentialId,
     asserted: Asserted,
+    epoch: u64,
 }
 
 /// What an assertion asks for beside the authentication.
@@ -116,8 +118,15 @@ impl AuthenticatedClient {
         &self.asserted
     }
 
-    fn proved(client: Arc<Client>, credential: CredentialId, asserted: Asserted) -> Self {
-        Self { client, credential, asserted }
+    /// The epoch that was in force when the client was looked up: of that one, and of no later one,
+    /// is it proved that it is in use.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    fn proved(found: Found, credential: CredentialId, asserted: Asserted) -> Self {
+        Self { client: found.client, credential, asserted, epoch: found.epoch }
     }
 }
 
@@ -131,6 +140,8 @@ pub struct Authenticator {
     pub remote_keys: Arc<dyn RemoteKeys>,
     /// What reads assertions.
     pub reader: Arc<dyn AssertionReader>,
+    /// Which epochs are in force.
+    pub revocations: Arc<Revocations>,
     /// How old what is known of clients may be.
     pub news: Arc<dyn News>,
     /// What replaces hashes that were made elsewhere.
@@ -171,18 +182,30 @@ impl Authenticator {
                 self.by_assertion(named, assertion, unverified.as_ref(), &mut attempt, now).await
             }
         };
-        // What went wrong on our side is nobody's failure.
-        if let Err(OAuthError::Client(_)) = &outcome {
-            attempt.failed(now);
+        // What went wrong on our side, or where keys are published, is nobody's failure.
+        match &outcome {
+            Err(OAuthError::Client(AuthFailure::KeysUnavailable)) => {}
+            Err(OAuthError::Client(_)) => attempt.failed(now),
+            _ => {}
         }
         outcome
     }
 
     /// A text that is no client id is an unknown client: it costs and says the same.
-    async fn find(&self, client_id: &str) -> Result<Arc<Client>, OAuthError> {
+    async fn find(&self, client_id: &str) -> Result<Found, OAuthError> {
         let id: ClientId = client_id.parse().map_err(|_| AuthFailure::Unknown)?;
-        Ok(self.clients.find(&id).await?.ok_or(AuthFailure::Unknown)?)
+        // Before the client: what ends its tokens while it is proved must not be passed over.
+        let in_force = self.revocations.epoch(&id);
+        let client = self.clients.find(&id).await?.ok_or(AuthFailure::Unknown)?;
+        let epoch = client.token_epoch.max(in_force);
+        Ok(Found { client, epoch })
     }
+}
+
+/// A client as it was found, and the epoch that was in force then.
+struct Found {
+    client: Arc<Client>,
+    epoch: u64,
 }
 
 /// Checked last, so that a right credential is needed to see it even in the log.

@@ -76,13 +76,14 @@ impl Authenticator {
         secret: &ClientSecret,
         now: Timestamp,
     ) -> Result<AuthenticatedClient, OAuthError> {
-        let client = self.find(client_id).await?;
+        let found = self.find(client_id).await?;
+        let client = &found.client;
         if client.auth_method == AuthMethod::PrivateKeyJwt {
             return Err(AuthFailure::Method.into());
         }
 
         let mut proved = None;
-        for candidate in self.candidates(&client, secret, now)? {
+        for candidate in self.candidates(client, secret, now)? {
             if self.secrets.matches(candidate, secret).await? {
                 proved = Some(candidate);
                 break;
@@ -90,12 +91,12 @@ impl Authenticator {
         }
 
         let stored = proved.ok_or(AuthFailure::WrongSecret)?;
-        published(&client)?;
+        published(client)?;
         if stored.hash.is_outdated() {
             self.upgrade.upgrade(&client.id, &stored.id, secret);
         }
         let credential = stored.id.clone();
-        Ok(AuthenticatedClient::proved(client, credential, Asserted::default()))
+        Ok(AuthenticatedClient::proved(found, credential, Asserted::default()))
     }
 
     /// The stored secrets that the presented one may be: at most one if it is ours, and none at all

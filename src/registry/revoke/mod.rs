@@ -3,15 +3,15 @@
 mod order;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use crate::domain::audit::{Action, AuditRecord, Recorder};
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
-use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::id::ClientId;
 use crate::domain::revocation::{Revocation, Revoked};
-use crate::domain::store_error::StoreError;
 use crate::oauth::revoke::Revoker;
 
 use super::Registry;
@@ -20,8 +20,11 @@ use super::error::RegistryError;
 
 pub use order::Order;
 
+/// How much longer a revocation is kept than its token is said to live.
+const RESERVE: Duration = Duration::from_secs(600);
+
 /// How often a client is tried that others change at the same time.
-const ATTEMPTS: usize = 10;
+const ATTEMPTS: usize = 8;
 
 /// Ends tokens in an administrator's name.
 pub struct TokenRevocation {
@@ -57,17 +60,16 @@ impl TokenRevocation {
             Order::ClientBefore(client_id, before) => {
                 (Revoked::ClientBefore { client_id, before: past(before, now)? }, horizon)
             }
-            Order::Credential(id, credential) => {
-                (self.credential(id, credential, now).await?, horizon)
+            // It may be in use again: what was obtained so far.
+            Order::Credential(client_id, credential) => {
+                (Revoked::Credential { client_id, credential, before: Some(now) }, horizon)
             }
             Order::Everything(before) => {
                 (Revoked::Everything { before: past(before, now)? }, horizon)
             }
             // As long as its file is somewhere, it could sign again.
             Order::SigningKey(kid) => (Revoked::SigningKey { kid }, order::LATEST),
-            Order::Token(jti, exp) => {
-                (Revoked::Token { jti }, exp.map_or(horizon, |exp| exp.min(horizon)))
-            }
+            Order::Token(jti, exp) => (Revoked::Token { jti }, end_of(exp, now, horizon)?),
         };
         let revocation = Revocation { revoked, until };
         self.end(&deed, &revocation).await?;
@@ -84,7 +86,7 @@ impl TokenRevocation {
         let until = self.revoker.revocations.horizon(deed.now);
         for _ in 0..ATTEMPTS {
             let Some(old) = self.registry.read(&client_id).await? else {
-                let epoch = self.revoker.revocations.epoch(&client_id) + 1;
+                let epoch = self.revoker.revocations.next_epoch(&client_id, 0);
                 let both = [
                     Revoked::ClientEpoch { client_id: client_id.clone(), epoch },
                     Revoked::ClientBefore { client_id, before: deed.now },
@@ -95,13 +97,13 @@ impl TokenRevocation {
                 }
                 return Ok(both.into());
             };
-            let epoch = old.token_epoch.max(self.revoker.revocations.epoch(&client_id)) + 1;
+            let epoch = self.revoker.revocations.next_epoch(&client_id, old.token_epoch);
             if self.raise(deed, &old, epoch).await? {
                 let revoked = Revoked::ClientEpoch { client_id, epoch };
                 return Ok(vec![Revocation { revoked, until }]);
             }
         }
-        Err(StoreError::new("the client is being changed all the time").into())
+        Err(RegistryError::Raced)
     }
 
     async fn raise(
@@ -115,22 +117,6 @@ impl TokenRevocation {
         let revoked = Revoked::ClientEpoch { client_id: old.id.clone(), epoch };
         let record = self.record(deed, &revoked)?;
         Ok(self.registry.replace(old, &new, &record).await?)
-    }
-
-    /// Of a credential that still lives, what was obtained so far; of one that has ended,
-    /// everything.
-    async fn credential(
-        &self,
-        client_id: ClientId,
-        credential: CredentialId,
-        now: Timestamp,
-    ) -> Result<Revoked, RegistryError> {
-        let client = self.registry.read(&client_id).await?;
-        let lives = client.is_some_and(|client| {
-            let secret = client.secrets.iter().any(|it| it.id == credential && it.is_live_at(now));
-            secret || client.keys.iter().any(|it| it.id == credential && it.is_live_at(now))
-        });
-        Ok(Revoked::Credential { client_id, credential, before: lives.then_some(now) })
     }
 
     async fn end(&self, deed: &Deed<'_>, revocation: &Revocation) -> Result<(), RegistryError> {
@@ -147,6 +133,21 @@ impl TokenRevocation {
         let origin = deed.actor.origin();
         let record = self.recorder.deed(origin, Action::TokensRevoked, about, deed.now)?;
         Ok(AuditRecord { client_id: revoked.client_id().cloned(), ..record })
+    }
+}
+
+/// When a token that is said to end then is of no matter any more. Clocks differ: a little later.
+fn end_of(
+    exp: Option<Timestamp>,
+    now: Timestamp,
+    horizon: Timestamp,
+) -> Result<Timestamp, RegistryError> {
+    match exp {
+        None => Ok(horizon),
+        Some(exp) if exp <= now => {
+            Err(RegistryError::Malformed("`exp` is past: the token is dead already".to_owned()))
+        }
+        Some(exp) => Ok((exp + RESERVE).min(horizon)),
     }
 }
 
