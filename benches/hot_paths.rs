@@ -1,4 +1,4 @@
-//! What a user pays for: authenticating, sealing, opening.
+//! What a user pays for: authenticating, sealing, opening, deciding.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on must fail")]
 
 use std::hint::black_box;
@@ -13,6 +13,7 @@ use latchkey::domain::clock::SystemClock;
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::domain::revocation::{Revocation, Revoked};
+use latchkey::gateway::{Format, Outcome, Policy, Principal, Request};
 use latchkey::oauth::authenticate::{AuthenticatedClient, Caller, Presented};
 use latchkey::oauth::token::TokenRequest;
 use latchkey::registry::draft::Registered;
@@ -117,5 +118,40 @@ fn revocations(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, hot_paths, revocations);
+/// A policy of that many paths, the first ten of which are those of every other such policy.
+fn policy(paths: usize) -> Policy {
+    let rules = (0..paths).map(|n| {
+        let expression = format!("groups.admin || permissions[\"read:{n}\"]");
+        let grant = json!({ "authorization": { "expression": expression, "public": false } });
+        (format!("/service{n}/orders/{{id}}"), json!({ "GET": grant }))
+    });
+    let text = serde_json::Value::Object(rules.collect()).to_string();
+    Policy::read(&text, Format::Json).unwrap()
+}
+
+fn decisions(criterion: &mut Criterion) {
+    let permissions = [0, 3, 9].map(|n| format!("read:{n}").parse().unwrap());
+    let principal = Principal { permissions: &permissions, ..Principal::default() };
+    let paths: Vec<_> = (0..10).map(|n| format!("/service{n}/orders/{n}?x=1")).collect();
+    for size in [10, 10_000] {
+        let policy = policy(size);
+        criterion.bench_function(&format!("decision, {size} rules, ten requests"), |bench| {
+            bench.iter(|| {
+                let requests = paths.iter().map(|path| Request {
+                    method: "GET",
+                    path: black_box(path),
+                    client_type: None,
+                    backoffice: false,
+                    principal: Some(principal),
+                });
+                let allowed = requests
+                    .filter(|request| policy.decide(request).outcome() == Outcome::Allowed)
+                    .count();
+                assert_eq!(allowed, 3);
+            });
+        });
+    }
+}
+
+criterion_group!(benches, hot_paths, revocations, decisions);
 criterion_main!(benches);

@@ -3,6 +3,7 @@
 //! - [`domain`]: what is true. Plain types and pure functions.
 //! - [`oauth`]: what a machine may ask.
 //! - [`registry`]: what a person may do.
+//! - [`gateway`]: may this request pass?
 //! - [`jwt`], [`store`] and [`fetch`]: signatures, databases and the keys that clients publish, behind
 //!   the ports of the two above.
 //! - [`tasks`]: what runs without being asked.
@@ -15,6 +16,7 @@ pub mod config;
 pub mod domain;
 pub mod fetch;
 pub mod files;
+pub mod gateway;
 pub mod hashing;
 pub mod http;
 pub mod jwt;

@@ -13,6 +13,7 @@ mod duration;
 mod healthcheck;
 mod keypair;
 mod keys;
+mod policy;
 mod public_key;
 mod remote;
 mod revoke;
@@ -83,6 +84,7 @@ fn command() -> Command {
         .subcommand(keys::command())
         .subcommand(audit::command())
         .subcommand(revoke::command())
+        .subcommand(policy::command())
         .subcommand(
             group("admin", "Look after the administrator")
                 .subcommand(with_settings(admin::reset_command())),
@@ -129,6 +131,7 @@ fn run(matches: &ArgMatches) -> Outcome {
         ("healthcheck", None) => healthcheck::run(matches),
         ("keypair", None) => keypair::run(matches),
         ("keys", Some(_)) => keys::run(matches),
+        ("policy", Some(_)) => policy::run(matches),
         ("revoke", None) => revoke::run(matches),
         ("serve", None) => serve::run(matches),
         ("store", Some(("copy", matches))) => store_copy::run(matches),

@@ -31,6 +31,9 @@ pub struct AccessTokenClaims {
     /// What its bearer may do.
     #[serde(default)]
     pub permissions: Vec<Permission>,
+    /// The groups that an admin put the client in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
     /// The scope that was granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
@@ -112,6 +115,7 @@ mod tests {
             iat: Timestamp(100),
             jti: "j".into(),
             permissions: vec![],
+            groups: vec![],
             scope: None,
             epoch: 0,
             cred: None,

@@ -95,6 +95,8 @@ fn imported_claims(
         serde_json::from_slice(payload).map_err(|_| NotOurs::Claims)?;
     let subject = claims.get("sub").cloned().ok_or(NotOurs::Claims)?;
     claims.entry("client_id").or_insert(subject);
+    // There its bearer may have chosen them; groups are what an admin gave.
+    claims.remove("groups");
     // A name of its own, so that it can be called back, and nothing else with it.
     claims.entry("jti").or_insert_with(|| name_of(token).into());
     if let Some(aud) = claims.get_mut("aud").filter(|aud| aud.is_string()) {

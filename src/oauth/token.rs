@@ -111,6 +111,7 @@ impl TokenIssuer {
             iat: now,
             jti: URL_SAFE_NO_PAD.encode((*self.entropy).bytes::<16>()?),
             permissions: client.permissions.clone(),
+            groups: client.groups.clone(),
             scope: (!scope.is_empty()).then(|| scope.as_str().to_owned()),
             epoch: authenticated.epoch(),
             cred: Some(authenticated.credential().clone()),

@@ -118,6 +118,7 @@ fn token(number: usize, now: Timestamp, event: &Event) -> Option<Arc<OpenedToken
         jti: jti.clone(),
         permissions: vec![],
         scope: None,
+        groups: Vec::new(),
         epoch: *epoch,
         cred: Some(credential(*cred)),
         custom: serde_json::Map::new(),

@@ -195,6 +195,21 @@ async fn s3_3_scope() {
 }
 
 #[actix_web::test]
+async fn groups_are_those_that_an_administrator_gave() {
+    let server = Server::start().await;
+    let (id, secret) = server.granted(json!({ "groups": ["staff", "eu"] })).await;
+    let (bare, bare_secret) = server.client_with_secret().await;
+    for (why, id, secret, groups) in [
+        ("two", &id, &secret, Some(json!(["staff", "eu"]))),
+        ("none: no claim at all", &bare, &bare_secret, None),
+    ] {
+        let token = server.token(Some((id, secret)), GRANT).await.text_of("access_token");
+        assert_eq!(claims_of(&token).get("groups"), groups.as_ref(), "{why}");
+        assert_eq!(server.tokeninfo(&token).await.body.get("groups"), groups.as_ref(), "{why}");
+    }
+}
+
+#[actix_web::test]
 async fn rfc8707_s2_audience() {
     let plain = Server::start().await;
     let required = Server::with(|settings| settings.require_audience = true).await;

@@ -1,5 +1,6 @@
 //! RFC 6750 §2 and §3, at `/tokeninfo`: what a bearer token is worth.
 
+use latchkey::domain::clock::Timestamp;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::jwt::PrivateKey;
 use reqwest::header::HeaderValue;
@@ -265,6 +266,8 @@ async fn an_imported_key_still_vouches_for_what_it_signed_before() {
         ("aud as a string",           signed(&header, &with(&claims, "aud", json!("a")), &theirs),             200),
         ("aud as a list",             signed(&header, &with(&claims, "aud", json!(["a"])), &theirs),           200),
         ("with jti",                  signed(&header, &with(&claims, "jti", json!("x")), &theirs),             200),
+        ("with groups",               signed(&header, &with(&claims, "groups", json!(["admin"])), &theirs),    200),
+        ("groups that are none",      signed(&header, &with(&claims, "groups", json!("admin")), &theirs),      200),
         ("from the moment of it",     signed(&header, &with(&claims, "iat", json!(START)), &theirs),           401),
         ("newer than the move",       signed(&header, &with(&claims, "iat", json!(START + 1)), &theirs),       401),
         ("without iat",               signed(&header, &with(&claims, "iat", Value::Null), &theirs),            401),
@@ -280,6 +283,8 @@ async fn an_imported_key_still_vouches_for_what_it_signed_before() {
         assert_eq!(reply.status, status, "{why}: {reply:?}");
         if status == 200 {
             assert_eq!(reply.body, claims_of(&token), "{why}: as it was signed");
+            let judged = server.app.judge.judge(&token, Timestamp(START)).await.unwrap();
+            assert!(judged.claims().groups.is_empty(), "{why}: no admin of ours gave them");
         }
     }
     let token = server.admin_token().await;

@@ -1,0 +1,206 @@
+//! How a policy is read: strictly, and with the place of what is wrong.
+
+use std::fmt;
+
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
+
+use super::{Format, Grant, Method, MethodRule, PathRules, Policy};
+use crate::gateway::expression::Expression;
+use crate::gateway::routes::Routes;
+
+/// A policy that cannot be used: where, and what was expected.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("line {line}, column {column}: {problem}")]
+pub struct PolicyError {
+    /// From 1; 0 if it is not known.
+    pub line: u64,
+    /// From 1: where the faulty value, or what it belongs to, stands or ends.
+    pub column: u64,
+    /// What is wrong, and what was expected. An expression is shown on lines of its own.
+    pub problem: String,
+}
+
+pub(super) fn read(text: &str, format: Format) -> Result<Policy, PolicyError> {
+    let policy: Policy = match format {
+        Format::Json => serde_json::from_str(text).map_err(PolicyError::from)?,
+        Format::Yaml => {
+            // `expression: !isBackoffice && true` without quotes is a tag and the text `true`.
+            let options = serde_saphyr::options! {
+                reject_unsupported_tags: true,
+                strict_booleans: true,
+            };
+            serde_saphyr::from_str_with_options(text, options)
+                .map_err(|error| PolicyError::of_yaml(&error))?
+        }
+    };
+    // A file that is being written may be empty for a moment; who wants to deny all says so.
+    if policy.paths == 0 {
+        let problem = "there is no rule: expected at least one path".to_owned();
+        return Err(PolicyError { line: 1, column: 1, problem });
+    }
+    Ok(policy)
+}
+
+impl From<serde_json::Error> for PolicyError {
+    fn from(error: serde_json::Error) -> Self {
+        // Column 0 is what stands before the first character of a line.
+        let (line, column) = (error.line() as u64, (error.column() as u64).max(1));
+        let problem = error.to_string();
+        let place = format!(" at line {line} column {column}");
+        let problem = problem.strip_suffix(&place).unwrap_or(&problem).to_owned();
+        Self { line, column, problem }
+    }
+}
+
+impl PolicyError {
+    fn of_yaml(error: &serde_saphyr::Error) -> Self {
+        let error = error.without_snippet();
+        let place = error.location();
+        let (line, column) = place.map_or((0, 0), |place| (place.line(), place.column()));
+        let problem = match error {
+            serde_saphyr::Error::Message { msg, .. } => msg.clone(),
+            other => {
+                let problem = other.to_string();
+                let place = format!(" at line {line}, column {column}");
+                problem.strip_suffix(&place).unwrap_or(&problem).to_owned()
+            }
+        };
+        Self { line, column, problem }
+    }
+}
+
+impl<'de> Deserialize<'de> for Policy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Paths)
+    }
+}
+
+struct Paths;
+
+impl<'de> Visitor<'de> for Paths {
+    type Value = Policy;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with a member for each path, such as \"/orders/{id}\"")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Policy, A::Error> {
+        let mut policy = Policy::default();
+        while let Some((path, place)) = map.next_key_seed(Place(&mut policy.routes))? {
+            let Methods(rules) = map.next_value()?;
+            policy.paths += 1;
+            policy.rules += rules.len();
+            *place = Some(PathRules { path: path.into(), rules: rules.into() });
+        }
+        Ok(policy)
+    }
+}
+
+/// Finds the place of a path while it is read: an error then has the line of the path.
+struct Place<'a>(&'a mut Routes<PathRules>);
+
+impl<'de, 'a> DeserializeSeed<'de> for Place<'a> {
+    type Value = (String, &'a mut Option<PathRules>);
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        let path = String::deserialize(deserializer)?;
+        match self.0.place(&path) {
+            Ok(place) => Ok((path, place)),
+            Err(error) => Err(D::Error::custom(format_args!("path {path:?}: {error}"))),
+        }
+    }
+}
+
+/// What stands at a path.
+struct Methods(Vec<(Method, MethodRule)>);
+
+impl<'de> Deserialize<'de> for Methods {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MethodsOfPath)
+    }
+}
+
+struct MethodsOfPath;
+
+const METHODS: &str = "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS or ALL, in capitals";
+
+impl<'de> Visitor<'de> for MethodsOfPath {
+    type Value = Methods;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object with a member for each method: {METHODS}")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Methods, A::Error> {
+        let mut rules: Vec<(Method, MethodRule)> = Vec::new();
+        while let Some(method) = map.next_key::<Method>()? {
+            if rules.iter().any(|(known, _)| *known == method) {
+                let name = method.as_str();
+                return Err(A::Error::custom(format_args!("a second rule for the method {name}")));
+            }
+            rules.push((method, map.next_value()?));
+        }
+        if rules.is_empty() {
+            return Err(A::Error::custom(format_args!("no method: expected {METHODS}")));
+        }
+        Ok(Methods(rules))
+    }
+}
+
+impl<'de> Deserialize<'de> for Method {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::named(&name).ok_or_else(|| {
+            D::Error::custom(format_args!("unknown method {name:?}: expected {METHODS}"))
+        })
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(expecting = "an object with `authorization`, `backofficeAuthorization` or both")]
+struct RuleAsWritten {
+    #[serde(default, deserialize_with = "present")]
+    authorization: Option<Grant>,
+    #[serde(default, deserialize_with = "present")]
+    backoffice_authorization: Option<Grant>,
+}
+
+/// A member that is `null` is no grant, and not the absence of one either.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Grant>, D::Error> {
+    Grant::deserialize(deserializer).map(Some)
+}
+
+impl<'de> Deserialize<'de> for MethodRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let RuleAsWritten { authorization, backoffice_authorization: backoffice } =
+            RuleAsWritten::deserialize(deserializer)?;
+        if authorization.is_none() && backoffice.is_none() {
+            return Err(D::Error::custom(
+                "expected `authorization`, `backofficeAuthorization` or both",
+            ));
+        }
+        Ok(Self { authorization, backoffice })
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[serde(expecting = "an object with `expression` and `public`")]
+struct GrantAsWritten {
+    expression: Expression,
+    public: bool,
+}
+
+impl<'de> Deserialize<'de> for Grant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let GrantAsWritten { expression, public } = GrantAsWritten::deserialize(deserializer)?;
+        Ok(Self { expression, public })
+    }
+}
+
+impl<'de> Deserialize<'de> for Expression {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}

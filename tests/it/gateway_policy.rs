@@ -1,0 +1,290 @@
+//! The policy file and its expressions: what is read, and what is refused, where and with what
+//! words.
+
+use std::fs;
+use std::process::Command;
+
+use latchkey::gateway::expression::{Expression, Facts};
+use latchkey::gateway::{Format, Outcome, Policy, PolicyError, Principal, Request};
+
+/// The example of the platform's documentation, with its members as they stand there.
+const DOCUMENTED: &str = r#"{
+  "/": {
+    "GET": { "authorization": { "expression": "true", "public": true } },
+    "POST": { "authorization": { "expression": "false", "public": false } },
+    "PUT": {
+      "authorization": { "expression": "false", "public": false },
+      "backofficeAuthorization": { "expression": "false", "public": false }
+    }
+  },
+  "/myApi": { "ALL": { "authorization": { "expression": "groups.admin && isBackoffice", "public": false } } },
+  "/users": { "ALL": { "authorization": { "expression": "groups.admin && isBackoffice", "public": false } } }
+}"#;
+
+const YAML: &str = "
+/:
+  GET: { authorization: { expression: 'true', public: true } }
+/orders/{id}:   # one order
+  GET:
+    authorization:
+      expression: 'permissions[\"read:orders\"]'
+      public: false
+  ALL: &admins
+    authorization: { expression: groups.admin || !isBackoffice, public: false }
+  POST: *admins
+";
+
+#[test]
+fn json_and_yaml_are_read() {
+    let json = Policy::read(DOCUMENTED, Format::Json).unwrap();
+    assert_eq!((json.paths(), json.rules()), (3, 5));
+    let yaml = Policy::read(YAML, Format::Yaml).unwrap();
+    assert_eq!((yaml.paths(), yaml.rules()), (2, 4));
+    let permissions = ["read:orders".parse().unwrap()];
+    let request = Request {
+        method: "GET",
+        path: "/orders/7",
+        client_type: None,
+        backoffice: false,
+        principal: Some(Principal { permissions: &permissions, ..Principal::default() }),
+    };
+    assert_eq!(yaml.decide(&request).outcome(), Outcome::Allowed);
+    for method in ["POST", "DELETE"] {
+        let request = Request { method, backoffice: true, ..request };
+        assert_eq!(yaml.decide(&request).outcome(), Outcome::Forbidden, "{method}");
+    }
+}
+
+#[test]
+fn the_policy_in_the_readme_is_good() {
+    let readme = include_str!("../../README.md");
+    let policies = readme.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let policy = policies.into_iter().find(|text| text.contains("\"authorization\"")).unwrap();
+    assert_eq!(Policy::read(policy, Format::Json).unwrap().paths(), 3);
+}
+
+#[test]
+fn the_format_is_told_by_name_or_by_the_first_character() {
+    for (name, text, format) in [
+        ("policy.json", "", Format::Json),
+        ("policy.yaml", "{", Format::Yaml),
+        ("policy.yml", "{", Format::Yaml),
+        ("policy", " {", Format::Json),
+        ("policy", "/: ", Format::Yaml),
+    ] {
+        assert_eq!(Format::of(name.as_ref(), text), format, "{name} {text:?}");
+    }
+}
+
+fn refused(text: &str, format: Format) -> PolicyError {
+    Policy::read(text, format).unwrap_err()
+}
+
+#[test]
+fn a_bad_file_is_refused_with_its_place() {
+    #[rustfmt::skip]
+    let cases = [
+        // why                     text                                                                               line  what is said
+        ("not closed",             "{\n\"/a\": {",                                                                    2,    "EOF"),
+        ("no object",              "[]",                                                                              1,    "a member for each path"),
+        ("no rules",               "{}",                                                                              1,    "at least one path"),
+        ("relative path",          "{\n\"a\": {\"GET\":{\"authorization\":{\"expression\":\"true\",\"public\":true}}}}", 2, "begin with `/`"),
+        ("unknown method",         "{\"/a\": {\n\"get\": {}}}",                                                       2,    "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS or ALL"),
+        ("no method",              "{\"/a\": {}}",                                                                    1,    "no method"),
+        ("no part",                "{\"/a\": {\n\"GET\": {}}}",                                                       2,    "`authorization`, `backofficeAuthorization` or both"),
+        ("part null",              "{\"/a\": {\"GET\": {\"authorization\": null}}}",                                  1,    "`expression` and `public`"),
+        ("unknown part",           "{\"/a\": {\"GET\": {\n\"authorisation\": {}}}}",                                  2,    "`authorization`"),
+        ("unknown member",         "{\"/a\": {\"GET\": {\"authorization\": {\n\"roles\": []}}}}",                     2,    "`expression`"),
+        ("no expression",          "{\"/a\": {\"GET\": {\"authorization\": {\"public\": true}}}}",                    1,    "`expression`"),
+        ("no public",              "{\"/a\": {\"GET\": {\"authorization\": {\"expression\": \"true\"}}}}",            1,    "`public`"),
+        ("expression no text",     "{\"/a\": {\"GET\": {\"authorization\": {\n\"expression\": 1, \"public\": true}}}}", 2,  "string"),
+        ("public no boolean",      "{\"/a\": {\"GET\": {\"authorization\": {\"expression\": \"true\",\n\"public\": \"no\"}}}}", 2, "boolean"),
+        ("bad expression",         "{\"/a\": {\"GET\": {\"authorization\": {\n\"expression\": \"groups.a |\", \"public\": true}}}}", 2, "character 10"),
+        ("path twice",             "{\"/a\": {\"GET\":{\"authorization\":{\"expression\":\"true\",\"public\":true}}},\n\"/a/\": {\"GET\":{\"authorization\":{\"expression\":\"true\",\"public\":true}}}}", 2, "earlier rule"),
+        ("method twice",           "{\"/a\": {\"GET\":{\"authorization\":{\"expression\":\"true\",\"public\":true}},\n\"GET\":{}}}", 2, "second rule"),
+        ("member twice",           "{\"/a\": {\"GET\":{\"authorization\":{\"public\":true,\n\"public\":true}}}}",      2,    "duplicate"),
+        ("something behind",       "{\"/a\": {\"GET\":{\"authorization\":{\"expression\":\"true\",\"public\":true}}}}\n}", 2, "trailing"),
+    ];
+    for (why, text, line, said) in cases {
+        let error = refused(text, Format::Json);
+        assert!(error.problem.contains(said), "{why}: {error}");
+        assert_eq!(error.line, line, "{why}: {error}");
+        assert!(error.column > 0, "{why}: {error}");
+        // What is JSON is YAML too, and as wrong there.
+        let yaml = refused(text, Format::Yaml);
+        assert!(yaml.line > 0 && yaml.column > 0, "{why}: {yaml:?}");
+    }
+}
+
+#[test]
+fn a_bad_yaml_file_is_refused_with_its_place() {
+    let grant = "authorization: { expression: 'true', public: true }";
+    let expression = |expression: &str| {
+        format!(
+            "/a:\n  GET:\n    authorization:\n      expression: {expression}\n      public: true\n"
+        )
+    };
+    for good in ["true", "groups.a && !isBackoffice", "'!isBackoffice'"] {
+        assert!(Policy::read(&expression(good), Format::Yaml).is_ok(), "{good}");
+    }
+    #[rustfmt::skip]
+    let cases = [
+        // why                     text                                                                line  what is said
+        ("empty",                  String::new(),                                                      1,    "path"),
+        ("method",                 format!("/a:\n  FETCH: {{ {grant} }}\n"),                           2,    "GET, POST"),
+        ("path twice",             format!("/a:\n  GET: {{ {grant} }}\n/a:\n  GET: {{ {grant} }}\n"),  3,    "/a"),
+        ("indentation",            "/a:\n  GET: x\n GET: y\n".to_owned(),                             2,    ""),
+        ("expression",             expression("groups."),                                              4,    "character 8"),
+        ("tag instead of a not",   expression("!isBackoffice && true"),                                4,    "tag"),
+        ("the same, parentheses",  expression("!(isBackoffice)"),                                      4,    "tag"),
+        ("the same alone",         expression("!isBackoffice"),                                        4,    "tag"),
+        ("quotes of YAML",         expression("\"x\" in groups"),                                      4,    ""),
+        ("list of YAML",           expression("[\"x\"] in groups"),                                    4,    ""),
+        ("yes is no truth value",  expression("true").replace("public: true", "public: yes"),          5,    "true"),
+    ];
+    for (why, text, line, said) in cases {
+        let error = refused(&text, Format::Yaml);
+        assert!(error.line == line && error.problem.contains(said), "{why}: {error:?}");
+    }
+}
+
+#[test]
+fn expressions_and_their_values() {
+    let groups = ["a".to_owned(), "x-y".to_owned()];
+    let permissions = ["read:x".parse().unwrap(), "it's".parse().unwrap()];
+    let audience = ["orders".parse().unwrap()];
+    let facts = Facts {
+        principal: Some(Principal {
+            client_id: "svc",
+            groups: &groups,
+            permissions: &permissions,
+            audience: &audience,
+            scope: Some("one two"),
+        }),
+        client_type: Some("web"),
+        backoffice: true,
+    };
+    #[rustfmt::skip]
+    let cases = [
+        // expression                                  value  for nobody
+        ("true",                                       true,  true),
+        ("false",                                      false, false),
+        ("groups.a",                                   true,  false),
+        ("groups.x-y",                                 true,  false),
+        ("groups[\"a\"]",                              true,  false),
+        ("a in groups",                                true,  false),
+        ("\"a\" in groups",                            true,  false),
+        ("['b','a'] in groups",                        true,  false),
+        ("[\"b\",\"c\"] in groups",                    false, false),
+        ("permissions.a",                              false, false),
+        ("permissions[\"read:x\"]",                    true,  false),
+        ("permissions['it\\'s']",                      true,  false),
+        ("[ \"b\" , \"read:x\" ] in permissions",      true,  false),
+        ("\"orders\" in audience",                     true,  false),
+        ("audience.web",                               false, false),
+        ("scope.two",                                  true,  false),
+        ("\"tw\" in scope",                            false, false),
+        ("clientType == \"web\"",                      true,  false),
+        ("clientType==\"web\"",                        true,  false),
+        ("\"web\" == clientType",                      true,  false),
+        ("clientType != \"web\"",                      false, true),
+        ("clientId == 'svc'",                          true,  false),
+        ("isBackoffice",                               true,  false),
+        ("!isBackoffice",                              false, true),
+        ("!(groups.b)",                                true,  true),
+        ("!!groups.a",                                 true,  false),
+        ("isBackoffice == true",                       true,  false),
+        ("groups.a != groups.b",                       true,  false),
+        ("true || false && false",                     true,  true),
+        ("(true || false) && false",                   false, false),
+        ("false == false && false",                    false, false),
+        ("!false == true",                             true,  true),
+        ("groups.b || groups.a\n&& clientType=='web'", true,  false),
+    ];
+    for (text, value, for_nobody) in cases {
+        let expression: Expression = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
+        assert_eq!(expression.holds(&facts), value, "{text}");
+        assert_eq!(expression.holds(&Facts::default()), for_nobody, "{text}");
+        assert_eq!(expression.as_str(), text);
+    }
+}
+
+#[test]
+fn errors_point_at_the_character() {
+    let deep = format!("{}true{}", "(".repeat(33), ")".repeat(33));
+    #[rustfmt::skip]
+    let cases = [
+        // why                        expression                     character  expected
+        ("empty",                     "",                            1,  "`true`"),
+        ("only space",                "  ",                          3,  "`true`"),
+        ("unknown word",              "true && admin",               9,  "`true`"),
+        ("letter case",               "True",                        1,  "`true`"),
+        ("one bar",                   "true | false",                6,  "`||`"),
+        ("one ampersand",             "true & false",                6,  "`&&`"),
+        ("nothing behind",            "groups.a ||",                 12, "`true`"),
+        ("two terms",                 "groups.a groups.b",           10, "`&&`"),
+        ("list alone",                "groups",                      7,  "`.`"),
+        ("name missing",              "groups.",                     8,  "a name"),
+        ("name in two",               "groups.a.b",                  9,  "`&&`"),
+        ("bracket not closed",        "permissions[\"a\"",           16, "`]`"),
+        ("no quotes",                 "permissions[a]",              13, "a text in quotes"),
+        ("quote not closed",          "\"a in groups",               13, "the closing quote"),
+        ("unknown escape",            "\"\\n\" in groups",           2,  "the closing quote"),
+        ("nothing in quotes",         "\"\" in groups",              3,  "between the quotes"),
+        ("empty list",                "[] in groups",                2,  "a text in quotes"),
+        ("comma at the end",          "[\"a\",] in groups",          6,  "a text in quotes"),
+        ("unknown list",              "\"a\" in roles",              8,  "`groups`"),
+        ("list of texts alone",       "[\"a\"]",                     6,  "`in`"),
+        ("text alone",                "\"a\"",                       4,  "`in`"),
+        ("term is no group",          "clientType in groups",        12, "`==`"),
+        ("text term alone",           "clientType",                  11, "`==`"),
+        ("text and condition",        "clientType == true",          15, "a text in quotes"),
+        ("condition and text",        "isBackoffice == \"a\"",       17, "true or false"),
+        ("two literals",              "\"a\" == \"a\"",              8,  "`clientType`"),
+        ("two of them",               "true == true == true",        14, "one `==`"),
+        ("not of a text",             "!clientType == \"a\"",        2,  "parentheses"),
+        ("assignment",                "clientType = \"a\"",          12, "`==`"),
+        ("not closed",                "(true",                       6,  "`)`"),
+        ("closed too often",          "true)",                       5,  "the end"),
+        ("characters, not bytes",     "\"é\" in x",                  8,  "`groups`"),
+        ("too deep",                  &*deep,                        33, "at most 32"),
+    ];
+    for (why, text, character, expected) in cases {
+        let error = text.parse::<Expression>().unwrap_err();
+        assert_eq!(error.character(), character, "{why}: {error}");
+        let shown = error.to_string();
+        let expects = shown.lines().last().unwrap();
+        assert!(expects.starts_with("expected ") && expects.contains(expected), "{why}: {shown}");
+    }
+    let long = format!("true{}", " || true".repeat(2000));
+    assert!(long.parse::<Expression>().is_err(), "longer than is read");
+
+    let error = "true\n  && admin".parse::<Expression>().unwrap_err().to_string();
+    let lines: Vec<_> = error.lines().collect();
+    assert_eq!(
+        lines[..3],
+        ["the expression goes wrong at character 11", "    && admin", "       ^"]
+    );
+}
+
+#[test]
+fn the_command_checks_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
+        let output = command.args(["policy", "check"]).arg(&file).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (code, stdout, _) = check("good.json", DOCUMENTED);
+    assert_eq!((code, stdout.as_str()), (Some(0), "the policy is good: paths 3, rules 5\n"));
+    let (code, stdout, _) = check("good.yaml", YAML);
+    assert_eq!((code, stdout.as_str()), (Some(0), "the policy is good: paths 2, rules 4\n"));
+
+    let (code, stdout, stderr) = check("bad.json", &DOCUMENTED.replace("&& isBackoffice", "&&"));
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert!(stderr.contains("bad.json`, line 10, column "), "{stderr}");
+    assert!(stderr.contains("\n  groups.admin &&\n                 ^\n"), "{stderr}");
+}
