@@ -1,9 +1,8 @@
 //! Logs and metrics.
 //!
 //! Field names in use: `client_id`, `kid`, `route`, `status`, `error` (the code), `reason` and
-//! `cause` (for us alone), `address`, `duration_ms`; of what was changed, `audit`
+//! `cause` (for us alone), `address`, `host`, `key`, `holder`, `file`, `duration_ms`; of what was changed, `audit`
 //! (the deed), `id` (of its record), `actor`, `before`, `after`, `request_id`. Never a secret, a token or an assertion.
-//! `cause` (for us alone), `address`, `host`, `key`, `holder`, `duration_ms`. Never a secret, a token or an assertion.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -66,6 +65,8 @@ pub struct Metrics {
     pub webhook_failed: Counter,
     /// How old the oldest deed is that the webhook was not told of.
     pub webhook_oldest: Gauge,
+    /// One if the policy of gateways in force is what its file says.
+    pub policy_current: Gauge,
     /// Seconds since anything was heard of other replicas.
     pub staleness: Gauge<f64, AtomicU64>,
     /// Attempts that were refused because too many had failed, by limit.
@@ -132,6 +133,9 @@ impl Default for Metrics {
         let staleness = Gauge::<f64, AtomicU64>::default();
         let help = "Seconds since anything was heard of other replicas";
         registry.register("feed_staleness_seconds", help, staleness.clone());
+        let policy_current = Gauge::default();
+        let help = "Whether the policy of gateways in force is what its file says";
+        registry.register("policy_current", help, policy_current.clone());
         let credentials_expiring = Family::default();
         let help = "Credentials that end within so many days, as the replica that looks found";
         registry.register("credentials_expiring", help, credentials_expiring.clone());
@@ -156,6 +160,7 @@ impl Default for Metrics {
             webhook_delivered,
             webhook_failed,
             webhook_oldest,
+            policy_current,
             staleness,
             throttled,
             quota_refusals,

@@ -16,8 +16,10 @@ use crate::registry::pepper::{NoPepper, pepper};
 use crate::registry::register::Registration;
 use crate::registry::revoke::TokenRevocation;
 use crate::store::UsedProofs;
+use crate::tasks::policy_file::PolicyFile;
 
 use super::first_admin::set_up_admin;
+use super::gatekeeper::Gatekeeper;
 use super::notices::Notices;
 use super::parts::{Parts, key_rules, unused};
 use super::{App, Environment, OpenStore, StoreOpenError};
@@ -95,12 +97,14 @@ pub async fn assemble(
         rules: key_rules(&config),
     });
     let notices = Notices::of(&config, &parts.environment, store.clone())?;
+    let judge = parts.judge(&config);
     let app = App {
         credentials: notices.credentials(parts.clients.clone()).await?,
         delivery: notices.delivery()?,
         authenticator: parts.authenticator(&config, pepper)?,
         issuer: parts.issuer(&config),
-        judge: parts.judge(&config),
+        gatekeeper: Gatekeeper { judge: judge.clone(), policy: policy(&config.settings)? },
+        judge,
         registration: Registration {
             mode: config.registration.clone(),
             enrolment: enrolment.clone(),
@@ -139,6 +143,15 @@ pub async fn assemble(
     };
     set_up_admin(&app, open.folder()).await?;
     Ok(app)
+}
+
+/// The policy of gateways, if there is one.
+fn policy(settings: &Settings) -> Result<Option<Arc<PolicyFile>>, StartError> {
+    let Some(path) = &settings.policy_file else { return Ok(None) };
+    let file = PolicyFile::open(path);
+    let file =
+        file.map_err(|error| StartError::File(path.clone(), std::io::Error::other(error)))?;
+    Ok(Some(Arc::new(file)))
 }
 
 /// The members that the operator adds to the OpenID configuration; ours stand over them.

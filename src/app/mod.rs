@@ -4,6 +4,7 @@ pub mod admin_file;
 mod assemble;
 mod copy;
 mod first_admin;
+pub mod gatekeeper;
 mod notices;
 mod open;
 mod parts;
@@ -41,6 +42,7 @@ use crate::tasks::{Outbox, Upkeep};
 
 pub use assemble::{StartError, assemble};
 pub use copy::{Copied, CopyError, copy_store};
+pub use gatekeeper::Gatekeeper;
 pub use open::{OpenStore, StoreOpenError, open_existing_store, open_store};
 pub use reset::{Reset, reset_admin};
 pub use source::{MongoSource, SourcePage, open_source};
@@ -58,7 +60,9 @@ pub struct App {
     /// Issues tokens.
     pub issuer: TokenIssuer,
     /// Judges tokens.
-    pub judge: TokenJudge,
+    pub judge: Arc<TokenJudge>,
+    /// Says whether requests may pass.
+    pub gatekeeper: Gatekeeper,
     /// Takes registrations.
     pub registration: Registration,
     /// Lets the keys of clients in.

@@ -172,7 +172,7 @@ impl Parts {
         }
     }
 
-    pub(super) fn judge(&self, config: &Resolved) -> TokenJudge {
+    pub(super) fn judge(&self, config: &Resolved) -> Arc<TokenJudge> {
         let settings = &config.settings;
         let opener = CachedOpener::new(
             self.ring.clone(),
@@ -181,14 +181,14 @@ impl Parts {
             settings.token_cache.saturating_mul(1024 * 1024),
         );
         let max_staleness = Duration::from_secs(settings.max_staleness);
-        TokenJudge {
+        Arc::new(TokenJudge {
             opener: Arc::new(opener),
             news: self.feed.clone(),
             revocations: self.revocations.clone(),
             max_staleness: Some(max_staleness).filter(|limit| !limit.is_zero()),
             skew: self.skew,
             accepted_audiences: settings.accepted_audiences.clone(),
-        }
+        })
     }
 }
 

@@ -222,6 +222,7 @@ pub struct Settings {
     /// Days after which a client that registered itself and never got a token is removed; 0: never
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=36500), help_heading = "Clients")]
     pub unused_client_days: u32,
+
     /// Hosts, or host:port, whose keys are fetched at whatever address and also without TLS; others
     /// must have public addresses
     #[arg(long, value_delimiter = ',', help_heading = "Clients")]
@@ -249,6 +250,10 @@ pub struct Settings {
     /// A file with that secret
     #[arg(long, help_heading = "Clients")]
     pub admin_secret_file: Option<PathBuf>,
+
+    /// The policy of gateways: which requests may pass, JSON or YAML; read again when it changes
+    #[arg(long, help_heading = "Gateways")]
+    pub policy_file: Option<PathBuf>,
 
     /// Where to tell of deeds, signed: an https URL, or http on this machine
     #[arg(long, help_heading = "Webhook")]

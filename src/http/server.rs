@@ -160,6 +160,9 @@ impl Server {
         self.background.spawn(quota::run(app.quotas.clone(), app.clock.clone()));
         self.background.spawn(unused::run(app.unused.clone(), app.clock.clone()));
         self.background.spawn(app.credentials.clone().run());
+        if let Some(policy) = &app.gatekeeper.policy {
+            self.background.spawn(policy.clone().watch());
+        }
         if let Some(delivery) = &app.delivery {
             self.background.spawn(delivery.clone().run());
         }

@@ -55,6 +55,9 @@ pub(super) async fn metrics(lobby: web::Data<Lobby>) -> HttpResponse {
             metrics.credentials_expiring.get_or_create(&label).set(count(expiring));
         }
         metrics.credentials_removable.set(count(found.removable));
+        // Nothing to worry about where there is none.
+        let is_current = app.gatekeeper.policy.as_ref().is_none_or(|file| file.is_current());
+        metrics.policy_current.set(i64::from(is_current));
         if let Some(delivery) = &app.delivery {
             let tally = &delivery.tally;
             let copy = |from: &AtomicU64, to: &Counter| {

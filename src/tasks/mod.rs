@@ -7,6 +7,7 @@ pub mod key_exchange;
 pub mod lease;
 pub mod logins;
 pub mod outbox;
+pub mod policy_file;
 pub mod quota;
 pub mod rehash;
 pub mod standings;

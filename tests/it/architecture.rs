@@ -11,7 +11,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("oauth", &["domain", "hashing"]),
     ("registry", &["domain", "hashing", "oauth"]),
     ("gateway", &["domain"]),
-    ("tasks", &["domain", "hashing", "oauth", "registry"]),
+    ("tasks", &["domain", "gateway", "hashing", "oauth", "registry"]),
     ("fetch", &["domain", "oauth", "registry", "tasks"]),
     ("jwt", &["domain", "files", "oauth", "registry", "tasks"]),
     ("store", &["domain", "files", "oauth", "registry", "tasks"]),
@@ -20,11 +20,11 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "config", "domain", "fetch", "files", "hashing", "jwt", "oauth", "registry", "store",
-            "tasks",
+            "config", "domain", "fetch", "files", "gateway", "hashing", "jwt", "oauth", "registry",
+            "store", "tasks",
         ],
     ),
-    ("http", &["app", "config", "domain", "oauth", "registry", "tasks", "telemetry"]),
+    ("http", &["app", "config", "domain", "gateway", "oauth", "registry", "tasks", "telemetry"]),
     (
         "cli",
         &["app", "config", "domain", "files", "gateway", "http", "jwt", "registry", "telemetry"],

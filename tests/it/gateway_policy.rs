@@ -6,6 +6,7 @@ use std::process::Command;
 
 use latchkey::gateway::expression::{Expression, Facts};
 use latchkey::gateway::{Format, Outcome, Policy, PolicyError, Principal, Request};
+use latchkey::tasks::policy_file::PolicyFile;
 
 /// The example of the platform's documentation, with its members as they stand there.
 const DOCUMENTED: &str = r#"{
@@ -287,4 +288,35 @@ fn the_command_checks_a_file() {
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
     assert!(stderr.contains("bad.json`, line 10, column "), "{stderr}");
     assert!(stderr.contains("\n  groups.admin &&\n                 ^\n"), "{stderr}");
+}
+
+/// As an operator does it, who may get it wrong for a while.
+#[test]
+fn a_file_is_read_again_when_it_changes_and_a_bad_one_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("policy.json");
+    assert!(PolicyFile::open(&path).is_err(), "there is none");
+    fs::write(&path, "{").unwrap();
+    assert!(PolicyFile::open(&path).is_err(), "at start it must be good");
+    fs::write(&path, DOCUMENTED).unwrap();
+    let file = PolicyFile::open(&path).unwrap();
+    #[rustfmt::skip]
+    let steps = [
+        // why                  the file                                                                                            paths  current
+        ("as it was",           Some(DOCUMENTED),                                                                                   3,     true),
+        ("half of it",          Some(&DOCUMENTED[..200]),                                                                           3,     false),
+        ("empty",               Some(""),                                                                                           3,     false),
+        ("gone",                None,                                                                                               3,     false),
+        ("another",             Some(r#"{ "/": { "ALL": { "authorization": { "expression": "true", "public": false } } } }"#),      1,     true),
+        ("no expression",       Some(r#"{ "/": { "ALL": { "authorization": { "expression": "tru", "public": false } } } }"#),       1,     false),
+        ("back to the first",   Some(DOCUMENTED),                                                                                   3,     true),
+    ];
+    for (why, text, paths, current) in steps {
+        match text {
+            Some(text) => fs::write(&path, text).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        file.look();
+        assert_eq!((file.policy().paths(), file.is_current()), (paths, current), "{why}");
+    }
 }

@@ -1,0 +1,94 @@
+//! The policy of gateways, from its file: read at start, and again whenever it changes.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+use std::{fs, io};
+
+use crate::gateway::{Format, Policy, PolicyError};
+
+/// How often the file is looked at.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The policy that is in force, and the file it came from.
+#[derive(Debug)]
+pub struct PolicyFile {
+    path: PathBuf,
+    // What it said when it was last looked at; nothing if it could not be read.
+    seen: Mutex<Option<String>>,
+    in_force: RwLock<Arc<Policy>>,
+    is_current: AtomicBool,
+}
+
+/// Why a policy cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyFileError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// What is in it is no policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+}
+
+impl PolicyFile {
+    /// Reads the file.
+    pub fn open(path: &Path) -> Result<Self, PolicyFileError> {
+        let text = fs::read_to_string(path)?;
+        Ok(Self {
+            in_force: RwLock::new(Arc::new(policy(path, &text)?)),
+            path: path.to_owned(),
+            seen: Mutex::new(Some(text)),
+            is_current: AtomicBool::new(true),
+        })
+    }
+
+    /// The last good policy.
+    #[must_use]
+    pub fn policy(&self) -> Arc<Policy> {
+        self.in_force.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the policy in force is what the file says now.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.is_current.load(Ordering::Relaxed)
+    }
+
+    /// Reads the file again whenever it changes.
+    pub async fn watch(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            let this = self.clone();
+            let _ = tokio::task::spawn_blocking(move || this.look()).await;
+        }
+    }
+
+    /// Looks once. A bad policy is reported, and the old one stays. Blocks.
+    pub fn look(&self) {
+        let read = fs::read_to_string(&self.path);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.as_ref().ok() == seen.as_ref() {
+            return;
+        }
+        *seen = read.as_ref().ok().cloned();
+        let fresh = read.map_err(PolicyFileError::from);
+        let fresh = fresh.and_then(|text| Ok(policy(&self.path, &text)?));
+        self.is_current.store(fresh.is_ok(), Ordering::Relaxed);
+        let file = self.path.display();
+        match fresh {
+            Ok(fresh) => {
+                tracing::info!(%file, paths = fresh.paths(), rules = fresh.rules(), "a new policy");
+                *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+            }
+            Err(error) => {
+                tracing::error!(%file, %error, "the new policy cannot be used; the old one stays");
+            }
+        }
+    }
+}
+
+fn policy(path: &Path, text: &str) -> Result<Policy, PolicyError> {
+    Policy::read(text, Format::of(path, text))
+}
