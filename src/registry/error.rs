@@ -85,8 +85,8 @@ pub enum RegistryError {
     /// The store could not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Too many registrations from this address.
-    #[error("too many registrations from this address; try again in a minute")]
+    /// Too many registrations, or changes of themselves, from this address.
+    #[error("too many requests from this address; try again in a minute")]
     TooMany,
 }
 

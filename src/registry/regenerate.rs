@@ -36,6 +36,7 @@ impl Enrolment {
             last_login: None,
             revision: Revision::default(),
             secrets: Vec::new(),
+            registration_tokens: actor.registration_token().copied().into_iter().collect(),
             ..old
         };
         new.keys.retain(|key| key.is_live_at(now));

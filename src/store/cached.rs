@@ -105,6 +105,10 @@ impl ClientCache for CachedClients {
     fn forget(&self, id: &ClientId) {
         self.remembered.remove(id);
     }
+
+    fn forget_all(&self) {
+        self.remembered.clear();
+    }
 }
 
 #[async_trait]

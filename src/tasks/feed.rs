@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
 
 use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
@@ -23,6 +24,9 @@ use super::{ChangeLog, ClientCache, Standing};
 const INTERVAL: Duration = Duration::from_millis(500);
 /// How far back each look reaches beyond the last: the clocks of two writers may differ by this.
 const OVERLAP_MS: i64 = 10_000;
+/// After how long without news everything is loaded again, as at start: the database that comes
+/// back may be another one than the one that went, restored from a backup.
+const TOO_LONG: Duration = Duration::from_secs(300);
 /// How often it is looked for what leaves no trace.
 const BACKGROUND: Duration = Duration::from_secs(10);
 /// How many requests may wait for news of an unknown key at once; the others are refused.
@@ -96,7 +100,9 @@ impl Feed {
         // One after the other: a look that began before a key was revoked must not bring it back.
         let _turn = self.turn.lock().await;
         let mark = self.seen().mark_ms;
-        if mark == 0 {
+        let too_old = self.shared && self.heard_ago() > TOO_LONG;
+        if mark == 0 || too_old {
+            self.clients.forget_all();
             self.load().await?;
         } else if self.shared {
             self.look_at_changes(mark).await?;
@@ -215,6 +221,10 @@ impl Feed {
         }
     }
 
+    fn heard_ago(&self) -> Duration {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -238,6 +248,6 @@ impl News for Feed {
         if !self.shared {
             return Duration::ZERO;
         }
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+        self.heard_ago()
     }
 }

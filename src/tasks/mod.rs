@@ -128,6 +128,9 @@ pub trait SigningKeyStore: SigningKeyDeeds {
 pub trait ClientCache: Send + Sync {
     /// Forgets a client: the next use reads it again.
     fn forget(&self, id: &ClientId);
+
+    /// Forgets them all.
+    fn forget_all(&self);
 }
 
 /// The keys that this replica signs and verifies with.

@@ -8,8 +8,10 @@ use async_trait::async_trait;
 use crate::domain::audit::{Action, AuditRecord, Origin, Recorder};
 use crate::domain::client::Client;
 use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::oauth::audit_log;
+use crate::oauth::revocations::Revocations;
 
 use super::logins::PendingLogins;
 use super::{ClientCache, Upkeep};
@@ -47,6 +49,8 @@ pub struct UnusedSweep {
     pub logins: Arc<PendingLogins>,
     /// Where clients are remembered.
     pub remembered: Arc<dyn ClientCache>,
+    /// Where it is seen that they are gone.
+    pub revocations: Arc<Revocations>,
     /// What makes records.
     pub recorder: Arc<Recorder>,
 }
@@ -81,6 +85,7 @@ impl UnusedSweep {
         let removed = self.store.remove_unused(client, &record).await?;
         if removed {
             self.remembered.forget(&client.id);
+            self.revocations.see_client(&client.id, State::Deleted, client.token_epoch, now);
             audit_log::log(&record);
         }
         Ok(removed)

@@ -34,6 +34,7 @@ mod key_proof;
 mod last_used;
 mod ledger;
 mod load;
+mod long_silence;
 mod main_job;
 mod mia;
 mod mongo_store;

@@ -1,17 +1,21 @@
 //! What was called back is dead at once, and stays dead.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use latchkey::domain::audit::AuditRecord;
 use latchkey::domain::clock::{Clock, Timestamp};
+use latchkey::domain::error_code::ErrorCode;
 use latchkey::domain::id::CredentialId;
 use latchkey::domain::revocation::{Revocation, Revoked};
 use latchkey::domain::store_error::StoreError;
 use latchkey::oauth::RevocationStore;
+use latchkey::oauth::authenticate::{Caller, Presented};
 use latchkey::oauth::revoke::Revoker;
-use serde_json::Value;
+use latchkey::oauth::token::TokenRequest;
+use serde_json::{Value, json};
 
 use crate::harness::{GRANT, Server, claims_of, store_in};
 use crate::store_contract::deed;
@@ -129,4 +133,32 @@ async fn what_cannot_be_kept_is_in_force_here_and_not_acknowledged() {
     let until = server.app.revocations.horizon(server.clock.now());
     assert!(revoker.revoke(Revoked::Token { jti }, until, &deed()).await.is_err());
     assert_eq!(server.tokeninfo(&token).await.status, 401);
+}
+
+/// Between the proof and the token, as when another request gets in between.
+#[actix_web::test]
+async fn a_client_that_is_taken_out_of_use_while_it_proves_itself_gets_no_token() {
+    let server = Server::start().await;
+    let (id, secret) = server.client_with_secret().await;
+    let (app, now) = (&server.app, server.clock.now());
+    let presented = Presented::Secret { client_id: id.clone(), secret: secret.into() };
+    let caller = Caller { address: Ipv4Addr::LOCALHOST.into(), is_shared: false };
+    let prove = async || app.authenticator.authenticate(&presented, caller, now).await.unwrap();
+    let issue = |proved: &_| app.issuer.issue(proved, TokenRequest::default(), now);
+    let state = async |to: &str| {
+        let path = format!("/clients/{id}/state");
+        assert_eq!(server.admin_post(&path, &json!({ "stateTo": to })).await.status, 204);
+    };
+
+    let (kept, proved) = (prove().await, prove().await);
+    assert!(issue(&kept).is_ok());
+    state("DRAFT").await;
+    let refused = issue(&proved).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::TemporarilyUnavailable);
+
+    // Nor when it is back: what it proved was so before.
+    state("PUBLIC").await;
+    assert_eq!(issue(&proved).unwrap_err().code(), ErrorCode::TemporarilyUnavailable);
+    let token = issue(&prove().await).unwrap().access_token;
+    assert_eq!(server.tokeninfo(&token).await.status, 200);
 }

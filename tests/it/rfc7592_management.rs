@@ -537,6 +537,14 @@ async fn regenerate_replaces_the_pair() {
     assert_eq!(old.login(&old.secret).await.status, 401);
     assert_eq!(old.ask("GET", "", Value::Null).await.status, 401);
 
+    let read_by = async |token: &String| {
+        let own = Own { token: token.clone(), ..Own::of(&server, &reply) };
+        own.ask("GET", "", Value::Null).await.status
+    };
+    assert_eq!(read_by(&old.token).await, 200, "the new token has not been used");
+    assert_eq!(read_by(&new.token).await, 200);
+    assert_eq!(read_by(&old.token).await, 401, "the new token was used");
+
     let token = new.login(&new.secret).await.text_of("access_token");
     let claims = server.tokeninfo(&token).await.body;
     assert_eq!((&claims["permissions"], &claims["aud"]), (&json!(["p"]), &json!(["a"])));
@@ -576,4 +584,24 @@ async fn regenerate_keeps_keys_or_takes_others() {
         "no key left"
     );
     assert_eq!(old.ask("GET", "", Value::Null).await.status, 200);
+}
+
+/// Each costs a slow hash or a write, and whoever has a token may ask for it.
+#[actix_web::test]
+async fn changes_keep_to_the_rate_of_registrations() {
+    #[rustfmt::skip]
+    let cases = [
+        // what                   method    path           body                       refused
+        ("reading",               "GET",    "",            Value::Null,               false),
+        ("replacing",             "PUT",    "",            json!({}),                 true),
+        ("a secret",              "POST",   "/secrets",    json!({}),                 true),
+        ("a new pair",            "POST",   "/regenerate", Value::Null,               true),
+        ("removing",              "DELETE", "",            Value::Null,               true),
+    ];
+    let server = Server::with(|settings| settings.registration_rate = 1).await;
+    let own = Own::of(&server, &server.register(json!({ "client_name": "svc" })).await);
+    for (what, method, path, body, refused) in cases {
+        let reply = own.ask(method, path, body).await;
+        assert_eq!(reply.status == 429, refused, "{what}: {reply:?}");
+    }
 }

@@ -12,6 +12,7 @@ use super::{client_id, credential_id, done, tokens};
 use crate::domain::jwk::PublicJwk;
 use crate::domain::permission::CLIENTS_WRITE;
 use crate::domain::secret::ClientSecret;
+use crate::http::carry_out::carry_out;
 use crate::http::error::Refusal;
 use crate::http::lobby::Running;
 use crate::http::{bearer, body, json, register};
@@ -204,9 +205,12 @@ pub(in crate::http) async fn regenerate(
     let NewKeys { keys, proofs } = new_keys(&request, payload).await?;
 
     let (id, now) = (client_id(&request)?, app.clock.now());
-    let keys = (keys, &*proofs);
-    let registered = app.enrolment.regenerate(&app.keys, &id, keys, &actor, now).await?;
-
-    let uri = register::uri(&app, &registered.client.id);
-    Ok(register::created(&view::created(&registered, &uri)))
+    let app = app.shared();
+    carry_out(async move {
+        let keys = (keys, &*proofs);
+        let registered = app.enrolment.regenerate(&app.keys, &id, keys, &actor, now).await?;
+        let uri = register::uri(&app, &registered.client.id);
+        Ok(register::created(&view::created(&registered, &uri)))
+    })
+    .await
 }

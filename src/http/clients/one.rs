@@ -10,6 +10,7 @@ use super::{client_id, done, precondition, shown, tokens};
 use crate::domain::audit::Action;
 use crate::domain::permission::{CLIENTS_READ, CLIENTS_WRITE};
 use crate::domain::state::State;
+use crate::http::carry_out::carry_out;
 use crate::http::error::Refusal;
 use crate::http::lobby::Running;
 use crate::http::{bearer, body, json};
@@ -85,8 +86,11 @@ pub(in crate::http) async fn delete(
     let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
     let id = client_id(&request)?;
 
-    let deed = (&actor, Action::ClientDeleted);
-    app.enrolment.remove(&id, &precondition(&request), deed, app.clock.now()).await?;
-
-    Ok(done())
+    let (app, condition) = (app.shared(), precondition(&request));
+    carry_out(async move {
+        let deed = (&actor, Action::ClientDeleted);
+        app.enrolment.remove(&id, &condition, deed, app.clock.now()).await?;
+        Ok(done())
+    })
+    .await
 }

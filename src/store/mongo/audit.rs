@@ -7,9 +7,12 @@ use mongodb::bson::{Bson, doc};
 use mongodb::error::Error;
 use mongodb::{Collection, Database};
 
-use super::{AUDIT, CLIENTS, META, MongoStore, REVOCATIONS, SIGNING_KEYS, unless_duplicate};
+use super::{
+    AUDIT, CLIENTS, META, MongoStore, REVOCATIONS, SIGNING_KEYS, clients, unless_duplicate,
+};
 use crate::domain::audit::AuditRecord;
 use crate::domain::clock::Timestamp;
+use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
 use crate::registry::{AuditQuery, AuditTrail};
 use crate::store::{Document, audit, record};
@@ -140,10 +143,28 @@ async fn found(
     Ok(texts.filter_map(audit::of_text).collect())
 }
 
+/// Moves the records of a client that was removed, and it goes. Whether there was such a one.
+pub(super) async fn clear_removed(database: &Database, id: &ClientId) -> Result<bool, Error> {
+    let removed = doc! { record::CLIENT_ID: id.as_str(), record::REMOVED_AT: { "$exists": true } };
+    if clients(database).count_documents(removed.clone()).await? == 0 {
+        return Ok(false);
+    }
+    move_where(database, CLIENTS, removed, 1).await.map(|_| true)
+}
+
 async fn move_from(database: &Database, sender: &str, limit: usize) -> Result<usize, Error> {
+    move_where(database, sender, doc! { OUTBOX_LAST: { "$gte": "" } }, limit).await
+}
+
+async fn move_where(
+    database: &Database,
+    sender: &str,
+    which: Document,
+    limit: usize,
+) -> Result<usize, Error> {
     let senders = database.collection::<Document>(sender);
     let waiting: Vec<Document> = senders
-        .find(doc! { OUTBOX_LAST: { "$gte": "" } })
+        .find(which)
         .projection(doc! { OUTBOX: 1, OUTBOX_LAST: 1, record::REMOVED_AT: 1 })
         .limit(i64::try_from(limit).unwrap_or(i64::MAX))
         .await?
@@ -152,15 +173,20 @@ async fn move_from(database: &Database, sender: &str, limit: usize) -> Result<us
     let trail = database.collection::<Document>(AUDIT);
     let mut moved = 0;
     for document in waiting {
+        let mut understood = true;
         for text in document.get_document(OUTBOX).into_iter().flat_map(Document::values) {
-            let Some((text, record)) = text.as_str().and_then(|t| Some((t, audit::of_text(t)?)))
-            else {
+            let record = text.as_str().and_then(|text| Some((text, audit::of_text(text)?)));
+            let Some((text, record)) = record else {
+                understood = false; // a newer version wrote it, and will move it on
                 continue;
             };
-            unless_duplicate(trail.insert_one(audit_document(&record, text)).await)?;
-            moved += 1;
+            moved += usize::from(unless_duplicate(
+                trail.insert_one(audit_document(&record, text)).await,
+            )?);
         }
-        empty(&senders, &document).await?;
+        if understood {
+            empty(&senders, &document).await?;
+        }
     }
     Ok(moved)
 }

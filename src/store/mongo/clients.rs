@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
+use mongodb::Database;
 use mongodb::bson::{Bson, DateTime, doc};
 use mongodb::options::UpdateModifications;
 
@@ -20,15 +21,22 @@ impl Registry for MongoStore {
     /// An upsert, because only an update can take the date from the server's clock. Its filter
     /// matches nothing ever, so that it never touches a document: the unique index decides.
     async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError> {
-        let filter = doc! { record::CLIENT_ID: client.id.as_str(), "_id": { "$exists": false } };
+        let id = client.id.clone();
+        let filter = doc! { record::CLIENT_ID: id.as_str(), "_id": { "$exists": false } };
         let mut document = record::to_document(client);
         document.remove(record::CLIENT_ID); // the filter has it
         document.insert(record::VERSION, 1_i64);
         document.extend(audit::enclosed(record)?);
         let update =
             doc! { "$setOnInsert": document, "$currentDate": { record::UPDATED_AT: true } };
-        let insert = |database| async move {
-            unless_duplicate(clients(&database).update_one(filter, update).upsert(true).await)
+        let insert = |database: Database| async move {
+            let clients = clients(&database);
+            let insert = || async {
+                let update = clients.update_one(filter.clone(), update.clone()).upsert(true);
+                unless_duplicate(update.await)
+            };
+            // One that was removed keeps its place until its record has been moved on.
+            Ok(insert().await? || (audit::clear_removed(&database, &id).await? && insert().await?))
         };
         Ok(if self.run(insert).await? { Inserted::Yes } else { Inserted::Duplicate })
     }

@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use mongodb::bson::doc;
+use mongodb::bson::{Bson, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::{Collection, Database};
 
+use super::audit::OUTBOX_LAST;
 use super::{AUDIT, MongoStore, REVOCATIONS, USED_ASSERTIONS, WRITES, clients, within};
 use crate::domain::audit::AuditRecord;
 use crate::domain::clock::Timestamp;
@@ -60,11 +61,10 @@ async fn write_login(clients: &Collection<Document>, login: &Login) -> Result<()
 
 async fn sweep(database: &Database, now: Timestamp, limit: usize) -> Result<usize, Error> {
     let expired = doc! { UNTIL: { "$lt": record::date(now) } };
-    let mut swept = 0;
-    for collection in [USED_ASSERTIONS, REVOCATIONS] {
-        swept += remove(database, collection, expired.clone(), limit).await?;
-    }
-    Ok(swept)
+    let mut revocations = expired.clone();
+    revocations.insert(OUTBOX_LAST, Bson::Null); // its record is moved on first
+    let swept = remove(database, USED_ASSERTIONS, expired, limit).await?;
+    Ok(swept + remove(database, REVOCATIONS, revocations, limit).await?)
 }
 
 async fn remove(
