@@ -83,7 +83,7 @@ pub async fn assemble(
         registry: parts.clients.clone(),
         pepper: pepper.clone(),
         // Of its own, so that those who register keep nobody waiting who wants a token.
-        hashes: SlowHashes::new(1, 64),
+        hashes: SlowHashes::for_this_machine(),
         entropy: parts.environment.entropy.clone(),
         recorder: parts.recorder.clone(),
         revoker: parts.revoker.clone(),

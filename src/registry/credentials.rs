@@ -14,7 +14,7 @@ use super::actor::Actor;
 use super::change::Precondition;
 use super::draft::Enrolment;
 use super::error::RegistryError;
-use super::key_admission::KeyAdmission;
+use super::key_admission::{KeyAdmission, SharedKey};
 
 /// How long the new credential and the older ones live.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,6 +34,8 @@ pub struct Added<T> {
     pub id: CredentialId,
     /// What was added.
     pub credential: T,
+    /// Other clients that have it too: for admins alone.
+    pub shared_keys: Vec<SharedKey>,
 }
 
 impl Enrolment {
@@ -66,7 +68,7 @@ impl Enrolment {
         };
         let deed = (actor, Action::SecretAdded);
         let client = self.change(id, &Precondition::None, deed, now, alter).await?;
-        Ok(Added { client, id: credential_id, credential: secret })
+        Ok(Added { client, id: credential_id, credential: secret, shared_keys: Vec::new() })
     }
 
     /// Adds a key, with the proofs that came with it.
@@ -83,7 +85,7 @@ impl Enrolment {
         actor.may_change(&found)?;
         let expires = lives.expires_in.map(|life| now + life);
         let key = ClientKey { expires, ..ClientKey::new(jwk.clone(), now) };
-        admission.admit(id, std::slice::from_ref(&key), proofs, now).await?;
+        let shared_keys = admission.admit(id, std::slice::from_ref(&key), proofs, now).await?;
         let (credential_id, most) = (key.id.clone(), self.limits.keys);
         let alter = |client: &mut Client| {
             if client.jwks_uri.is_some() {
@@ -103,7 +105,7 @@ impl Enrolment {
         };
         let deed = (actor, Action::KeyAdded);
         let client = self.change(id, &Precondition::None, deed, now, alter).await?;
-        Ok(Added { client, id: credential_id, credential: jwk })
+        Ok(Added { client, id: credential_id, credential: jwk, shared_keys })
     }
 
     /// Ends a secret at once; if told so, with everything that was obtained with it.

@@ -90,18 +90,13 @@ impl KeyAdmission {
         let KeyRules { issuer, skew, .. } = &self.rules;
         let time = (now, *skew);
         let proofs = key_proof::check_all(proofs, &jwks, &*self.reader, issuer, time)?;
-        let mut thumbprints: Vec<String> = jwks.iter().map(|jwk| jwk.thumbprint()).collect();
+        let mut thumbprints = jwks.iter().map(|jwk| jwk.thumbprint());
         let proven = |wanted: &String| proofs.iter().any(|proof| proof.thumbprint == *wanted);
-        if self.rules.proof_required && !thumbprints.iter().all(proven) {
+        if self.rules.proof_required && !thumbprints.all(|wanted| proven(&wanted)) {
             return Err(ProofFault::Missing.into());
         }
 
-        thumbprints.sort_unstable();
-        thumbprints.dedup();
-        let shared = self.shared(client, &thumbprints).await?;
-        if self.rules.sharing_refused && !shared.is_empty() {
-            return Err(RegistryError::SharedKey);
-        }
+        let shared = self.admit_shared(client, keys).await?;
 
         // Last, so that a proof is not lost to another fault.
         for proof in proofs {
@@ -109,6 +104,20 @@ impl KeyAdmission {
             if !self.used.use_once(&proof.thumbprint, &proof.jti, until).await? {
                 return Err(ProofFault::Used.into());
             }
+        }
+        Ok(shared)
+    }
+
+    /// Says which of the keys of a client others have too, unless such keys are refused. For keys
+    /// that come without a proof: an administrator brings them from another platform.
+    pub async fn admit_shared(
+        &self,
+        client: &ClientId,
+        keys: &[ClientKey],
+    ) -> Result<Vec<SharedKey>, RegistryError> {
+        let shared = self.shared(client, keys).await?;
+        if self.rules.sharing_refused && !shared.is_empty() {
+            return Err(RegistryError::SharedKey);
         }
         for SharedKey { key, holder } in &shared {
             tracing::warn!(client_id = %client, key = key.as_str(), %holder, "key_shared");
@@ -119,12 +128,15 @@ impl KeyAdmission {
     async fn shared(
         &self,
         client: &ClientId,
-        thumbprints: &[String],
+        keys: &[ClientKey],
     ) -> Result<Vec<SharedKey>, RegistryError> {
+        let mut thumbprints: Vec<String> = keys.iter().map(|key| key.jwk.thumbprint()).collect();
+        thumbprints.sort_unstable();
+        thumbprints.dedup();
         if thumbprints.is_empty() {
             return Ok(Vec::new());
         }
-        let holders = self.registry.key_holders(thumbprints).await?;
+        let holders = self.registry.key_holders(&thumbprints).await?;
         let others =
             holders.iter().filter(|other| other.id != *client && other.state != State::Deleted);
         let shared = others.flat_map(|other| {

@@ -40,11 +40,12 @@ impl Enrolment {
             ..old
         };
         new.keys.retain(|key| key.is_live_at(now));
+        let mut shared_keys = Vec::new();
         if !keys.is_empty() {
             new.keys = keys.into_iter().map(|jwk| ClientKey::new(jwk, now)).collect();
             new.jwks_uri = None;
             // The one that is replaced may have had the same key.
-            admission.admit(id, &new.keys, proofs, now).await?;
+            shared_keys = admission.admit(id, &new.keys, proofs, now).await?;
         }
         let keyless = new.keys.is_empty() && new.jwks_uri.is_none();
         if new.auth_method == AuthMethod::PrivateKeyJwt && keyless {
@@ -56,7 +57,7 @@ impl Enrolment {
             self.take_back(id, &registered.client.id, actor, now).await;
             return Err(error);
         }
-        Ok(registered)
+        Ok(Registered { shared_keys, ..registered })
     }
 
     /// Nobody will hear the secret of the new one. It goes again, unless the old one is gone after

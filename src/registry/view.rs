@@ -7,6 +7,7 @@ use crate::domain::credential_report::{Credential, Kind, Watch, credentials, rep
 use crate::domain::jwks_uri::JwksUri;
 
 use super::draft::Registered;
+use super::key_admission::SharedKey;
 
 /// What the client itself is shown when it registers, or looks after its registration at `uri`:
 /// RFC 7591 §3.2.1, RFC 7592 §3.
@@ -47,12 +48,16 @@ pub fn registration(registered: &Registered, uri: &str) -> Value {
 pub fn created(registered: &Registered, uri: &str) -> Value {
     let mut shown = registration(registered, uri);
     extend(&mut shown, grants(&registered.client));
-    if !registered.shared_keys.is_empty() {
-        let warnings: Vec<String> =
-            registered.shared_keys.iter().map(ToString::to_string).collect();
-        extend(&mut shown, json!({ "warnings": warnings }));
-    }
+    warn(&mut shown, &registered.shared_keys);
     shown
+}
+
+/// Adds what an admin is told of keys that other clients have too, if there are such.
+pub fn warn(shown: &mut Value, shared: &[SharedKey]) {
+    if !shared.is_empty() {
+        let warnings: Vec<String> = shared.iter().map(ToString::to_string).collect();
+        extend(shown, json!({ "warnings": warnings }));
+    }
 }
 
 /// What an admin is shown of a client later on, with what is worth knowing of its credentials.

@@ -203,6 +203,14 @@ async fn a_proof_is_no_assertion_and_an_assertion_no_proof() {
     assert_eq!(server.register(metadata(&[ec()], json!(proof))).await.status, 201);
 }
 
+/// An admin gives this key to a client that has another.
+async fn add_key(server: &Server, key: &PrivateKey) -> Reply {
+    let first = json!({ "client_name": "c" });
+    let id = server.create_client(first).await.text_of("client_id");
+    let body = json!({ "public_key": key.public().to_json() });
+    server.admin_post(&format!("/clients/{id}/keys"), &body).await
+}
+
 #[actix_web::test]
 async fn a_key_of_two_clients_is_reported_or_refused() {
     let server = Server::start().await;
@@ -230,6 +238,19 @@ async fn a_key_of_two_clients_is_reported_or_refused() {
     let made = server.create_client(renamed.clone()).await;
     assert_eq!(made.body["warnings"].as_array().map(Vec::len), Some(1), "whatever its name");
 
+    let added = add_key(&server, other).await;
+    assert_eq!(added.body["warnings"].as_array().map(Vec::len), Some(2), "{added:?}");
+    let documents = |key: &PrivateKey| {
+        json!({ "clients": [{
+        "clientId": "from elsewhere", "name": "c", "permissions": [], "__STATE__": "PUBLIC",
+        "authMethod": "private_key_jwt", "publicKey": key.public().to_json(),
+    }] })
+    };
+    let brought = server.admin_post("/clients/import", &documents(other)).await;
+    let result = &brought.body["results"][0];
+    assert_eq!(result["outcome"], "imported", "{brought:?}");
+    assert_eq!(result["warnings"].as_array().map(Vec::len), Some(3), "{brought:?}");
+
     let strict = Server::with(|settings| settings.refuse_shared_keys = true).await;
     assert_eq!(strict.register(metadata(&[other], Value::Null)).await.status, 201);
     for (why, reply) in [
@@ -237,10 +258,13 @@ async fn a_key_of_two_clients_is_reported_or_refused() {
         ("under another name", strict.register(renamed.clone()).await),
         ("one of two", strict.register(metadata(&[ec(), other], Value::Null)).await),
         ("an admin", strict.create_client(metadata(&[other], Value::Null)).await),
+        ("an admin, later", add_key(&strict, other).await),
     ] {
         refused(&reply, why);
         assert!(reply.text_of("error_description").contains("another client"), "{why}");
     }
+    let brought = strict.admin_post("/clients/import", &documents(other)).await;
+    assert_eq!(brought.body["results"][0]["outcome"], "refused", "{brought:?}");
     assert_eq!(strict.register(metadata(&[ec()], Value::Null)).await.status, 201, "none was kept");
     let both_names = {
         let mut metadata = metadata(&[ed()], Value::Null);

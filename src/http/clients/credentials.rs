@@ -131,12 +131,16 @@ pub(in crate::http) fn shown_secret(added: &Added<ClientSecret>) -> HttpResponse
 }
 
 pub(in crate::http) fn shown_key(added: &Added<PublicJwk>) -> HttpResponse {
-    created(&json!({
+    created(&key(added))
+}
+
+fn key(added: &Added<PublicJwk>) -> Value {
+    json!({
         "id": added.id,
         "client_id": added.client.id,
         "kid": added.credential.kid,
         "keys": view::keys(&added.client),
-    }))
+    })
 }
 
 fn created(shown: &Value) -> HttpResponse {
@@ -166,10 +170,12 @@ pub(in crate::http) async fn add_key(
     let NewKey { jwk, proofs, lives } = new_key(&request, payload).await?;
 
     let (id, now) = (client_id(&request)?, app.clock.now());
-    let key = (jwk, &*proofs);
-    let added = app.enrolment.add_key(&app.keys, &id, key, lives, &actor, now).await?;
+    let new = (jwk, &*proofs);
+    let added = app.enrolment.add_key(&app.keys, &id, new, lives, &actor, now).await?;
 
-    Ok(shown_key(&added))
+    let mut shown = key(&added);
+    view::warn(&mut shown, &added.shared_keys);
+    Ok(created(&shown))
 }
 
 pub(in crate::http) async fn delete_secret(

@@ -12,6 +12,7 @@ use crate::http::error::Refusal;
 use crate::http::lobby::{Lobby, Running};
 use crate::http::{bearer, body, json as json_body};
 use crate::registry::import::{Imported, MOST_AT_ONCE, Mode, Terms};
+use crate::registry::view;
 use crate::tasks::Login;
 
 /// How large the body may be: there are many clients in one.
@@ -41,6 +42,7 @@ pub(in crate::http) async fn import(
 
     let terms = Terms {
         actor: &actor,
+        keys: &app.keys,
         longest_life: Duration::from_secs(app.config.settings.max_token_lifetime),
         mode: if dry_run { Mode::Try } else { Mode::Do },
         now: app.clock.now(),
@@ -71,5 +73,7 @@ fn shown(imported: &Imported) -> Value {
     if let Some(reason) = &imported.reason {
         shown.insert("reason".to_owned(), reason.as_str().into());
     }
-    Value::Object(shown)
+    let mut shown = Value::Object(shown);
+    view::warn(&mut shown, &imported.shared_keys);
+    shown
 }

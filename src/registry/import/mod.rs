@@ -25,6 +25,7 @@ use super::Inserted;
 use super::actor::Actor;
 use super::draft::Enrolment;
 use super::error::RegistryError;
+use super::key_admission::{KeyAdmission, SharedKey};
 use document::Brought;
 
 /// How many clients may be brought at once.
@@ -71,6 +72,8 @@ pub struct Imported {
     pub reason: Option<String>,
     /// When it last got a token where it comes from.
     pub last_login: Option<Timestamp>,
+    /// Those of its keys that other clients have too.
+    pub shared_keys: Vec<SharedKey>,
 }
 
 impl Imported {
@@ -85,8 +88,10 @@ impl Imported {
 }
 
 /// What an import needs to know beside the documents.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Terms<'a> {
+    /// What lets keys in.
+    pub keys: &'a KeyAdmission,
     /// Who brings them.
     pub actor: &'a Actor,
     /// How long tokens live at the most.
@@ -127,15 +132,16 @@ impl Enrolment {
         let outcome = if needs_secret { Outcome::ImportedWithNewSecret } else { Outcome::Imported };
         let last_login = brought.last_login;
         self.refuse_forged(&brought)?;
+        let shared_keys = terms.keys.admit_shared(&brought.client.id, &brought.client.keys).await?;
         if terms.mode == Mode::Try {
-            return Ok(Done { outcome, ..Done::default() });
+            return Ok(Done { outcome, shared_keys, ..Done::default() });
         }
         let (client, secret) = self.with_secrets(brought, needs_secret, terms).await?;
         let (actor, pair) = (terms.actor, (None, Some(&client)));
         let record =
             self.recorder.change(actor.origin(), Action::ClientImported, pair, terms.now)?;
         match self.registry.insert(&client, &record).await? {
-            Inserted::Yes => Ok(Done { outcome, secret, last_login }),
+            Inserted::Yes => Ok(Done { outcome, secret, last_login, shared_keys }),
             Inserted::Duplicate => Ok(Done { outcome: Outcome::Exists, ..Done::default() }),
         }
     }
@@ -205,18 +211,20 @@ struct Done {
     outcome: Outcome,
     secret: Option<ClientSecret>,
     last_login: Option<Timestamp>,
+    shared_keys: Vec<SharedKey>,
 }
 
 impl Default for Done {
     fn default() -> Self {
-        Self { outcome: Outcome::Imported, secret: None, last_login: None }
+        let (outcome, shared_keys) = (Outcome::Imported, Vec::new());
+        Self { outcome, secret: None, last_login: None, shared_keys }
     }
 }
 
 fn reported(client_id: Option<String>, done: Result<Done, RegistryError>) -> Imported {
     match done {
-        Ok(Done { outcome, secret, last_login }) => {
-            Imported { client_id, outcome, secret, reason: None, last_login }
+        Ok(Done { outcome, secret, last_login, shared_keys }) => {
+            Imported { client_id, outcome, secret, reason: None, last_login, shared_keys }
         }
         Err(error) => {
             let outcome = failure(&error);
@@ -224,7 +232,14 @@ fn reported(client_id: Option<String>, done: Result<Done, RegistryError>) -> Imp
                 tracing::error!(reason = %error, "a client could not be imported");
             }
             let reason = Some(error.description());
-            Imported { client_id, outcome, secret: None, reason, last_login: None }
+            Imported {
+                client_id,
+                outcome,
+                secret: None,
+                reason,
+                last_login: None,
+                shared_keys: Vec::new(),
+            }
         }
     }
 }
