@@ -57,9 +57,10 @@ async fn see_what_another_tool_writes(kind: Kind) {
     };
     clients.update_one(filter, change).await.unwrap();
 
+    // A database that is slow for a moment makes it 503 in between.
     let refused =
-        until(async || server.token(basic, GRANT).await, |reply| reply.status != 200).await;
-    assert_eq!((refused.status, refused.error()), (401, Some("invalid_client")));
+        until(async || server.token(basic, GRANT).await, |reply| reply.status == 401).await;
+    assert_eq!(refused.error(), Some("invalid_client"));
 }
 
 /// A document that is gone leaves nothing behind that a feed could see.
@@ -74,9 +75,10 @@ async fn see_what_another_tool_deletes(kind: Kind) {
     let clients = tool(&url).await.collection::<mongodb::bson::Document>("clients");
     clients.delete_one(mongodb::bson::doc! { "clientId": &id }).await.unwrap();
 
+    // A database that is slow for a moment makes it 503 in between.
     let refused =
-        until(async || server.token(basic, GRANT).await, |reply| reply.status != 200).await;
-    assert_eq!((refused.status, refused.error()), (401, Some("invalid_client")));
+        until(async || server.token(basic, GRANT).await, |reply| reply.status == 401).await;
+    assert_eq!(refused.error(), Some("invalid_client"));
 }
 
 /// As after a restored backup, or by the hand of a replica whose clock is wrong.
