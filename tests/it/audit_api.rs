@@ -1,11 +1,19 @@
 //! `GET /audit` and `latchkey audit`: who did what, and never a secret.
 
-use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Instant;
 
-use crate::harness::{ADMIN, GRANT, Reply, START, Server, client_key};
+use latchkey::app::OpenStore;
+use latchkey::config::Settings;
 use latchkey::domain::audit::Action;
+use latchkey::domain::clock::DAY;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::registry::AuditQuery;
+use latchkey::store::MemoryStore;
+use serde_json::{Value, json};
+
+use crate::fleet::PATIENCE;
+use crate::harness::{ADMIN, GRANT, Reply, START, Server, TestClock, client_key};
 
 fn records(reply: &Reply) -> Vec<Value> {
     assert_eq!(reply.status, 200, "{reply:?}");
@@ -65,6 +73,33 @@ async fn records_are_found_by_what_they_say() {
             asked(&server, &query).await.iter().map(|record| of(record, "action")).collect();
         assert_eq!(actions, found, "{why}");
     }
+}
+
+#[actix_web::test]
+async fn records_are_kept_for_so_many_days() {
+    let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
+    let first = Server::on(store.clone(), |_| ()).await;
+    first.granted(json!({})).await;
+    first.clock.advance(DAY);
+    first.app.feed.look().await.unwrap();
+    first.granted(json!({})).await;
+    assert_eq!(asked(&first, "action=client.created").await.len(), 2);
+    first.stop().await;
+
+    let clock = Arc::new(TestClock::default());
+    clock.set(START + 2 * DAY.as_secs() - 1);
+    let keeps = |settings: &mut Settings| settings.audit_retention_days = 1;
+    let second = Server::at(clock, store, keeps).await;
+    let began = Instant::now();
+    let kept = loop {
+        let kept = asked(&second, "action=client.created").await;
+        if kept.len() != 2 {
+            break kept;
+        }
+        assert!(began.elapsed() < PATIENCE, "still: {kept:?}");
+    };
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!(kept[0]["at"], START + DAY.as_secs());
 }
 
 #[test]

@@ -227,6 +227,11 @@ async fn a_person_is_asked_and_reads_a_table() {
     assert!(shown.text().starts_with("etag"), "{shown:?}");
     assert!(sit(&format!("show {id} --json"), "").text().starts_with('{'));
 
+    desk.clients(&["secret", "add", &id, "--expires-in", "5d"]).text();
+    let listed = sit("list", "");
+    let line = listed.text().lines().find(|line| line.starts_with(&id)).unwrap().to_owned();
+    assert!(line.contains("  ends in 7d  ") && line.trim_end().ends_with("svc"), "{line}");
+
     let kept = sit(&format!("delete {id}"), "n\n");
     assert!(kept.code == Some(1) && kept.stdout.contains("Remove `svc`"), "{kept:?}");
     desk.show(&id);
@@ -252,6 +257,12 @@ async fn a_secret_is_replaced_without_an_outage() {
     for secret in [&*first, second] {
         token(&desk.home, &desk.server, (&id, secret)).text();
     }
+
+    let secret_added = |entry: &Value| entry["audit"] == "secret.added";
+    let logged = desk.server.logged(secret_added);
+    assert_eq!((&logged["client_id"], &logged["message"]), (&json!(id), &json!("changed")));
+    assert!(logged["request_id"].is_string() && logged["address"].is_string(), "{logged}");
+    assert!(!logged.to_string().contains(second), "a secret in the log");
 
     desk.clients(&["secret", "delete", &id, &first_id, "--revoke-tokens"]).text();
     assert_eq!(token(&desk.home, &desk.server, (&id, &first)).code, Some(1));

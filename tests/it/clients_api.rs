@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use latchkey::domain::jwk::Algorithm;
+use latchkey::jwt::PrivateKey;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -302,6 +303,34 @@ async fn a_client_has_so_many_secrets_and_no_more() {
     ] {
         assert_eq!(add(body).await.status, 400, "{why}");
     }
+}
+
+#[actix_web::test]
+async fn a_client_has_so_many_keys_and_no_more() {
+    let server = Server::with(|settings| settings.max_keys = 11).await;
+    let mut keys: Vec<PrivateKey> =
+        (0..12).map(|_| PrivateKey::generate(Algorithm::EdDSA).unwrap()).collect();
+    let (extra, last) = (keys.pop().unwrap(), keys.pop().unwrap());
+    let jwks: Vec<Value> = keys.iter().map(|key| key.public().to_json()).collect();
+    let made = server
+        .create_client(json!({
+            "client_name": "svc",
+            "token_endpoint_auth_method": "private_key_jwt",
+            "jwks": { "keys": jwks },
+        }))
+        .await;
+    let id = made.text_of("client_id");
+    let path = format!("/clients/{id}/keys");
+    let add = async |key: &PrivateKey| {
+        server.admin(Method::POST, &path, &json!({ "public_key": key.public().to_json() })).await
+    };
+    assert_eq!(add(&last).await.status, 201);
+    for key in keys.iter().chain([&last]) {
+        assert_eq!(server.token_by(&server.assertion(&id, key), "").await.status, 200);
+    }
+    let refused = add(&extra).await;
+    assert_eq!((refused.status, refused.error()), (400, Some("invalid_client_metadata")));
+    assert!(refused.text_of("error_description").contains("11 keys"), "{refused:?}");
 }
 
 #[actix_web::test]

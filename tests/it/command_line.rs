@@ -125,15 +125,21 @@ pub(crate) struct Running {
 
 impl Running {
     fn when_ready(&self) -> String {
+        let ready = self.logged(|entry| entry["message"] == "ready");
+        let port = ready["listen"].as_str().unwrap().rsplit_once(':').unwrap().1;
+        format!("http://localhost:{port}")
+    }
+
+    /// The next such line of its log; those before it are gone then.
+    pub(crate) fn logged(&self, is_it: impl Fn(&Value) -> bool) -> Value {
         let end = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            let Ok(line) = self.log.recv_timeout(left) else { panic!("not ready: {seen:#?}") };
+            let Ok(line) = self.log.recv_timeout(left) else { panic!("not logged: {seen:#?}") };
             let entry: Value = serde_json::from_str(&line).unwrap_or_default();
-            if entry["message"] == "ready" {
-                let port = entry["listen"].as_str().unwrap().rsplit_once(':').unwrap().1;
-                return format!("http://localhost:{port}");
+            if is_it(&entry) {
+                return entry;
             }
             seen.push(line);
         }

@@ -88,6 +88,7 @@ async fn an_order_says_one_thing() {
         ("no date",                  json!({ "client_id": "x", "issued_before": "yesterday" }),     "`issued_before` must be seconds"),
         ("a negative date",          json!({ "client_id": "x", "issued_before": -1 }),              "`issued_before` must be seconds"),
         ("a date beyond all",        json!({ "jti": "x", "exp": u64::MAX }),                        "`exp` must be seconds"),
+        ("an exp gone by",           json!({ "jti": "x", "exp": future - 1 }),                      "`exp` is past"),
         ("the future",               json!({ "client_id": "x", "issued_before": future }),          "must not be in the future"),
         ("the future of all",        json!({ "all": true, "issued_before": future }),               "must not be in the future"),
         ("a long reason",            json!({ "jti": "x", "reason": "x".repeat(1001) }),             "`reason` has 1000 characters"),
