@@ -9,11 +9,13 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
 use crate::domain::jwks_uri::JwksUri;
-use crate::domain::state::State;
 
 use super::error::RegistryError;
 use super::key_proof::{self, ProofFault};
 use super::{KeySetProbe, ProofReader, ProofStore, Registry};
+
+/// How many clients are named that have a key too.
+const MOST_NAMED: usize = 10;
 
 /// What an operator may set about keys.
 #[derive(Clone, Debug)]
@@ -136,9 +138,8 @@ impl KeyAdmission {
         if thumbprints.is_empty() {
             return Ok(Vec::new());
         }
-        let holders = self.registry.key_holders(&thumbprints).await?;
-        let others =
-            holders.iter().filter(|other| other.id != *client && other.state != State::Deleted);
+        let holders = self.registry.key_holders(&thumbprints, MOST_NAMED + 1).await?;
+        let others = holders.iter().filter(|other| other.id != *client).take(MOST_NAMED);
         let shared = others.flat_map(|other| {
             let keys = other.keys.iter().filter(|key| thumbprints.contains(&key.jwk.thumbprint()));
             keys.map(|key| SharedKey { key: key.id.clone(), holder: other.id.clone() })

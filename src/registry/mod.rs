@@ -65,9 +65,13 @@ pub trait Registry: Send + Sync {
     /// Every client that holds the permission. Meant for permissions that few hold.
     async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError>;
 
-    /// Every client, in whatever state, that has a key of one of these thumbprints. Clients that
-    /// other tools wrote, and nobody since, may be left out.
-    async fn key_holders(&self, thumbprints: &[String]) -> Result<Vec<Client>, StoreError>;
+    /// Clients that are not removed and have a key of one of these thumbprints: all, or `most` of
+    /// them. Clients that other tools wrote, and nobody since, may be left out.
+    async fn key_holders(
+        &self,
+        thumbprints: &[String],
+        most: usize,
+    ) -> Result<Vec<Client>, StoreError>;
 }
 
 /// Where the records of what was done can be read.

@@ -161,7 +161,11 @@ impl Registry for CachedClients {
         self.registry.holders(permission).await
     }
 
-    async fn key_holders(&self, thumbprints: &[String]) -> Result<Vec<Client>, StoreError> {
-        self.registry.key_holders(thumbprints).await
+    async fn key_holders(
+        &self,
+        thumbprints: &[String],
+        most: usize,
+    ) -> Result<Vec<Client>, StoreError> {
+        self.registry.key_holders(thumbprints, most).await
     }
 }

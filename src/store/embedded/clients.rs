@@ -111,18 +111,28 @@ impl Registry for EmbeddedStore {
         Ok(self.read(holders).await?.iter().filter_map(record::to_client).collect())
     }
 
-    async fn key_holders(&self, thumbprints: &[String]) -> Result<Vec<Client>, StoreError> {
+    async fn key_holders(
+        &self,
+        thumbprints: &[String],
+        most: usize,
+    ) -> Result<Vec<Client>, StoreError> {
         let wanted = serde_json::to_string(thumbprints).map_err(StoreError::new)?;
+        let thumbprints = thumbprints.to_owned();
         let holders = move |connection: &Connection| {
             let mut rows = connection.prepare_cached(
                 "SELECT document FROM clients WHERE client_id IN (SELECT client_id \
                  FROM key_thumbprints WHERE thumbprint IN (SELECT value FROM json_each(?1)))",
             )?;
-            let rows = rows.query_map([wanted], |row| from_text(row.get_ref(0)?.as_str()?))?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
+            let mut rows = rows.query([wanted])?;
+            let mut holders = Vec::new();
+            while holders.len() < most
+                && let Some(row) = rows.next()?
+            {
+                let document = from_text(row.get_ref(0)?.as_str()?)?;
+                holders.extend(record::key_holder(&document, &thumbprints));
+            }
+            Ok(holders)
         };
-        let holders = self.read(holders).await?;
-        let holders = holders.iter().filter_map(record::to_client);
-        Ok(holders.filter(|client| record::has_key(client, thumbprints)).collect())
+        self.read(holders).await
     }
 }

@@ -162,10 +162,16 @@ impl Registry for MemoryStore {
         Ok(clients.filter(|client| client.permissions.contains(permission)).collect())
     }
 
-    async fn key_holders(&self, thumbprints: &[String]) -> Result<Vec<Client>, StoreError> {
+    async fn key_holders(
+        &self,
+        thumbprints: &[String],
+        most: usize,
+    ) -> Result<Vec<Client>, StoreError> {
         let tables = self.tables();
-        let clients = tables.clients.values().filter_map(|(_, held)| record::to_client(held));
-        Ok(clients.filter(|client| record::has_key(client, thumbprints)).collect())
+        let documents = tables.clients.values().map(|(_, document)| document);
+        let holders =
+            documents.filter_map(|document| record::key_holder(document, thumbprints)).take(most);
+        Ok(holders.collect())
     }
 }
 

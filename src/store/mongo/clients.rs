@@ -1,7 +1,9 @@
 //! Clients. Their documents belong to other tools too.
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
+use std::future::ready;
+
+use futures_util::{StreamExt, TryStreamExt};
 use mongodb::Database;
 use mongodb::bson::{Bson, DateTime, doc};
 use mongodb::options::UpdateModifications;
@@ -93,14 +95,19 @@ impl Registry for MongoStore {
         Ok(self.run(find).await?.iter().filter_map(record::to_client).collect())
     }
 
-    async fn key_holders(&self, thumbprints: &[String]) -> Result<Vec<Client>, StoreError> {
+    async fn key_holders(
+        &self,
+        thumbprints: &[String],
+        most: usize,
+    ) -> Result<Vec<Client>, StoreError> {
         let filter = doc! { record::KEY_THUMBPRINTS: { "$in": thumbprints } };
+        let thumbprints = thumbprints.to_owned();
         let find = |database| async move {
-            clients(&database).find(filter).await?.try_collect::<Vec<Document>>().await
+            let documents = clients(&database).find(filter).await?;
+            let holder = |document| ready(Ok(record::key_holder(&document, &thumbprints)));
+            documents.try_filter_map(holder).take(most).try_collect().await
         };
-        let found = self.run(find).await?;
-        let holders = found.iter().filter_map(record::to_client);
-        Ok(holders.filter(|client| record::has_key(client, thumbprints)).collect())
+        self.run(find).await
     }
 }
 

@@ -9,6 +9,7 @@ use crate::domain::id::CredentialId;
 use crate::domain::jwk::PublicJwk;
 use crate::domain::registration_token::RegistrationTokenDigest;
 use crate::domain::secret::SecretHash;
+use crate::domain::state::State;
 
 use super::values::{date, json_to_bson, text, timestamp};
 use super::{LAST_USED, REGISTRATION_TOKENS};
@@ -77,10 +78,12 @@ pub(super) fn thumbprints(keys: &[ClientKey]) -> Vec<Bson> {
     thumbprints.into_iter().map(Bson::from).collect()
 }
 
-/// Whether the client has a key of one of these thumbprints: a document may say what was so before
-/// another tool replaced the key.
-pub(in crate::store) fn has_key(client: &Client, thumbprints: &[String]) -> bool {
-    client.keys.iter().any(|key| thumbprints.contains(&key.jwk.thumbprint()))
+/// The client, if it is not removed and has a key of one of these thumbprints: a document may say
+/// what was so before another tool replaced the key.
+pub(in crate::store) fn key_holder(document: &Document, thumbprints: &[String]) -> Option<Client> {
+    let client = super::to_client(document)?;
+    let has_key = client.keys.iter().any(|key| thumbprints.contains(&key.jwk.thumbprint()));
+    (has_key && client.state != State::Deleted).then_some(client)
 }
 
 /// `publicKey` is right about its own slot: if another tool replaced it, what we noted of the key

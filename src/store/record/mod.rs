@@ -24,7 +24,7 @@ use crate::tasks::Standing;
 use credentials::{key_document, keys, registration_tokens, secret_document, secrets, thumbprints};
 use values::{binary, json_to_bson, list, text, texts, whole};
 
-pub(in crate::store) use credentials::has_key;
+pub(in crate::store) use credentials::key_holder;
 pub(in crate::store) use login::{login, set_login};
 pub(in crate::store) use values::{date, number, timestamp};
 

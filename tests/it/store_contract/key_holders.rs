@@ -3,6 +3,7 @@
 use latchkey::domain::client::{AuthMethod, Client, ClientKey};
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::jwk::PublicJwk;
+use latchkey::domain::state::State;
 use latchkey::store::Store;
 
 use super::{add, client, deed, jwks, login, read};
@@ -23,7 +24,7 @@ fn with_keys(name: &str, keys: &[&PublicJwk]) -> Client {
 /// The names of those who have one of these keys, sorted.
 async fn holders(store: &dyn Store, keys: &[&PublicJwk]) -> Vec<String> {
     let thumbprints: Vec<String> = keys.iter().map(|key| key.thumbprint()).collect();
-    let found = store.key_holders(&thumbprints).await.unwrap();
+    let found = store.key_holders(&thumbprints, 10).await.unwrap();
     let mut names: Vec<String> = found.iter().map(|client| client.id.to_string()).collect();
     names.sort_unstable();
     names
@@ -46,6 +47,14 @@ async fn a_key_leads_to_its_holders(place: &Place) {
     ] {
         assert_eq!(holders(store, &keys).await, names, "{keys:?}");
     }
+    let one = store.key_holders(&[rsa.thumbprint()], 1).await.unwrap();
+    assert_eq!(one.len(), 1, "and no more");
+    let two = read(store, &"two".parse().unwrap()).await;
+    let removed = Client { state: State::Deleted, ..two.clone() };
+    assert!(store.replace(&two, &removed, &deed()).await.unwrap());
+    assert_eq!(holders(store, &[rsa]).await, ["one"], "nobody has what a removed client had");
+    assert!(store.replace(&read(store, &two.id).await, &two, &deed()).await.unwrap());
+
     let plain = PublicJwk { kid: "whatever".to_owned(), ..rsa.clone() };
     assert_eq!(holders(store, &[&plain]).await, ["one", "two"], "under whatever name");
 }
