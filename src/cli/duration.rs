@@ -1,8 +1,5 @@
 //! Durations and moments as people write them.
 
-use time::format_description::well_known::{Iso8601, Rfc3339};
-use time::{Date, OffsetDateTime};
-
 use crate::domain::clock::Timestamp;
 
 /// A number of seconds, or one with a unit: `45s`, `30m`, `12h`, `90d`, `2w`.
@@ -27,10 +24,8 @@ pub(super) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     if let Ok(ago) = seconds(text) {
         return Ok(Timestamp(now.0.saturating_sub(ago)));
     }
-    let day = || Date::parse(text, &Iso8601::DATE).map(|day| day.midnight().assume_utc());
-    let moment = OffsetDateTime::parse(text, &Rfc3339).or_else(|_| day());
-    let moment = moment.ok().and_then(|moment| u64::try_from(moment.unix_timestamp()).ok());
-    moment.map(Timestamp).ok_or_else(|| {
+    let day = || Timestamp::from_rfc3339(&format!("{text}T00:00:00Z"));
+    Timestamp::from_rfc3339(text).or_else(day).ok_or_else(|| {
         format!("`{text}` is no date such as 2027-01-31 or 2027-01-31T12:00:00Z, and no duration such as 90d")
     })
 }

@@ -3,8 +3,6 @@
 use clap::{ArgMatches, Command, FromArgMatches, Subcommand};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::domain::jwk::Algorithm;
 
@@ -105,11 +103,7 @@ async fn retire(access: &Access, kid: &str) -> Outcome {
 
 fn row_of(key: &Value) -> String {
     let text = |name: &str| key.get(name).and_then(Value::as_str).unwrap_or_default();
-    let date = |name: &str| -> String {
-        let at = key.get(name).and_then(Value::as_i64);
-        let at = at.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
-        at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(|| "-".to_owned())
-    };
+    let date = |name: &str| key.get(name).and_then(super::date).unwrap_or_else(|| "-".to_owned());
     let (from, retired, dropped) = (date("signs_from"), date("retired_at"), date("drops_at"));
     row(text("kid"), text("alg"), text("state"), &from, &retired, &dropped)
 }

@@ -28,6 +28,7 @@ use std::process::ExitCode;
 use clap::{Arg, ArgMatches, Args, Command, value_parser};
 
 use crate::config::{self, Loaded, Settings};
+use crate::domain::clock::Timestamp;
 
 /// What goes wrong is one line on standard error.
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -152,8 +153,7 @@ fn wait_for(work: impl Future<Output = Outcome>) -> Outcome {
 
 /// A moment that a server tells in seconds since the Unix epoch.
 fn date(at: &serde_json::Value) -> Option<String> {
-    use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-    OffsetDateTime::from_unix_timestamp(at.as_i64()?).ok()?.format(&Rfc3339).ok()
+    Timestamp(at.as_u64()?).to_rfc3339()
 }
 
 /// Standard output leads to nobody any more.

@@ -17,6 +17,7 @@ use secrecy::SecretString;
 use serde::{Serialize, Serializer};
 
 use crate::domain::audience::Audience;
+use crate::domain::clock::Timestamp;
 use crate::domain::jwk::Algorithm;
 use crate::domain::jwks_uri::AdmittedHost;
 use crate::domain::webhook::Topic;
@@ -335,10 +336,9 @@ fn not_empty(text: &str) -> Result<String, &'static str> {
 }
 
 fn date(text: &str) -> Result<String, &'static str> {
-    use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-    match OffsetDateTime::parse(text, &Rfc3339) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err("must be a date such as 2027-01-31T00:00:00Z"),
+    match Timestamp::from_rfc3339(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("must be a date such as 2027-01-31T00:00:00Z"),
     }
 }
 

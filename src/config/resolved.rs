@@ -61,7 +61,10 @@ impl Resolved {
             registration: registration(&settings, loopback)?,
             admin: admin(&settings)?,
             webhook: webhook(&settings)?,
-            legacy_audience_until: settings.legacy_audience_until.as_deref().and_then(timestamp),
+            legacy_audience_until: settings
+                .legacy_audience_until
+                .as_deref()
+                .and_then(Timestamp::from_rfc3339),
             signing_key_password: secret(
                 "signing_key_password",
                 settings.signing_key_password.as_ref(),
@@ -231,10 +234,4 @@ fn secret(
         return conflict(&format!("{name} must not be empty"));
     }
     Ok(secret)
-}
-
-fn timestamp(date: &str) -> Option<Timestamp> {
-    use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-    let date = OffsetDateTime::parse(date, &Rfc3339).ok()?;
-    u64::try_from(date.unix_timestamp()).ok().map(Timestamp)
 }

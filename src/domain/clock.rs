@@ -4,6 +4,8 @@ use std::ops::{Add, Sub};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// Whole seconds since the Unix epoch: a `NumericDate` of
 /// [RFC 7519 §2](https://www.rfc-editor.org/rfc/rfc7519#section-2).
@@ -21,6 +23,22 @@ impl Timestamp {
     #[must_use]
     pub fn day(self) -> Self {
         Self(self.0 - self.0 % DAY.as_secs())
+    }
+
+    /// Reads a date of [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339), such as
+    /// `2027-01-31T00:00:00Z`; `None` if it is none, or before the Unix epoch.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let date = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        u64::try_from(date.unix_timestamp()).ok().map(Self)
+    }
+
+    /// The date in UTC as [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) writes it; `None`
+    /// after the year 9999.
+    #[must_use]
+    pub fn to_rfc3339(self) -> Option<String> {
+        let seconds = i64::try_from(self.0).ok()?;
+        OffsetDateTime::from_unix_timestamp(seconds).ok()?.format(&Rfc3339).ok()
     }
 }
 

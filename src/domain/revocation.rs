@@ -23,15 +23,14 @@ pub enum Revoked {
         /// The first epoch that is good.
         epoch: u64,
     },
-    /// Those obtained with a credential; if a moment is given, at or before it.
+    /// Those obtained with a credential at or before a moment: it may come back under its name.
     Credential {
         /// Whose.
         client_id: ClientId,
         /// The credential.
         credential: CredentialId,
         /// The moment.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        before: Option<Timestamp>,
+        before: Timestamp,
     },
     /// Every token that was issued at or before a moment.
     Everything {
@@ -67,8 +66,7 @@ impl Revoked {
             Self::ClientBefore { client_id, before } => format!("client:{client_id}:{}", before.0),
             Self::ClientEpoch { client_id, epoch } => format!("epoch:{client_id}:{epoch}"),
             Self::Credential { client_id, credential, before } => {
-                let before = before.map_or("all".to_owned(), |before| before.0.to_string());
-                format!("credential:{client_id}:{}:{before}", credential.as_str())
+                format!("credential:{client_id}:{}:{}", credential.as_str(), before.0)
             }
             Self::Everything { before } => format!("everything:{}", before.0),
             Self::SigningKey { kid } => format!("signing_key:{kid}"),

@@ -8,8 +8,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 use serde_json::json;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::audit::{Action, AuditRecord};
 use super::clock::Timestamp;
@@ -72,18 +70,13 @@ impl Message {
     pub fn about(record: &AuditRecord, key: &WebhookKey, now: Timestamp) -> Self {
         let body = json!({
             "type": record.action,
-            "timestamp": date(record.at),
+            "timestamp": record.at.to_rfc3339(),
             "data": record,
         })
         .to_string();
         let signature = key.sign(&record.id, now, &body);
         Self { id: record.id.clone(), at: now, signature, body }
     }
-}
-
-fn date(at: Timestamp) -> String {
-    let at = i64::try_from(at.0).ok().and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
-    at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
 /// Which deeds somebody wants to be told of: one by its name, all whose names begin as `client.*`

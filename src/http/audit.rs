@@ -3,8 +3,6 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::domain::audit::Action;
 use crate::domain::clock::Timestamp;
@@ -92,10 +90,9 @@ fn is_cursor(text: &str) -> bool {
 /// A `NumericDate`, or a date as RFC 3339 has it.
 fn moment(name: &str, text: Option<String>) -> Result<Option<Timestamp>, RegistryError> {
     let Some(text) = text else { return Ok(None) };
-    let number = || text.parse::<u64>().ok().filter(|_| !text.starts_with('+'));
-    let date = || OffsetDateTime::parse(&text, &Rfc3339).ok()?.unix_timestamp().try_into().ok();
+    let number = || text.parse().ok().filter(|_| !text.starts_with('+')).map(Timestamp);
     let why = || malformed(&format!("`{name}` must be seconds since the Unix epoch, or RFC 3339"));
-    number().or_else(date).map(|at| Some(Timestamp(at))).ok_or_else(why)
+    number().or_else(|| Timestamp::from_rfc3339(&text)).map(Some).ok_or_else(why)
 }
 
 fn malformed(why: &str) -> RegistryError {

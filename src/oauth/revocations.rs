@@ -99,7 +99,7 @@ impl Revocations {
                 self.clients_mut().raise(client_id, *epoch, until);
             }
             Revoked::Credential { client_id, credential, before } => {
-                let rule = Rule { before: before.unwrap_or(Timestamp(u64::MAX)), until };
+                let rule = Rule { before: *before, until };
                 let name = (client_id.clone(), credential.clone());
                 let mut rare = self.rare_mut();
                 let stands = rare.credentials.entry(name).or_insert(rule);

@@ -35,7 +35,7 @@ impl Enrolment {
         let revoked = Revoked::Credential {
             client_id: client.id.clone(),
             credential: credential.clone(),
-            before: Some(now),
+            before: now,
         };
         self.revoke(revoked, client, actor, now).await
     }

@@ -43,7 +43,7 @@ fn event() -> impl Strategy<Value = Event> {
         (0..3_u8, 0..4_u64).prop_map(|(id, epoch)| {
             Event::Revoke(Revoked::ClientEpoch { client_id: client(id), epoch })
         }),
-        (0..3_u8, 0..2_u8, proptest::option::of(moment.clone())).prop_map(|(id, cred, before)| {
+        (0..3_u8, 0..2_u8, moment.clone()).prop_map(|(id, cred, before)| {
             let (client_id, credential) = (client(id), credential(cred));
             Event::Revoke(Revoked::Credential { client_id, credential, before })
         }),
@@ -80,7 +80,7 @@ impl Model {
             Revoked::Credential { client_id, credential, before } => {
                 *client_id == claims.client_id
                     && claims.cred.as_ref() == Some(credential)
-                    && before.is_none_or(early)
+                    && early(*before)
             }
             Revoked::Everything { before } => early(*before),
             Revoked::SigningKey { kid } => *kid == token.kid,
@@ -93,14 +93,10 @@ impl Model {
 fn so_far(revoked: &Revoked, now: Timestamp) -> Revoked {
     let mut revoked = revoked.clone();
     match &mut revoked {
-        Revoked::ClientBefore { before, .. } | Revoked::Everything { before } => {
-            *before = now.min(*before);
-        }
-        Revoked::Credential { before: Some(before), .. } => *before = now.min(*before),
-        Revoked::ClientEpoch { .. }
-        | Revoked::Credential { .. }
-        | Revoked::SigningKey { .. }
-        | Revoked::Token { .. } => {}
+        Revoked::ClientBefore { before, .. }
+        | Revoked::Credential { before, .. }
+        | Revoked::Everything { before } => *before = now.min(*before),
+        Revoked::ClientEpoch { .. } | Revoked::SigningKey { .. } | Revoked::Token { .. } => {}
     }
     revoked
 }

@@ -2,8 +2,6 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::domain::client::{ClientKey, StoredSecret};
 use crate::domain::clock::Timestamp;
@@ -54,7 +52,8 @@ pub(super) fn keys(
         if let Some(known) = found.iter_mut().find(|known| known.jwk == jwk) {
             known.expires = expires;
         } else if !(key.is_in_slot && slot.is_some()) {
-            let created = key.created_at.as_deref().and_then(moment).unwrap_or(created);
+            let created =
+                key.created_at.as_deref().and_then(Timestamp::from_rfc3339).unwrap_or(created);
             found.push(ClientKey { expires, ..ClientKey::new(jwk, created) });
         }
     }
@@ -80,7 +79,11 @@ pub(super) fn secrets(
             id: CredentialId::from(id.as_str()),
             hash,
             checksummed: false,
-            created: secret.created_at.as_deref().and_then(moment).unwrap_or(created),
+            created: secret
+                .created_at
+                .as_deref()
+                .and_then(Timestamp::from_rfc3339)
+                .unwrap_or(created),
             expires: end(secret.expires_at.as_deref())?,
             last_used: None,
         })
@@ -93,15 +96,9 @@ fn is_plain(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// A date that only informs: one that cannot be read is left behind.
-pub(super) fn moment(text: &str) -> Option<Timestamp> {
-    let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-    u64::try_from(moment.unix_timestamp()).ok().map(Timestamp)
-}
-
 /// A date that decides: without it, what should end would not.
 pub(super) fn end(text: Option<&str>) -> Result<Option<Timestamp>, RegistryError> {
-    let read = |text| match moment(text) {
+    let read = |text| match Timestamp::from_rfc3339(text) {
         Some(end) => Ok(end),
         None => refused(&format!("`{text}` is no date as RFC 3339 writes them")),
     };

@@ -18,7 +18,7 @@ use crate::registry::create::{Grants, grant};
 use crate::registry::draft::{Limits, client_name};
 use crate::registry::error::RegistryError;
 
-use super::credentials::{self, Key, Secret, end, moment};
+use super::credentials::{self, Key, Secret, end};
 use super::{extended, refused};
 
 /// The name of a route: a client of this id could not be looked at.
@@ -89,7 +89,9 @@ pub(super) fn read(
         let why = if secret { "it cannot be read".to_owned() } else { error.inner().to_string() };
         RegistryError::Metadata(format!("`{path}`: {why}"))
     })?;
-    let created = members.created_at.as_deref().and_then(moment).unwrap_or(now).min(now);
+    // A date that only informs: one that cannot be read is left behind.
+    let created =
+        members.created_at.as_deref().and_then(Timestamp::from_rfc3339).unwrap_or(now).min(now);
     let mut client = members.named(created)?;
     let slot = members.public_key.as_ref();
     client.keys = credentials::keys(slot, members.keys.as_deref().unwrap_or_default(), created)?;
@@ -108,7 +110,8 @@ pub(super) fn read(
         return refused("its `tokenEpoch` leaves no room for higher ones");
     }
     client.creator = members.creator_id.clone().unwrap_or_default();
-    let last_login = members.last_login.as_deref().and_then(moment).map(|at| at.min(now));
+    let last_login =
+        members.last_login.as_deref().and_then(Timestamp::from_rfc3339).map(|at| at.min(now));
     let secret = members.client_secret.as_ref().map(|text| text.0.clone());
     if secret.as_ref().is_some_and(String::is_empty) {
         return refused("its secret is empty");

@@ -62,7 +62,7 @@ impl TokenRevocation {
             }
             // It may be in use again: what was obtained so far.
             Order::Credential(client_id, credential) => {
-                (Revoked::Credential { client_id, credential, before: Some(now) }, horizon)
+                (Revoked::Credential { client_id, credential, before: now }, horizon)
             }
             Order::Everything(before) => {
                 (Revoked::Everything { before: past(before, now)? }, horizon)

@@ -1,8 +1,6 @@
 //! What an administrator wants revoked, as it is written.
 
 use serde_json::{Map, Value};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
@@ -108,10 +106,9 @@ impl Members<'_> {
     /// A `NumericDate`, or a date of RFC 3339.
     fn moment(&self, name: &str) -> Result<Option<Timestamp>, RegistryError> {
         let Some(value) = self.0.get(name) else { return Ok(None) };
-        let written = || value.as_str().and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
-        let seconds = value.as_u64().or_else(|| u64::try_from(written()?.unix_timestamp()).ok());
-        match seconds.filter(|seconds| *seconds <= LATEST.0) {
-            Some(seconds) => Ok(Some(Timestamp(seconds))),
+        let written = || value.as_str().and_then(Timestamp::from_rfc3339);
+        match value.as_u64().map(Timestamp).or_else(written).filter(|at| *at <= LATEST) {
+            Some(at) => Ok(Some(at)),
             None => refused(&format!(
                 "`{name}` must be seconds since the epoch, or a date such as 2027-01-31T00:00:00Z"
             )),

@@ -139,12 +139,7 @@ fn revocations() -> Vec<Revocation> {
     [
         Revoked::ClientBefore { client_id: svc.clone(), before },
         Revoked::ClientEpoch { client_id: svc.clone(), epoch: 7 },
-        Revoked::Credential {
-            client_id: svc.clone(),
-            credential: credential.clone(),
-            before: None,
-        },
-        Revoked::Credential { client_id: svc, credential, before: Some(before) },
+        Revoked::Credential { client_id: svc, credential, before },
         Revoked::Everything { before },
         Revoked::SigningKey { kid: "a.b$c é".to_owned() },
         Revoked::Token { jti: "$x.y\" {}".to_owned() },
