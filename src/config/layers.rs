@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::error::ContextKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
-use super::Settings;
+use super::{ConfigError, Settings};
 
 /// Names in the environment of the platform that many come from, and what they are called here.
 const ALIASES: [(&str, &str); 13] = [
@@ -26,46 +26,6 @@ const ALIASES: [(&str, &str); 13] = [
     ("REQUIRED_AUDIENCE_IN_TOKEN_REQUEST", "require_audience"),
     ("SERVICE_PREFIX", "service_prefix"),
 ];
-
-/// Why there are no settings.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("cannot read `{path}`: {source}")]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The file is no TOML.
-    #[error("`{path}` is not valid TOML: {reason}")]
-    NotToml {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        reason: String,
-    },
-    /// The file has a key that is no setting.
-    #[error("`{path}`: unknown setting `{key}`; `latchkey serve --help` lists them")]
-    UnknownKey {
-        /// Which file.
-        path: PathBuf,
-        /// Which key.
-        key: String,
-    },
-    /// A value cannot be used.
-    #[error("{origin}: {reason}")]
-    Value {
-        /// The file and key, the variable or the flag that it came from.
-        origin: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Settings that do not go together.
-    #[error("{0}")]
-    Conflict(String),
-}
 
 /// The settings, and what is worth saying about where they came from.
 #[derive(Debug)]

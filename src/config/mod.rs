@@ -3,6 +3,7 @@
 //! A setting `token_lifetime` is `token_lifetime` in the TOML file, `LATCHKEY_TOKEN_LIFETIME` in the
 //! environment and `--token-lifetime` as a flag; each overrides the one before.
 
+mod error;
 mod layers;
 mod resolved;
 mod store_url;
@@ -22,7 +23,8 @@ use crate::domain::jwk::Algorithm;
 use crate::domain::jwks_uri::AdmittedHost;
 use crate::domain::webhook::Topic;
 
-pub use layers::{ConfigError, Loaded, load, with_environment_in_help};
+pub use error::ConfigError;
+pub use layers::{Loaded, load, with_environment_in_help};
 pub use resolved::Resolved;
 pub use store_url::StoreUrl;
 pub use webhook::Webhook;

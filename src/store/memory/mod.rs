@@ -2,10 +2,11 @@
 
 mod audit;
 mod changes;
+mod clients;
 mod quotas;
+mod signing_keys;
 mod unused;
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,18 +14,14 @@ use async_trait::async_trait;
 use mongodb::bson::DateTime;
 
 use crate::domain::audit::AuditRecord;
-use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
-use crate::domain::permission::Permission;
 use crate::domain::revocation::Revocation;
-use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
 use crate::oauth::AssertionStore;
-use crate::registry::signing_keys::{Retired, SigningKeyDeeds};
-use crate::registry::{Cursor, Inserted, ListQuery, Page, Registry, SharedFacts};
+use crate::registry::{Inserted, SharedFacts};
 use crate::tasks::quota::Counted;
-use crate::tasks::{Login, SigningKeyStore, Upkeep};
+use crate::tasks::{Login, Upkeep};
 
 use super::{Document, Export, Store, UsedAssertion, record, signing_key_record};
 
@@ -91,91 +88,6 @@ impl Tables {
 }
 
 #[async_trait]
-impl Registry for MemoryStore {
-    async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError> {
-        let mut tables = self.tables();
-        let mut document = record::to_document(client);
-        document.insert(record::VERSION, 1_i64);
-        document.insert(record::UPDATED_AT, tables.tick());
-        let inserted = tables.add(client.id.clone(), document);
-        if inserted == Inserted::Yes {
-            tables.note(record);
-        }
-        Ok(inserted)
-    }
-
-    async fn read(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
-        Ok(self.tables().document(id).and_then(|document| record::to_client(document)))
-    }
-
-    async fn replace(
-        &self,
-        old: &Client,
-        new: &Client,
-        record: &AuditRecord,
-    ) -> Result<bool, StoreError> {
-        let mut tables = self.tables();
-        let now = tables.tick();
-        let Some(document) = tables.document(&old.id) else { return Ok(false) };
-        if record::revision(document) != old.revision {
-            return Ok(false);
-        }
-        let change = record::Change::between(old, new);
-        document.extend(change.set);
-        document.insert(record::UPDATED_AT, now);
-        for name in change.unset {
-            document.remove(name);
-        }
-        tables.note(record);
-        Ok(true)
-    }
-
-    async fn remove(&self, old: &Client, record: &AuditRecord) -> Result<bool, StoreError> {
-        let mut tables = self.tables();
-        let is_it = |document: &Document| record::revision(document) == old.revision;
-        if !tables.document(&old.id).is_some_and(|document| is_it(document)) {
-            return Ok(false);
-        }
-        tables.clients.retain(|_, (held, _)| *held != old.id);
-        tables.note(record);
-        Ok(true)
-    }
-
-    async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError> {
-        let start = query.after.as_ref().map(|cursor| cursor.0.parse::<u64>()).transpose();
-        let Ok(start) = start else { return Ok(None) };
-        let tables = self.tables();
-        let after = tables.clients.range(start.map_or(0, |last| last.saturating_add(1))..);
-        let mut found = after.take(query.limit + 1).peekable();
-        let (mut clients, mut last) = (Vec::new(), None);
-        while clients.len() < query.limit {
-            let Some((place, (_, document))) = found.next() else { break };
-            clients.extend(record::to_client(document));
-            last = Some(Cursor(place.to_string()));
-        }
-        Ok(Some(Page { next: last.filter(|_| found.peek().is_some()), clients }))
-    }
-
-    async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError> {
-        let tables = self.tables();
-        let clients = tables.clients.values().filter_map(|(_, held)| record::to_client(held));
-        Ok(clients.filter(|client| client.permissions.contains(permission)).collect())
-    }
-
-    async fn key_holders(
-        &self,
-        thumbprints: &[String],
-        most: usize,
-    ) -> Result<Vec<Client>, StoreError> {
-        let tables = self.tables();
-        let documents = tables.clients.values().map(|(_, document)| document);
-        let holders =
-            documents.filter_map(|document| record::key_holder(document, thumbprints)).take(most);
-        Ok(holders.collect())
-    }
-}
-
-#[async_trait]
 impl SharedFacts for MemoryStore {
     async fn agreed(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.tables().facts.get(name).cloned())
@@ -202,68 +114,6 @@ impl AssertionStore for MemoryStore {
         until: Timestamp,
     ) -> Result<bool, StoreError> {
         Ok(self.tables().assertions.insert((client.clone(), jti_digest), until).is_none())
-    }
-}
-
-#[async_trait]
-impl SigningKeyStore for MemoryStore {
-    async fn publish(&self, key: &PublishedKey) -> Result<(), StoreError> {
-        let first = signing_key_record::to_document(key);
-        self.tables().put_key(&key.jwk.kid, signing_key_record::renewal(key), first);
-        Ok(())
-    }
-
-    async fn bury(&self, kid: &str) -> Result<(), StoreError> {
-        let remains = signing_key_record::remains(kid);
-        let buried = (remains.clone(), signing_key_record::LIVING.to_vec());
-        self.tables().put_key(kid, buried, remains);
-        Ok(())
-    }
-
-    async fn forget(&self, kid: &str) -> Result<(), StoreError> {
-        self.tables().signing_keys.remove(kid);
-        Ok(())
-    }
-
-    async fn forget_request(&self, id: &str) -> Result<(), StoreError> {
-        self.tables().signing_keys.remove(&signing_key_record::rotation_name(id));
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl SigningKeyDeeds for MemoryStore {
-    async fn published(&self) -> Result<SharedKeys, StoreError> {
-        let tables = self.tables();
-        let named = tables.signing_keys.iter().map(|(name, held)| (name.as_str(), held));
-        Ok(signing_key_record::to_shared_keys(named))
-    }
-
-    async fn retire(
-        &self,
-        kid: &str,
-        at: Timestamp,
-        record: &AuditRecord,
-    ) -> Result<Retired, StoreError> {
-        let mut tables = self.tables();
-        let Some(held) = tables.signing_keys.get_mut(kid) else { return Ok(Retired::Unknown) };
-        let ended = [signing_key_record::RETIRED_AT, signing_key_record::BURIED];
-        if ended.iter().any(|name| held.contains_key(name)) {
-            return Ok(Retired::Before);
-        }
-        held.extend(signing_key_record::retirement(at));
-        tables.note(record);
-        Ok(Retired::Now)
-    }
-
-    async fn request(&self, rotation: &Rotation, record: &AuditRecord) -> Result<(), StoreError> {
-        let (name, document) = signing_key_record::rotation_document(rotation);
-        let mut tables = self.tables();
-        if let Entry::Vacant(place) = tables.signing_keys.entry(name) {
-            place.insert(document);
-            tables.note(record);
-        }
-        Ok(())
     }
 }
 
