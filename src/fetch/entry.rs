@@ -40,6 +40,10 @@ struct Known {
 }
 
 impl State {
+    fn usable(&self, now: Timestamp) -> Option<&Known> {
+        self.known.as_ref().filter(|known| now < known.usable_until)
+    }
+
     /// When it was last fetched although the set was fresh, the fetch at `now` included: such a one
     /// is for a name that the set lacks.
     fn asked_again_at(&self, now: Timestamp) -> Option<Timestamp> {
@@ -67,7 +71,7 @@ impl Entry {
     /// What is known to somebody who looks for the key of this name.
     pub(super) fn look(&self, kid: Option<&str>, now: Timestamp) -> Look {
         let state = self.state();
-        let usable = state.known.as_ref().filter(|known| now < known.usable_until);
+        let usable = state.usable(now);
         let may_try = state.retry_at <= now;
         match usable {
             Some(known) if now < known.fresh_until => {
@@ -85,6 +89,12 @@ impl Entry {
             None if state.unusable => Look::Unavailable(KeysUnavailable::Unusable),
             None => Look::Unavailable(KeysUnavailable::Unreachable),
         }
+    }
+
+    /// What was fetched last, fresh or stale, for somebody who cannot fetch it now.
+    pub(super) fn last_known(&self, now: Timestamp) -> Result<Arc<[PublicJwk]>, KeysUnavailable> {
+        let state = self.state();
+        state.usable(now).map(|known| known.keys.clone()).ok_or(KeysUnavailable::Unreachable)
     }
 
     /// Notes what was fetched.
@@ -143,6 +153,9 @@ mod tests {
         entry.failed(&KeysUnavailable::Unreachable, Timestamp(gone - 1));
         for (at, seen) in [(gone - 1, "key"), (gone, "nothing"), (gone + 9, "fetch")] {
             assert_eq!(look(&entry, "a", at), seen, "at the end, at {at}");
+        }
+        for (at, is_known) in [(1000, true), (gone - 1, true), (gone, false)] {
+            assert_eq!(entry.last_known(Timestamp(at)).is_ok(), is_known, "unasked, at {at}");
         }
     }
 

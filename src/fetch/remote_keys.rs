@@ -59,7 +59,7 @@ impl RemoteKeySets {
         let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
             tracing::warn!(host = uri.url().host_str(), "too many key sets are being fetched");
-            return Err(KeysUnavailable::Unreachable);
+            return entry.last_known(now);
         };
         let (fetched, uri) = (entry.clone(), uri.clone());
         // In a task of its own: a caller that hangs up must not make it begin over and over.
@@ -69,7 +69,7 @@ impl RemoteKeySets {
         });
         // If it did not end well there is nothing new to see.
         let _ = fetch.await;
-        settled(entry.look(None, now)).unwrap_or(Err(KeysUnavailable::Unreachable))
+        settled(entry.look(None, now)).unwrap_or_else(|| entry.last_known(now))
     }
 
     fn reach(&self, uri: &JwksUri) -> Result<Reach, KeysUnavailable> {
