@@ -1,7 +1,8 @@
 //! Logs and metrics.
 //!
 //! Field names in use: `client_id`, `kid`, `route`, `status`, `error` (the code), `reason` and
-//! `cause` (for us alone), `address`, `host`, `key`, `holder`, `file`, `duration_ms`; of what was changed, `audit`
+//! `cause` (for us alone), `address`, `host`, `key`, `holder`, `file`, `duration_ms`; of what gateways ask,
+//! `rule` (its path), `method`, `header`; of what was changed, `audit`
 //! (the deed), `id` (of its record), `actor`, `before`, `after`, `request_id`. Never a secret, a token or an assertion.
 
 use std::fmt;
@@ -67,6 +68,8 @@ pub struct Metrics {
     pub webhook_oldest: Gauge,
     /// One if the policy of gateways in force is what its file says.
     pub policy_current: Gauge,
+    /// Answers to gateways, by answer and reason.
+    pub decisions: Family<DecisionLabels, Counter>,
     /// Seconds since anything was heard of other replicas.
     pub staleness: Gauge<f64, AtomicU64>,
     /// Attempts that were refused because too many had failed, by limit.
@@ -91,6 +94,15 @@ pub struct RequestLabels {
 pub struct LimitLabels {
     /// `client`, `address` or `overall`.
     pub limit: &'static str,
+}
+
+/// What answers to gateways are told apart by.
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+pub struct DecisionLabels {
+    /// `yes`, `unauthorized`, `forbidden` or `unavailable`.
+    pub answer: &'static str,
+    /// Why, in a word.
+    pub reason: &'static str,
 }
 
 /// Within how many days credentials end.
@@ -136,6 +148,8 @@ impl Default for Metrics {
         let policy_current = Gauge::default();
         let help = "Whether the policy of gateways in force is what its file says";
         registry.register("policy_current", help, policy_current.clone());
+        let decisions = Family::default();
+        registry.register("gateway_decisions", "Answers to gateways", decisions.clone());
         let credentials_expiring = Family::default();
         let help = "Credentials that end within so many days, as the replica that looks found";
         registry.register("credentials_expiring", help, credentials_expiring.clone());
@@ -161,6 +175,7 @@ impl Default for Metrics {
             webhook_failed,
             webhook_oldest,
             policy_current,
+            decisions,
             staleness,
             throttled,
             quota_refusals,

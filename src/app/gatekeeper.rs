@@ -37,6 +37,8 @@ pub struct Verdict {
     pub why: Why,
     /// What was wrong with the token, if one came with the request and it is not good.
     pub fault: Option<TokenFault>,
+    /// The path of the rule that says no, as the policy writes it; for the log.
+    pub rule: Option<Box<str>>,
     /// The token, if it is good.
     pub token: Option<LiveToken>,
 }
@@ -94,30 +96,40 @@ impl Gatekeeper {
             Err(TokenFault::Missing) => (None, None),
             Err(fault) => (None, Some(fault)),
         };
+        let mut rule = None;
         let why = match (self.policy(), &fault) {
             (_, Some(TokenFault::Repeated)) => Why::TwoCredentials,
             (None, _) => Why::NoPolicy,
             (Some(policy), _) => {
                 let principal = token.as_ref().map(|live| Principal::from(live.claims()));
-                question.put(&policy, principal)
+                let decision = policy.decide(&question.by(principal));
+                let denying = decision.rule.filter(|_| decision.outcome() != Outcome::Allowed);
+                rule = denying.map(|rule| rule.path.into());
+                Why::Policy(decision.reason)
             }
         };
-        Ok(Verdict { why, fault, token })
+        Ok(Verdict { why, fault, rule, token })
     }
 }
 
-impl Question<'_> {
+impl<'a> Question<'a> {
     /// What the policy says, if this is who asks.
     #[must_use]
     pub fn put(&self, policy: &Policy, principal: Option<Principal<'_>>) -> Why {
-        let request = Request {
+        Why::Policy(policy.decide(&self.by(principal)).reason)
+    }
+
+    fn by<'b>(&self, principal: Option<Principal<'b>>) -> Request<'b>
+    where
+        'a: 'b,
+    {
+        Request {
             method: self.method,
             path: self.path,
             client_type: self.client_type,
             backoffice: self.backoffice,
             principal,
-        };
-        Why::Policy(policy.decide(&request).reason)
+        }
     }
 }
 
@@ -125,7 +137,19 @@ impl Verdict {
     /// One for which no token was looked at.
     #[must_use]
     pub fn at_once(why: Why) -> Self {
-        Self { why, fault: None, token: None }
+        Self { why, fault: None, rule: None, token: None }
+    }
+}
+
+impl Answer {
+    /// A name for logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+        }
     }
 }
 

@@ -11,8 +11,11 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use super::{ConfigError, Settings};
 
 /// Names in the environment of the platform that many come from, and what they are called here.
-const ALIASES: [(&str, &str); 13] = [
+const ALIASES: [(&str, &str); 17] = [
     ("ACCEPTED_AUDIENCES", "accepted_audiences"),
+    ("AUTHORIZATION_STRICT_MODE_ENABLED", "auth_strict"),
+    ("BACKOFFICE_HEADER_KEY", "backoffice_header"),
+    ("CLIENT_TYPE_HEADER_KEY", "client_type_header"),
     ("CLOCK_SKEW_SECONDS", "clock_skew"),
     ("DELAY_SHUTDOWN_SECONDS", "shutdown_delay"),
     ("HTTP_PORT", "listen"),
@@ -25,6 +28,7 @@ const ALIASES: [(&str, &str); 13] = [
     ("PRIVATE_RSA_KEY_ID", "signing_key_id"),
     ("REQUIRED_AUDIENCE_IN_TOKEN_REQUEST", "require_audience"),
     ("SERVICE_PREFIX", "service_prefix"),
+    ("USER_PROPERTIES_TO_PROXY", "user_properties"),
 ];
 
 /// The settings, and what is worth saying about where they came from.

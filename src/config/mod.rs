@@ -4,6 +4,7 @@
 //! environment and `--token-lifetime` as a flag; each overrides the one before.
 
 mod error;
+mod gateways;
 mod layers;
 mod resolved;
 mod store_url;
@@ -22,8 +23,10 @@ use crate::domain::clock::Timestamp;
 use crate::domain::jwk::Algorithm;
 use crate::domain::jwks_uri::AdmittedHost;
 use crate::domain::webhook::Topic;
+use crate::gateway::answer_headers::{FieldName, Renamed};
 
 pub use error::ConfigError;
+pub use gateways::{AuthSource, ForwardAuthSource, Gateways, TrustedHeaders};
 pub use layers::{Loaded, load, with_environment_in_help};
 pub use resolved::Resolved;
 pub use store_url::StoreUrl;
@@ -82,7 +85,7 @@ pub struct Settings {
     #[arg(long, default_value_t = 30, help_heading = "Listening")]
     pub shutdown_timeout: u64,
 
-    /// Origins that may call every route from a browser; /.well-known is open to all
+    /// Origins that may call every route but the gateways' from a browser; /.well-known is open to all
     #[arg(long, value_delimiter = ',', help_heading = "Listening")]
     pub cors_origins: Vec<String>,
 
@@ -257,6 +260,40 @@ pub struct Settings {
     /// The policy of gateways: which requests may pass, JSON or YAML; read again when it changes
     #[arg(long, help_heading = "Gateways")]
     pub policy_file: Option<PathBuf>,
+
+    /// A further address for /auth and /forward-auth; these are then only there
+    #[arg(long, help_heading = "Gateways")]
+    pub gateway_listen: Option<SocketAddr>,
+
+    /// Where /auth finds the original request: mia, in Original-Request-Uri and Original-Request-Method, or path, behind /auth
+    /// and in the method of the call
+    #[arg(long, value_enum, default_value_t = AuthSource::Mia, help_heading = "Gateways")]
+    pub auth_source: AuthSource,
+
+    /// Where /forward-auth finds it: original, in X-Original-Uri and X-Original-Method, or forwarded, in X-Forwarded-Uri and X-Forwarded-Method
+    #[arg(long, value_enum, default_value_t = ForwardAuthSource::Original, help_heading = "Gateways")]
+    pub forward_auth_source: ForwardAuthSource,
+
+    /// Whether /auth says no by its status; else it is always 200, with `mia-allowed: 0` for no. Needs --gateway-listen and --auth-source mia
+    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1,
+          default_missing_value = "true", value_name = "BOOL", help_heading = "Gateways")]
+    pub auth_strict: bool,
+
+    /// Claims that are handed on in mia-userproperties, as JSON
+    #[arg(long, value_delimiter = ',', value_parser = not_empty, help_heading = "Gateways")]
+    pub user_properties: Vec<String>,
+
+    /// The header by which the gateway names the kind of client. Looked at with --gateway-listen and --auth-source mia only
+    #[arg(long, default_value = "client-type", help_heading = "Gateways")]
+    pub client_type_header: FieldName,
+
+    /// The header by which the gateway says that a request is of the back office. Looked at with --gateway-listen and --auth-source mia only
+    #[arg(long, default_value = "isbackoffice", help_heading = "Gateways")]
+    pub backoffice_header: FieldName,
+
+    /// Other names for headers that say who asks, such as `mia-userid=miauserid,X-Client-Id=X-Consumer`
+    #[arg(long, value_delimiter = ',', help_heading = "Gateways")]
+    pub answer_headers: Vec<Renamed>,
 
     /// Where to tell of deeds, signed: an https URL, or http on this machine
     #[arg(long, help_heading = "Webhook")]

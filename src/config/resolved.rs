@@ -10,7 +10,7 @@ use url::Url;
 use crate::domain::clock::Timestamp;
 use crate::registry::register::RegistrationMode;
 
-use super::{ConfigError, RegistrationSetting, Settings, StoreUrl, Webhook};
+use super::{ConfigError, Gateways, RegistrationSetting, Settings, StoreUrl, Webhook};
 
 /// Settings that were checked against each other, their files read and their defaults worked out.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Resolved {
     pub legacy_audience_until: Option<Timestamp>,
     /// The administrator that is set at every start.
     pub admin: Option<(String, SecretString)>,
+    /// How gateways ask and are answered.
+    pub gateways: Gateways,
     /// Where deeds are told of.
     pub webhook: Option<Webhook>,
     /// The password of encrypted signing keys.
@@ -60,6 +62,7 @@ impl Resolved {
         Ok(Self {
             registration: registration(&settings, loopback)?,
             admin: admin(&settings)?,
+            gateways: Gateways::of(&settings)?,
             webhook: webhook(&settings)?,
             legacy_audience_until: settings
                 .legacy_audience_until
@@ -102,8 +105,8 @@ impl Resolved {
     pub fn warnings(&self) -> Vec<&'static str> {
         let settings = &self.settings;
         let exposed = |address: &SocketAddr| !address.ip().is_loopback();
-        let listens =
-            exposed(&settings.listen) || settings.admin_listen.as_ref().is_some_and(exposed);
+        let others = [&settings.admin_listen, &settings.gateway_listen];
+        let listens = exposed(&settings.listen) || others.into_iter().flatten().any(exposed);
         let mut warnings = Vec::new();
         if listens && settings.tls_certificate.is_none() && settings.trusted_proxies.is_empty() {
             warnings.push(

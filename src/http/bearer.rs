@@ -1,10 +1,10 @@
-//! The bearer token of a request: RFC 6750 §2.1, and no other place.
+//! Whose token came with a request.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 
 use crate::app::App;
-use crate::oauth::NotOurs;
+use crate::oauth::bearer;
 use crate::oauth::error::TokenFault;
 use crate::oauth::tokeninfo::LiveToken;
 use crate::registry::actor::Actor;
@@ -12,19 +12,18 @@ use crate::registry::actor::Actor;
 use super::error::Refusal;
 use super::origin;
 
-/// The token as it was sent. Two of them are refused: which one would count?
+/// The token as it was sent.
 pub(super) fn token(request: &HttpRequest) -> Result<&str, TokenFault> {
-    let mut headers = request.headers().get_all(AUTHORIZATION);
-    let header = headers.next().ok_or(TokenFault::Missing)?;
-    if headers.next().is_some() {
-        return Err(TokenFault::Repeated);
-    }
-    let (scheme, token) = header.as_bytes().split_at_checked(7).ok_or(TokenFault::Missing)?;
-    let token = token.trim_ascii();
-    if !scheme.eq_ignore_ascii_case(b"bearer ") || token.is_empty() {
-        return Err(TokenFault::Missing);
-    }
-    std::str::from_utf8(token).map_err(|_| NotOurs::Malformed.into())
+    bearer::token(lines(request))
+}
+
+/// The token of a request that a gateway asks about, if there is no other credential.
+pub(super) fn sole_token(request: &HttpRequest) -> Result<&str, TokenFault> {
+    bearer::sole_token(lines(request))
+}
+
+fn lines(request: &HttpRequest) -> impl Iterator<Item = &[u8]> {
+    request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes)
 }
 
 /// The token, judged.

@@ -1,5 +1,6 @@
 //! `/documentation`: the contract, for programs and for people. All of it comes from this binary.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use actix_web::http::header::{CACHE_CONTROL, LOCATION};
@@ -40,19 +41,28 @@ fn locate(contract: &mut Value, config: &Resolved) {
         let entry = TABLE.iter().find(|entry| entry.path.replace(":.*", "") == *path);
         let (Some(entry), Some(item)) = (entry, item.as_object_mut()) else { continue };
         if let Some(url) = server(entry.at, config) {
-            item.insert("servers".to_owned(), servers(url));
+            item.insert("servers".to_owned(), servers(&url));
         }
     }
 }
 
-/// Where a route is, if it is not at the root of the main listener. The address of the other one is
-/// where this document was read, so a relative URL names it.
-fn server(at: Where, config: &Resolved) -> Option<&str> {
-    let prefix = config.settings.service_prefix.as_str();
-    match (at, config.settings.admin_listen) {
-        (Where::Service, _) | (Where::Admin, None) if !prefix.is_empty() => Some(&config.endpoints),
-        (Where::Admin, Some(_)) if !prefix.is_empty() => Some(prefix),
-        (Where::Admin | Where::AdminRoot, Some(_)) => Some("/"),
+/// Where a route is, if it is not at the root of the main listener. The admins' address is where this
+/// document was read, so a relative URL names it.
+fn server(at: Where, config: &Resolved) -> Option<Cow<'_, str>> {
+    let settings = &config.settings;
+    let prefix = settings.service_prefix.as_str();
+    match (at, settings.admin_listen, settings.gateway_listen) {
+        (Where::Gateway, _, Some(address)) => {
+            let scheme = if settings.tls_certificate.is_some() { "https" } else { "http" };
+            Some(format!("{scheme}://{address}{prefix}").into())
+        }
+        (Where::Service, ..) | (Where::Admin, None, _) | (Where::Gateway, _, None)
+            if !prefix.is_empty() =>
+        {
+            Some(config.endpoints.as_str().into())
+        }
+        (Where::Admin, Some(_), _) if !prefix.is_empty() => Some(prefix.into()),
+        (Where::Admin | Where::AdminRoot, Some(_), _) => Some("/".into()),
         _ => None,
     }
 }

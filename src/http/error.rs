@@ -62,7 +62,7 @@ impl Refusal {
 }
 
 /// The characters that RFC 6749 §5.2 allows in a description.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '"' => '\'',

@@ -16,6 +16,7 @@ use crate::telemetry::Metrics;
 
 use super::address::Strangers;
 use super::error::Refusal;
+use super::gateway::Names;
 use super::rate::RegistrationRate;
 
 /// What every listener shares, from the first moment on.
@@ -27,6 +28,7 @@ struct Inner {
     metrics: Metrics,
     rate: RegistrationRate,
     strangers: Strangers,
+    names: Names,
     app: OnceLock<Arc<App>>,
     stopping: AtomicBool,
 }
@@ -40,6 +42,7 @@ impl Lobby {
             metrics: Metrics::default(),
             rate,
             strangers: Strangers::default(),
+            names: Names::of(&config),
             config,
             app: OnceLock::new(),
             stopping: AtomicBool::new(false),
@@ -74,6 +77,10 @@ impl Lobby {
         &self.0.strangers
     }
 
+    pub(super) fn names(&self) -> &Names {
+        &self.0.names
+    }
+
     pub(super) fn app(&self) -> Option<&Arc<App>> {
         self.0.app.get()
     }
@@ -105,6 +112,11 @@ impl Running {
     }
 }
 
+/// What is said while the app is not there.
+pub(super) fn starting() -> Refusal {
+    Refusal::new(ErrorCode::TemporarilyUnavailable, "the server is starting")
+}
+
 impl Deref for Running {
     type Target = App;
 
@@ -119,7 +131,6 @@ impl FromRequest for Running {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let app = Lobby::of(request).and_then(Lobby::app).cloned();
-        let starting = || Refusal::new(ErrorCode::TemporarilyUnavailable, "the server is starting");
         ready(app.map(Self).ok_or_else(starting))
     }
 }

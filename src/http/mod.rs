@@ -11,6 +11,7 @@ mod credentials;
 mod documentation;
 mod error;
 mod form;
+mod gateway;
 mod introspect;
 mod json;
 mod keys;
@@ -28,7 +29,8 @@ mod status;
 mod tls;
 mod token;
 mod tokeninfo;
+mod verdict;
 mod well_known;
 
 pub use lobby::Lobby;
-pub use routes::{TABLE, Where};
+pub use routes::{Entry, TABLE, Where};

@@ -5,14 +5,14 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 use super::error::Refusal;
 use super::observe::Observe;
 use super::{
-    Lobby, audit, clients, documentation, introspect, keys, own, register, revocations, revoke,
-    status, token, tokeninfo, well_known,
+    Lobby, audit, clients, documentation, gateway, introspect, keys, own, register, revocations,
+    revoke, status, token, tokeninfo, well_known,
 };
 use crate::domain::error_code::ErrorCode;
 
 /// One route.
 pub struct Entry {
-    /// The method.
+    /// The method; `ANY` if it is the same by each.
     pub method: &'static str,
     /// The path, as it is documented.
     pub path: &'static str,
@@ -34,13 +34,21 @@ pub enum Where {
     Admin,
     /// On the admin's listener if there is one, at the root.
     AdminRoot,
+    /// On the gateways' listener if there is one, under the service prefix.
+    Gateway,
 }
 
-/// All of them, those that are asked for most first: they are looked through in this order.
+/// All of them, those that are asked for most first: they are looked through in this order. Those
+/// below `/auth` come before any other that an issuer's path might put there, whose 200 would be
+/// taken for a yes.
 /// `openapi.yaml` is held to this table by a test.
 #[rustfmt::skip]
 pub const TABLE: &[Entry] = &[
     Entry { method: "GET",  path: "/tokeninfo",                              at: Where::Service,        handler: |route| route.to(tokeninfo::get) },
+    Entry { method: "ANY",  path: "/auth",                                   at: Where::Gateway,        handler: |route| route.to(gateway::auth) },
+    Entry { method: "ANY",  path: "/auth/{path:.*}",                         at: Where::Gateway,        handler: |route| route.to(gateway::auth) },
+    Entry { method: "ANY",  path: "/forward-auth",                           at: Where::Gateway,        handler: |route| route.to(gateway::forward_auth) },
+    Entry { method: "ANY",  path: "/forward-auth/{path:.*}",                 at: Where::Gateway,        handler: |route| route.to(gateway::forward_auth) },
     Entry { method: "POST", path: "/oauth/token",                            at: Where::Service,        handler: |route| route.to(token::post) },
     Entry { method: "POST", path: "/oauth/introspect",                       at: Where::Service,        handler: |route| route.to(introspect::post) },
     Entry { method: "POST", path: "/oauth/revoke",                           at: Where::Service,        handler: |route| route.to(revoke::post) },
@@ -85,22 +93,28 @@ pub const TABLE: &[Entry] = &[
 /// Which listener it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Listener {
-    /// The only one.
-    Only,
-    /// The one for everybody, where there is another for admins.
-    Public,
+    /// The one for everybody, and for whom there is no other.
+    Main {
+        /// Whether it is the admins' too.
+        admin: bool,
+        /// Whether it is the gateways' too.
+        gateways: bool,
+    },
     /// The one for admins.
     Admin,
+    /// The one for gateways.
+    Gateways,
 }
 
 impl Listener {
     fn serves(self, at: Where) -> bool {
-        match (self, at) {
-            (Self::Only, _) | (_, Where::Status) => true,
-            (Self::Public, Where::Service | Where::RootAndService)
-            | (Self::Admin, Where::Admin | Where::AdminRoot) => true,
-            (Self::Public, Where::Admin | Where::AdminRoot)
-            | (Self::Admin, Where::Service | Where::RootAndService) => false,
+        match at {
+            Where::Status => true,
+            Where::Service | Where::RootAndService => matches!(self, Self::Main { .. }),
+            Where::Admin | Where::AdminRoot => {
+                matches!(self, Self::Admin | Self::Main { admin: true, .. })
+            }
+            Where::Gateway => matches!(self, Self::Gateways | Self::Main { gateways: true, .. }),
         }
     }
 }
@@ -126,7 +140,7 @@ pub(super) fn configure(config: &mut web::ServiceConfig, lobby: &Lobby, listener
 /// Every path at which an entry is served.
 fn places(entry: &Entry, prefix: &str, issuer: &str) -> Vec<String> {
     let mut places = match entry.at {
-        Where::Service | Where::Admin => vec![format!("{prefix}{}", entry.path)],
+        Where::Service | Where::Admin | Where::Gateway => vec![format!("{prefix}{}", entry.path)],
         Where::Status | Where::AdminRoot => vec![entry.path.to_owned()],
         Where::RootAndService => vec![entry.path.to_owned(), format!("{prefix}{}", entry.path)],
     };
@@ -167,9 +181,13 @@ fn resource(
             async move { Err::<actix_web::HttpResponse, _>(refusal) }
         }))
         .wrap(Observe { route: documented, lobby: lobby.clone() });
+    // What a browser asks first is a request as any other to a gateway: the policy answers it.
+    let is_gateways = entries.iter().any(|entry| entry.at == Where::Gateway);
     match lobby.config().settings.cors_origins.as_slice() {
-        [] => config.service(resource),
-        origins => config.service(resource.wrap(cors(origins))),
+        origins if !origins.is_empty() && !is_gateways => {
+            config.service(resource.wrap(cors(origins)))
+        }
+        _ => config.service(resource),
     };
 }
 
@@ -191,6 +209,7 @@ pub(super) async fn not_found(request: HttpRequest, lobby: web::Data<Lobby>) -> 
 /// Matches the method; a GET also answers HEAD, whose body the server leaves out: RFC 9110 §9.3.2.
 fn route(method: &str) -> Route {
     match method {
+        "ANY" => web::route(),
         "GET" => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
         "DELETE" => web::delete(),
         "PATCH" => web::patch(),

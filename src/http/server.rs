@@ -30,6 +30,7 @@ const RETRY: Duration = Duration::from_millis(500);
 pub struct Bound {
     main: TcpListener,
     admin: Option<TcpListener>,
+    gateways: Option<TcpListener>,
 }
 
 /// Takes the addresses.
@@ -39,7 +40,11 @@ pub fn bind(settings: &Settings) -> io::Result<Bound> {
             io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
         })
     };
-    Ok(Bound { main: take(settings.listen)?, admin: settings.admin_listen.map(take).transpose()? })
+    Ok(Bound {
+        main: take(settings.listen)?,
+        admin: settings.admin_listen.map(take).transpose()?,
+        gateways: settings.gateway_listen.map(take).transpose()?,
+    })
 }
 
 impl Bound {
@@ -51,6 +56,11 @@ impl Bound {
     /// The admin's address, if there is one of its own.
     pub fn admin_address(&self) -> io::Result<Option<SocketAddr>> {
         self.admin.as_ref().map(TcpListener::local_addr).transpose()
+    }
+
+    /// The gateways' address, if there is one of its own.
+    pub fn gateway_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.gateways.as_ref().map(TcpListener::local_addr).transpose()
     }
 }
 
@@ -65,8 +75,10 @@ pub struct Server {
 
 /// Begins to serve: status at once, everything else when [`Server::start`] is done.
 pub fn serve(bound: Bound, config: &Resolved) -> io::Result<Server> {
-    let settings = &config.settings;
+    let mut config = config.clone();
+    config.settings.gateway_listen = bound.gateway_address()?; // with the port that was taken
     let lobby = Lobby::new(config.clone());
+    let settings = &config.settings;
     let certificate = match (&settings.tls_certificate, &settings.tls_key) {
         (Some(chain), Some(key)) => Some(Certificate::load(chain, key)?),
         _ => None,
@@ -78,10 +90,13 @@ pub fn serve(bound: Bound, config: &Resolved) -> io::Result<Server> {
         background: JoinSet::new(),
         shutdown_delay: Duration::from_secs(settings.shutdown_delay),
     };
-    let main = if bound.admin.is_some() { Listener::Public } else { Listener::Only };
+    let main = Listener::Main { admin: bound.admin.is_none(), gateways: bound.gateways.is_none() };
     server.listen(bound.main, main, settings, certificate.as_ref())?;
     if let Some(admin) = bound.admin {
         server.listen(admin, Listener::Admin, settings, certificate.as_ref())?;
+    }
+    if let Some(gateways) = bound.gateways {
+        server.listen(gateways, Listener::Gateways, settings, certificate.as_ref())?;
     }
     if let Some(certificate) = certificate {
         server.background.spawn(certificate.watch());
@@ -107,7 +122,9 @@ impl Server {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = match listener {
             Listener::Admin => 1,
-            Listener::Only | Listener::Public => settings.workers.map_or(cores, usize::from),
+            Listener::Main { .. } | Listener::Gateways => {
+                settings.workers.map_or(cores, usize::from)
+            }
         };
         let server = server
             .workers(workers)

@@ -3,6 +3,7 @@
 
 pub mod audit_log;
 pub mod authenticate;
+pub mod bearer;
 pub mod error;
 pub mod introspect;
 pub mod own_token;

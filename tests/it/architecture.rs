@@ -15,7 +15,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("fetch", &["domain", "oauth", "registry", "tasks"]),
     ("jwt", &["domain", "files", "oauth", "registry", "tasks"]),
     ("store", &["domain", "files", "oauth", "registry", "tasks"]),
-    ("config", &["domain", "registry"]),
+    ("config", &["domain", "gateway", "registry"]),
     ("telemetry", &["config"]),
     (
         "app",

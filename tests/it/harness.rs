@@ -62,6 +62,7 @@ impl Clock for TestClock {
 pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) admin_url: Option<String>,
+    pub(crate) gateway_url: Option<String>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) app: Arc<App>,
     pub(crate) http: reqwest::Client,
@@ -180,7 +181,9 @@ impl Server {
         }
         let bound = server::bind(&settings).unwrap();
         let url = format!("http://{}", bound.address().unwrap());
-        let admin_url = bound.admin_address().unwrap().map(|address| format!("http://{address}"));
+        let url_of = |address: std::net::SocketAddr| format!("http://{address}");
+        let admin_url = bound.admin_address().unwrap().map(url_of);
+        let gateway_url = bound.gateway_address().unwrap().map(url_of);
         let config = Resolved::of(settings, bound.address().unwrap().port()).unwrap();
         let environment = Environment { clock: clock.clone(), entropy: Arc::new(SystemEntropy) };
         let mut running = server::serve(bound, &config).unwrap();
@@ -188,7 +191,7 @@ impl Server {
         let http =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let running = Some(running);
-        Ok(Self { url, admin_url, clock, app, http, store, running, _keys: keys })
+        Ok(Self { url, admin_url, gateway_url, clock, app, http, store, running, _keys: keys })
     }
 
     /// Stops it as a signal would: gracefully.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use latchkey::http::TABLE;
+use latchkey::http::{Entry, TABLE};
 use serde_json::Value;
 
 use crate::harness::Server;
@@ -56,11 +56,16 @@ fn the_contract_lists_the_routes_that_are_served_and_no_others() {
     let contract = contract();
     let documented: BTreeSet<(String, String)> =
         operations(&contract).into_iter().map(|(method, path, _)| (method, path)).collect();
-    let served: BTreeSet<(String, String)> = TABLE
-        .iter()
-        .map(|entry| (entry.method.to_owned(), entry.path.replace(":.*}", "}")))
-        .collect();
+    let method =
+        |entry: &Entry| if entry.method == "ANY" { "GET" } else { entry.method }.to_owned();
+    let served: BTreeSet<(String, String)> =
+        TABLE.iter().map(|entry| (method(entry), entry.path.replace(":.*}", "}"))).collect();
     assert_eq!(documented, served);
+    for entry in TABLE {
+        let path = &contract["paths"][entry.path.replace(":.*}", "}")];
+        let is_any = path[method(entry).to_lowercase()]["x-any-method"] == true;
+        assert_eq!(is_any, entry.method == "ANY", "{}", entry.path);
+    }
     assert_eq!(contract["openapi"], "3.1.0");
     assert_eq!(contract["info"]["version"], env!("CARGO_PKG_VERSION"));
 }
@@ -145,7 +150,8 @@ fn what_every_route_refuses_is_said_of_every_route() {
     let contract = contract();
     for (method, path, operation) in operations(&contract) {
         let with_body = operation.get("requestBody").map(|_| ["400", "413", "415"]);
-        let wanted = ["405", "431"].into_iter().chain(with_body.into_iter().flatten());
+        let other_method = (operation["x-any-method"] != true).then_some("405");
+        let wanted = other_method.into_iter().chain(["431"]).chain(with_body.into_iter().flatten());
         for status in wanted {
             assert!(operation["responses"].get(status).is_some(), "{method} {path}: {status}");
         }
@@ -155,7 +161,7 @@ fn what_every_route_refuses_is_said_of_every_route() {
 #[actix_web::test]
 async fn every_method_that_is_allowed_is_known() {
     let server = Server::start().await;
-    for entry in TABLE {
+    for entry in TABLE.iter().filter(|entry| entry.method != "ANY") {
         let path = entry.path.replace("{client_id}", "nobody").replace("{file:.*}", "index.html");
         let path = path.replace("{credential_id}", "none");
         let url = format!("{}{path}", server.url);
@@ -192,9 +198,11 @@ async fn a_prefix_and_a_second_listener_are_in_the_contract() {
         settings.public_url = Some("https://auth.example".parse().unwrap());
         settings.service_prefix = "/cc".to_owned();
         settings.admin_listen = Some("127.0.0.1:0".parse().unwrap());
+        settings.gateway_listen = Some("127.0.0.1:0".parse().unwrap());
     })
     .await;
     let admin = server.admin_url.clone().unwrap();
+    let gateways = format!("{}/cc", server.gateway_url.as_ref().unwrap());
     let reply = server.send(server.http.get(format!("{admin}/documentation/json"))).await;
     #[rustfmt::skip]
     let cases = [
@@ -202,6 +210,7 @@ async fn a_prefix_and_a_second_listener_are_in_the_contract() {
         ("under the prefix, for admins",       "/clients",               "/cc"),
         ("at the root, for admins",            "/-/metrics",             "/"),
         ("a path with a parameter, for admins", "/documentation/{file}", "/"),
+        ("under the prefix, for gateways",     "/auth",                  &*gateways),
     ];
     for (why, path, url) in cases {
         assert_eq!(reply.body["paths"][path]["servers"][0]["url"], url, "{why}");

@@ -24,6 +24,12 @@ fn walk(name: &str) -> String {
     script
 }
 
+/// The policy that it shows.
+fn policy() -> &'static str {
+    let section = README.split("\n## The policy of gateways\n").nth(1).unwrap();
+    section.split("```json\n").nth(1).unwrap().split("```").next().unwrap()
+}
+
 /// The real binary, in a folder of its own, as `serve` starts it for a new user.
 struct Running {
     child: Child,
@@ -33,9 +39,14 @@ struct Running {
 
 impl Running {
     fn start() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("policy.json"), policy()).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]).args(flags);
         clean(&mut command, folder.path());
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -147,11 +158,22 @@ fn the_walk_of_a_move_works() {
 }
 
 #[test]
+fn the_walk_of_a_gateway_works() {
+    let printed = Running::with(&["--policy-file", "policy.json"]).paste(&walk("gateway"));
+    let statuses: Vec<&str> =
+        printed.lines().filter_map(|line| line.strip_prefix("HTTP/1.1 ")?.get(..3)).collect();
+    assert_eq!(statuses, ["200", "403", "401", "200"], "{printed}");
+    assert!(printed.contains("x-permissions: read:orders"), "{printed}");
+}
+
+#[test]
 fn every_walk_is_run_by_a_test() {
     let names = README.split("```sh walk=").skip(1).map(|rest| rest.lines().next().unwrap());
     for name in names {
-        let known =
-            ["admin", "clients", "import", "key", "openssl", "own", "register", "revoke", "secret"];
+        let known = [
+            "admin", "clients", "gateway", "import", "key", "openssl", "own", "register", "revoke",
+            "secret",
+        ];
         assert!(known.contains(&name), "{name}");
     }
 }

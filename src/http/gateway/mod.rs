@@ -1,0 +1,132 @@
+//! `/auth` and `/forward-auth`: may this request pass? Asked by gateways about requests of theirs.
+
+mod names;
+mod original;
+
+use std::time::Duration;
+
+use actix_web::http::Method;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING, UPGRADE,
+};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use futures_util::StreamExt;
+
+use crate::app::gatekeeper::{Question, Verdict, Why};
+use crate::config::{AuthSource, ForwardAuthSource};
+use crate::gateway::{AnswerHeader, Identity};
+use crate::oauth::tokeninfo::LiveToken;
+
+use super::error::Refusal;
+use super::verdict::{self, Asked};
+use super::{Lobby, bearer, lobby};
+
+pub(super) use names::Names;
+use original::{FORWARDED, MIA, ORIGINAL, Original, Source, Unclear};
+
+/// How long the body of a call is waited for, which nobody looks at.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// For Mia-Platform's gateway and Envoy.
+pub(super) async fn auth(lobby: Data<Lobby>, call: HttpRequest, body: Payload) -> HttpResponse {
+    let (gateways, names) = (&lobby.config().gateways, lobby.names());
+    let source = match gateways.auth {
+        AuthSource::Mia => Source::Headers(&MIA),
+        AuthSource::Path => Source::Call { route: &names.auth_route },
+    };
+
+    let question = Original::of(&call, &source).and_then(|original| names.told(&call, original));
+    let judged = judge(&lobby, &call, question).await;
+    skip(&call, body).await;
+
+    let nobody = |answer| with(answer, &names.mia, &Identity::NOBODY);
+    match judged {
+        Ok(verdict) => yes(&verdict, &names.mia, &gateways.properties),
+        Err(no) if !gateways.strict && no.status_code().is_client_error() => nobody(empty()),
+        Err(no) => nobody(no.error_response()),
+    }
+}
+
+/// For nginx, Traefik, Caddy and others.
+pub(super) async fn forward_auth(
+    lobby: Data<Lobby>,
+    call: HttpRequest,
+    body: Payload,
+) -> HttpResponse {
+    let source = match lobby.config().gateways.forward_auth {
+        ForwardAuthSource::Forwarded => Source::Headers(&FORWARDED),
+        ForwardAuthSource::Original => Source::Headers(&ORIGINAL),
+    };
+
+    let question = Original::of(&call, &source).map(Original::untold);
+    let judged = judge(&lobby, &call, question).await;
+    skip(&call, body).await;
+
+    match judged {
+        Ok(verdict) => yes(&verdict, &lobby.names().others, &[]),
+        Err(no) => no.error_response(),
+    }
+}
+
+async fn judge(
+    lobby: &Lobby,
+    call: &HttpRequest,
+    question: Result<Question<'_>, Unclear<'_>>,
+) -> Result<Verdict, Refusal> {
+    let app = lobby.app().ok_or_else(lobby::starting)?;
+    let (judged, asked) = match question {
+        Ok(question) => {
+            let token = bearer::sole_token(call);
+            let judged = app.gatekeeper.judge(&question, token, app.clock.now()).await;
+            (judged, Asked { method: Some(question.method), header: None })
+        }
+        Err(Unclear { header }) => {
+            (Ok(Verdict::at_once(Why::Unclear)), Asked { method: None, header })
+        }
+    };
+    verdict::settle(lobby, judged, asked)
+}
+
+/// The answer begins when the body is over, because a connection with a body that was not read to
+/// its end must be closed. A body that was announced and does not come is not waited for.
+async fn skip(call: &HttpRequest, mut body: Payload) {
+    let headers = call.headers();
+    let is_announced =
+        headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    // What follows these is no body.
+    let switches = call.method() == Method::CONNECT || headers.contains_key(UPGRADE);
+    if is_announced && !switches {
+        let rest = async { while let Some(Ok(_)) = body.next().await {} };
+        let _ = tokio::time::timeout(PATIENCE, rest).await;
+    }
+}
+
+fn yes(
+    verdict: &Verdict,
+    names: &[(AnswerHeader, HeaderName)],
+    properties: &[String],
+) -> HttpResponse {
+    let claims = verdict.token.as_ref().map(LiveToken::claims);
+    with(empty(), names, &Identity { allowed: true, claims, properties })
+}
+
+fn empty() -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).finish()
+}
+
+/// With every header that says who asks: a gateway may pass on what its client sent in one that is
+/// not there.
+fn with(
+    mut answer: HttpResponse,
+    names: &[(AnswerHeader, HeaderName)],
+    identity: &Identity<'_>,
+) -> HttpResponse {
+    for (header, name) in names {
+        match names::value(identity, *header) {
+            Some(value) => answer.headers_mut().insert(name.clone(), value),
+            None => return HttpResponse::InternalServerError().finish(),
+        };
+    }
+    answer
+}

@@ -1,0 +1,77 @@
+//! What the headers are called, worked out once.
+
+use std::borrow::Cow;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{HeaderName, HeaderValue};
+
+use crate::app::gatekeeper::Question;
+use crate::config::Resolved;
+use crate::gateway::{AnswerHeader, AnswerHeaders, Identity};
+
+use super::original::{Original, Unclear, only};
+
+/// The names that this server uses.
+pub(in crate::http) struct Names {
+    /// Where `/auth` is.
+    pub(super) auth_route: String,
+    /// What `/auth` says of who asks.
+    pub(super) mia: Vec<(AnswerHeader, HeaderName)>,
+    /// What `/forward-auth` says of who asks.
+    pub(super) others: Vec<(AnswerHeader, HeaderName)>,
+    /// The kind of client, and whether it is a request of the back office, where a gateway is
+    /// believed to say it.
+    told: Option<(HeaderName, HeaderName)>,
+}
+
+impl Names {
+    pub(in crate::http) fn of(config: &Resolved) -> Self {
+        let (gateways, prefix) = (&config.gateways, &config.settings.service_prefix);
+        let name = |text: &str| HeaderName::from_bytes(text.as_bytes()).ok();
+        let told = gateways.trusted.as_ref();
+        Self {
+            auth_route: format!("{prefix}/auth"),
+            mia: named(&AnswerHeader::OF_MIA, &gateways.headers),
+            others: named(&AnswerHeader::OF_OTHERS, &gateways.headers),
+            told: told.and_then(|it| {
+                Some((name(it.client_type.as_str())?, name(it.backoffice.as_str())?))
+            }),
+        }
+    }
+
+    /// The question, with what the gateway says of its client.
+    pub(super) fn told<'a>(
+        &'a self,
+        call: &'a HttpRequest,
+        original: Original<'a>,
+    ) -> Result<Question<'a>, Unclear<'a>> {
+        let untold = original.untold();
+        let Some((client_type, backoffice)) = &self.told else { return Ok(untold) };
+        let unclear = |name: &'a HeaderName| Unclear { header: Some(name.as_str()) };
+        let said = |name| only(call.headers(), name).map_err(|_| unclear(name));
+        let is_backoffice = match said(backoffice)? {
+            Some("1" | "true") => true,
+            None | Some("" | "0" | "false") => false,
+            Some(_) => return Err(unclear(backoffice)),
+        };
+        let client_type = said(client_type)?.filter(|kind| !kind.is_empty());
+        Ok(Question { client_type, backoffice: is_backoffice, ..untold })
+    }
+}
+
+fn named(headers: &[AnswerHeader], names: &AnswerHeaders) -> Vec<(AnswerHeader, HeaderName)> {
+    let ours = |header: AnswerHeader| HeaderName::from_static(header.name());
+    let name = |header: AnswerHeader| HeaderName::from_bytes(names.name(header).as_bytes());
+    headers
+        .iter()
+        .map(|header| (*header, name(*header).unwrap_or_else(|_| ours(*header))))
+        .collect()
+}
+
+/// What a header says; `None` would be a value that no header can have, which there is not.
+pub(super) fn value(identity: &Identity<'_>, header: AnswerHeader) -> Option<HeaderValue> {
+    match identity.value(header) {
+        Cow::Borrowed(value) => HeaderValue::from_str(value).ok(),
+        Cow::Owned(value) => HeaderValue::try_from(value).ok(),
+    }
+}

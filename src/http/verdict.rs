@@ -1,0 +1,77 @@
+//! What a verdict about a request of a gateway is to the log, to the metrics and to who asked: the
+//! same however it was asked.
+
+use crate::app::gatekeeper::{Answer, Verdict};
+use crate::domain::error_code::ErrorCode;
+use crate::domain::store_error::StoreError;
+use crate::oauth::error::TokenFault;
+use crate::telemetry::DecisionLabels;
+
+use super::Lobby;
+use super::error::{Refusal, printable};
+
+/// What the log says of the question.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Asked<'a> {
+    /// The method of the original request, if that is clear.
+    pub(super) method: Option<&'a str>,
+    /// The header because of which it is not.
+    pub(super) header: Option<&'a str>,
+}
+
+/// Counts a verdict. Only a yes remains; a no is logged and becomes what the caller is told, and so
+/// does trouble.
+pub(super) fn settle(
+    lobby: &Lobby,
+    judged: Result<Verdict, StoreError>,
+    asked: Asked<'_>,
+) -> Result<Verdict, Refusal> {
+    let count = |answer, reason| {
+        lobby.metrics().decisions.get_or_create(&DecisionLabels { answer, reason }).inc();
+    };
+    let verdict = match judged {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            count("unavailable", "store");
+            return Err(TokenFault::from(error).into());
+        }
+    };
+    let answer = verdict.why.answer();
+    count(answer.as_str(), verdict.why.as_str());
+    if answer == Answer::Yes {
+        return Ok(verdict);
+    }
+    log(&verdict, asked);
+    Err(refusal(&verdict, answer))
+}
+
+fn log(verdict: &Verdict, asked: Asked<'_>) {
+    let client_id = verdict.token.as_ref().map(|live| live.claims().client_id.as_str());
+    let fault = verdict.fault.as_ref().map(|fault| printable(&fault.to_string()));
+    let method = asked.method.map(|method| printable(method.get(..16).unwrap_or(method)));
+    tracing::info!(
+        reason = %verdict.why,
+        cause = fault,
+        rule = verdict.rule.as_deref(),
+        method,
+        header = asked.header,
+        client_id,
+        "denied"
+    );
+}
+
+/// Whoever has no good token is told the same, whatever the policy says.
+fn refusal(verdict: &Verdict, answer: Answer) -> Refusal {
+    match (answer, &verdict.fault, &verdict.token) {
+        (Answer::Yes | Answer::Forbidden, ..) => {
+            Refusal::new(ErrorCode::AccessDenied, "this request is not permitted")
+        }
+        (Answer::Unauthorized, Some(fault), _) => Refusal::new(fault.code(), fault.description()),
+        (Answer::Unauthorized, None, None) => {
+            Refusal::new(ErrorCode::MissingToken, TokenFault::Missing.description())
+        }
+        (Answer::Unauthorized, None, Some(_)) => {
+            Refusal::new(ErrorCode::MissingToken, "no rule covers this request")
+        }
+    }
+}
