@@ -119,7 +119,7 @@ pub(crate) fn finish(command: &mut Command, input: &str) -> Ran {
 /// A server; killed when it is forgotten.
 pub(crate) struct Running {
     child: Child,
-    log: Receiver<String>,
+    pub(crate) log: Receiver<String>,
     pub(crate) url: String,
 }
 

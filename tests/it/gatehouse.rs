@@ -84,17 +84,22 @@ impl Gatehouse {
     /// A connection, on which anything may be sent.
     pub(crate) async fn connect(&self) -> Connection {
         let address = self.url.strip_prefix("http://").unwrap();
-        Connection(TcpStream::connect(address).await.unwrap())
+        Connection { stream: TcpStream::connect(address).await.unwrap(), is_head: false }
     }
 }
 
 /// A connection on which calls are sent as they are.
-pub(crate) struct Connection(TcpStream);
+pub(crate) struct Connection {
+    stream: TcpStream,
+    /// Whether the last call was a HEAD, whose answer has no body.
+    is_head: bool,
+}
 
 impl Connection {
     /// Sends these bytes.
     pub(crate) async fn send(&mut self, bytes: &str) {
-        self.0.write_all(bytes.as_bytes()).await.unwrap();
+        self.is_head = bytes.starts_with("HEAD ");
+        self.stream.write_all(bytes.as_bytes()).await.unwrap();
     }
 
     /// The header of the next answer and what follows it there; what came, if the connection ends.
@@ -102,7 +107,7 @@ impl Connection {
         let mut answer = Vec::new();
         let mut piece = [0; 4096];
         loop {
-            let length = self.0.read(&mut piece).await.unwrap();
+            let length = self.stream.read(&mut piece).await.unwrap();
             answer.extend_from_slice(&piece[..length]);
             let text = String::from_utf8(answer.clone()).unwrap();
             let Some((head, body)) = text.split_once("\r\n\r\n") else {
@@ -110,6 +115,7 @@ impl Connection {
                 continue;
             };
             let announced = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            let announced = announced.filter(|_| !self.is_head);
             let expected = announced.map_or(0, |length| length.parse().unwrap());
             if body.len() >= expected || length == 0 {
                 return text;

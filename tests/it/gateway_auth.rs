@@ -3,12 +3,14 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use latchkey::config::AuthSource;
+use latchkey::config::{AuthSource, Resolved};
+use latchkey::http::server;
 use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 
+use crate::command_line::{Home, PATIENCE, register, token};
 use crate::gatehouse::{Gatehouse, Header, POLICY};
-use crate::harness::{Reply, Server, claims_of};
+use crate::harness::{Reply, Server, claims_of, settings};
 
 const IDENTITY: [&str; 4] = ["mia-allowed", "mia-userid", "mia-groups", "mia-userproperties"];
 
@@ -354,21 +356,22 @@ async fn every_call_is_answered_alike_and_its_body_is_not_looked_at() {
 #[actix_web::test]
 async fn a_body_that_does_not_come_is_not_waited_for() {
     let gatehouse = Gatehouse::open(|_| ()).await;
-    for more in [
-        "content-length: 5\r\n",
-        "transfer-encoding: chunked\r\n",
-        "connection: upgrade\r\nupgrade: websocket\r\n",
-        "connection: upgrade\r\nupgrade: websocket\r\ncontent-length: 5\r\n",
+    for (method, more) in [
+        ("POST", "content-length: 5\r\n"),
+        ("POST", "transfer-encoding: chunked\r\n"),
+        ("GET", "connection: upgrade\r\nupgrade: websocket\r\n"),
+        ("GET", "connection: upgrade\r\nupgrade: websocket\r\ncontent-length: 5\r\n"),
+        ("CONNECT", ""),
     ] {
         let mut connection = gatehouse.connect().await;
         let started = Instant::now();
         let call = format!(
-            "POST /auth HTTP/1.1\r\nhost: any\r\noriginal-request-uri: /open\r\n\
+            "{method} /auth HTTP/1.1\r\nhost: any\r\noriginal-request-uri: /open\r\n\
              original-request-method: GET\r\n{more}\r\n"
         );
         connection.send(&call).await;
         let answer = connection.answer().await;
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{more}: {answer}");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{method} {more}: {answer}");
         assert!(started.elapsed() < Duration::from_secs(10), "{more}");
     }
 }
@@ -404,6 +407,70 @@ async fn without_a_policy_nothing_passes() {
         is_answer(&reply, status, why);
         assert_eq!(reply.error(), Some("access_denied"), "{why}");
     }
+}
+
+#[actix_web::test]
+async fn while_the_server_starts_nothing_passes() {
+    let settings = settings();
+    let bound = server::bind(&settings).unwrap();
+    let address = bound.address().unwrap();
+    let config = Resolved::of(settings, address.port()).unwrap();
+    let _listening = server::serve(bound, &config).unwrap(); // and not put together
+    let http = reqwest::Client::new();
+    for path in ["/auth", "/auth/open", "/forward-auth"] {
+        let request = http.get(format!("http://{address}{path}"));
+        let reply = request.header("original-request-uri", "/open").send().await.unwrap();
+        assert_eq!(reply.status().as_u16(), 503, "{path}");
+        let said = |name: &str| reply.headers().get(name).and_then(|it| it.to_str().ok());
+        assert_eq!(said("cache-control"), Some("no-store"), "{path}");
+        assert_eq!(said("retry-after"), Some("1"), "{path}");
+        assert_eq!(said("mia-allowed"), path.starts_with("/auth").then_some("0"), "{path}");
+    }
+}
+
+/// A no is a line in the log: why, by which rule, of whom. No token, and nothing of the query.
+#[actix_web::test]
+async fn a_denial_is_in_the_log_with_its_reason() {
+    let home = Home::new();
+    fs::write(home.path("policy.json"), POLICY).unwrap();
+    let server = home.serve(&["--algorithm=EdDSA", "--policy-file=policy.json"]);
+    let (id, secret) = register(&server).await;
+    let token = token(&home, &server, (&id, &secret)).text().to_owned();
+    let http = reqwest::Client::new();
+    let ask = async |headers: &[Header<'_>], status: u16| {
+        let mut request = http.get(format!("{}/auth?sent=tothecall", server.url));
+        for (name, value) in headers {
+            request = request.header(*name, value.replace("token", &format!("Bearer {token}")));
+        }
+        assert_eq!(request.send().await.unwrap().status().as_u16(), status);
+    };
+    ask(&mia("GET", "/orders/7?sent=totheprogram", &[TOKEN]), 403).await;
+    ask(&mia("GET", "/orders", &[("authorization", "token.x")]), 401).await;
+    ask(&mia("GET", "/orders", &[("x-original-uri", "/open"), TOKEN]), 403).await;
+    ask(&mia("GET", "/open", &[]), 200).await;
+
+    let began = Instant::now();
+    let mut lines: Vec<String> = Vec::new();
+    let denied = |lines: &[String]| -> Vec<Value> {
+        let events = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        events.filter(|event| event["message"] == "denied").collect()
+    };
+    while denied(&lines).len() < 3 {
+        assert!(began.elapsed() < PATIENCE, "{lines:?}");
+        lines.extend(server.log.try_iter());
+    }
+    let expected = [
+        json!({ "reason": "the expression is false", "rule": "/orders", "method": "GET", "client_id": id }),
+        json!({ "rule": "/orders", "method": "GET", "client_id": null }),
+        json!({ "header": "x-original-uri", "client_id": null, "rule": null }),
+    ];
+    for (event, expected) in denied(&lines).iter().zip(expected) {
+        for (name, value) in expected.as_object().unwrap() {
+            assert_eq!(event.get(name).unwrap_or(&Value::Null), value, "{name}: {event}");
+        }
+    }
+    let log = lines.concat();
+    assert!(!log.contains(&token) && !log.contains("tothe"), "{log}");
 }
 
 #[actix_web::test]

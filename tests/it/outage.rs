@@ -65,7 +65,9 @@ async fn the_server_starts_before_it_and_opens_when_it_is_there(kind: Kind) {
     let status = async |path: &str| http.get(format!("{url}{path}")).send().await.unwrap().status();
     let starting = Box::pin(server.start(config, &store, environment));
     let meanwhile = async {
-        for (path, expected) in [("/-/healthz", 200), ("/-/ready", 503), ("/tokeninfo", 503)] {
+        for (path, expected) in
+            [("/-/healthz", 200), ("/-/ready", 503), ("/tokeninfo", 503), ("/auth", 503)]
+        {
             assert_eq!(status(path).await, expected, "{path}");
         }
         database.start_again().await;
@@ -98,6 +100,10 @@ async fn what_is_known_grows_old(kind: Kind) {
         assert_eq!(patient.tokeninfo(&token).await.status, 200, "it has no limit");
         if refused_after.is_none() && strict.tokeninfo(&others).await.status == 503 {
             refused_after = Some(began.elapsed());
+            let asked = strict.http.get(format!("{}/auth", strict.url)).bearer_auth(&others);
+            let asked = asked.header("original-request-uri", "/");
+            let asked = strict.send(asked.header("original-request-method", "GET")).await;
+            assert_eq!((asked.status, asked.header("mia-allowed")), (503, Some("0")), "{asked:?}");
         }
         let issued = patient.token(basic, GRANT).await;
         if issued.status == 503 {

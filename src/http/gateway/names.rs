@@ -68,10 +68,11 @@ fn named(headers: &[AnswerHeader], names: &AnswerHeaders) -> Vec<(AnswerHeader, 
         .collect()
 }
 
-/// What a header says; `None` would be a value that no header can have, which there is not.
-pub(super) fn value(identity: &Identity<'_>, header: AnswerHeader) -> Option<HeaderValue> {
-    match identity.value(header) {
+/// What a header says. Every value is one that a header can have; another would say nothing.
+pub(super) fn value(identity: &Identity<'_>, header: AnswerHeader) -> HeaderValue {
+    let value = match identity.value(header) {
         Cow::Borrowed(value) => HeaderValue::from_str(value).ok(),
         Cow::Owned(value) => HeaderValue::try_from(value).ok(),
-    }
+    };
+    value.unwrap_or_else(|| HeaderValue::from_static(""))
 }
