@@ -229,7 +229,7 @@ async fn one_source_and_the_others_agree() {
         ("another family is no source",     vec![("x-original-uri", "/open"), ("x-original-method", "GET"), TOKEN],    403),
         ("nor is this",                     vec![("x-forwarded-uri", "/open"), ("x-forwarded-method", "GET"), TOKEN],  403),
         ("empty URI",                       mia("GET", "", &[TOKEN]),                                                  403),
-        ("empty method",                    mia("", "/orders", &[TOKEN]),                                              401),
+        ("empty method",                    mia("", "/orders", &[TOKEN]),                                              403),
         ("absolute URI",                    mia("GET", "http://any/orders", &[TOKEN]),                                 403),
         ("asterisk",                        mia("OPTIONS", "*", &[TOKEN]),                                             403),
         ("fragment",                        mia("GET", "/orders#a", &[TOKEN]),                                         403),

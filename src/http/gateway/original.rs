@@ -89,8 +89,11 @@ impl<'a> Original<'a> {
 
 impl Family {
     fn read<'a>(&self, headers: &'a HeaderMap) -> Result<Original<'a>, Unclear<'static>> {
-        let uri = self.uri.only(headers)?.ok_or(self.uri.unclear())?;
-        let method = self.method.only(headers)?.ok_or(self.method.unclear())?;
+        let said = |header: &Header| {
+            let value = header.only(headers)?.filter(|value| !value.is_empty());
+            value.ok_or(header.unclear())
+        };
+        let (uri, method) = (said(&self.uri)?, said(&self.method)?);
         Ok(Original { method, path: without_query(uri) })
     }
 
