@@ -7,7 +7,7 @@
 //! - [`jwt`], [`store`] and [`fetch`]: signatures, databases and the keys that clients publish, behind
 //!   the ports of the two above.
 //! - [`tasks`]: what runs without being asked.
-//! - [`http`]: parse, ask, render.
+//! - [`http`]: parse, ask, render; [`grpc`]: the same for Envoy.
 //! - [`app`]: where the parts are put together; [`config`] says how.
 
 pub mod app;
@@ -17,6 +17,7 @@ pub mod domain;
 pub mod fetch;
 pub mod files;
 pub mod gateway;
+pub mod grpc;
 pub mod hashing;
 pub mod http;
 pub mod jwt;

@@ -103,7 +103,11 @@ pub async fn assemble(
         delivery: notices.delivery()?,
         authenticator: parts.authenticator(&config, pepper)?,
         issuer: parts.issuer(&config),
-        gatekeeper: Gatekeeper { judge: judge.clone(), policy: policy(&config.settings)? },
+        gatekeeper: Gatekeeper {
+            judge: judge.clone(),
+            clients: parts.clients.clone(),
+            policy: policy(&config.settings)?,
+        },
         judge,
         registration: Registration {
             mode: config.registration.clone(),

@@ -1,10 +1,13 @@
-//! May this request pass? The policy that is in force, asked about the token that came with it.
+//! May this request pass? The policy that is in force, asked about the token that came with it, or
+//! about whom somebody names.
 
 use std::sync::Arc;
 
 use crate::domain::clock::Timestamp;
+use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::gateway::{Outcome, Policy, Principal, Reason, Request};
+use crate::oauth::ClientStore;
 use crate::oauth::error::TokenFault;
 use crate::oauth::tokeninfo::{LiveToken, TokenJudge};
 use crate::tasks::policy_file::PolicyFile;
@@ -13,6 +16,8 @@ use crate::tasks::policy_file::PolicyFile;
 pub struct Gatekeeper {
     /// What judges tokens.
     pub judge: Arc<TokenJudge>,
+    /// Where clients are looked up that are named.
+    pub clients: Arc<dyn ClientStore>,
     /// Where the policy comes from; `None`: there is none, and nothing passes.
     pub policy: Option<Arc<PolicyFile>>,
 }
@@ -28,6 +33,20 @@ pub struct Question<'a> {
     pub client_type: Option<&'a str>,
     /// Whether the gateway says that it is a request of the back office.
     pub backoffice: bool,
+}
+
+/// Whom a question is about that somebody else asks. Not `Debug`: there may be a token in it.
+#[derive(Clone, Copy)]
+pub enum Subject<'a> {
+    /// A client, by its id.
+    Client(&'a str),
+    /// The bearer of a token.
+    Bearer {
+        /// The token.
+        token: &'a str,
+        /// The client that it is said to be of, if that is said.
+        client_id: Option<&'a str>,
+    },
 }
 
 /// What is answered, and why.
@@ -58,6 +77,18 @@ pub enum Why {
     /// The gateway passed on what its caller invented, or is not set up as we are told.
     #[error("it is not clear what the original request was")]
     Unclear,
+    /// No published client has this id, or nothing is known of this kind of subject.
+    #[error("nothing is known of this subject")]
+    UnknownSubject,
+    /// The policy is about routes.
+    #[error("the resource is no route")]
+    UnknownResource,
+    /// The token of the subject is dead, or none.
+    #[error("the token is invalid or has expired")]
+    BadToken,
+    /// The token of the subject is another client's.
+    #[error("the token was issued to another client")]
+    OtherClient,
 }
 
 /// What is answered.
@@ -96,29 +127,71 @@ impl Gatekeeper {
             Err(TokenFault::Missing) => (None, None),
             Err(fault) => (None, Some(fault)),
         };
-        let mut rule = None;
-        let why = match (self.policy(), &fault) {
-            (_, Some(TokenFault::Repeated)) => Why::TwoCredentials,
-            (None, _) => Why::NoPolicy,
-            (Some(policy), _) => {
-                let principal = token.as_ref().map(|live| Principal::from(live.claims()));
-                let decision = policy.decide(&question.by(principal));
-                let denying = decision.rule.filter(|_| decision.outcome() != Outcome::Allowed);
-                rule = denying.map(|rule| rule.path.into());
-                Why::Policy(decision.reason)
-            }
+        let principal = token.as_ref().map(|live| Principal::from(live.claims()));
+        let (why, rule) = match &fault {
+            Some(TokenFault::Repeated) => (Why::TwoCredentials, None),
+            _ => self.decide(question, principal),
         };
         Ok(Verdict { why, fault, rule, token })
+    }
+
+    /// What the policy says, and the path of the rule that says no.
+    fn decide(
+        &self,
+        question: &Question<'_>,
+        principal: Option<Principal<'_>>,
+    ) -> (Why, Option<Box<str>>) {
+        let Some(policy) = self.policy() else { return (Why::NoPolicy, None) };
+        let decision = policy.decide(&question.by(principal));
+        let denying = decision.rule.filter(|_| decision.outcome() != Outcome::Allowed);
+        (Why::Policy(decision.reason), denying.map(|rule| rule.path.into()))
+    }
+}
+
+impl Gatekeeper {
+    /// Whether the subject may do what is asked about. Fails only if that cannot be said now.
+    pub async fn judge_subject(
+        &self,
+        question: &Question<'_>,
+        subject: Subject<'_>,
+        now: Timestamp,
+    ) -> Result<Verdict, StoreError> {
+        match subject {
+            Subject::Client(id) => self.judge_client(question, id).await,
+            Subject::Bearer { token, client_id } => {
+                let mut verdict = self.judge(question, Ok(token), now).await?;
+                // A request passes without a token where it may pass with a dead one; a subject is its token.
+                match &verdict.token {
+                    None => verdict.why = Why::BadToken,
+                    Some(live) => {
+                        let is_other = |id: &str| id != live.claims().client_id.as_str();
+                        if client_id.is_some_and(is_other) {
+                            verdict.why = Why::OtherClient;
+                        }
+                    }
+                }
+                Ok(verdict)
+            }
+        }
+    }
+
+    /// By its grants as they are stored. One that is not published is as one that is not there.
+    async fn judge_client(&self, question: &Question<'_>, id: &str) -> Result<Verdict, StoreError> {
+        let found = match id.parse() {
+            Ok(id) => self.clients.find(&id).await?,
+            Err(_) => None,
+        };
+        let client = found.filter(|client| client.state == State::Public);
+        let (why, rule) = match &client {
+            None => (Why::UnknownSubject, None),
+            Some(client) => self.decide(question, Some(Principal::from(client.as_ref()))),
+        };
+        Ok(Verdict { rule, ..Verdict::at_once(why) })
     }
 }
 
 impl<'a> Question<'a> {
-    /// What the policy says, if this is who asks.
-    #[must_use]
-    pub fn put(&self, policy: &Policy, principal: Option<Principal<'_>>) -> Why {
-        Why::Policy(policy.decide(&self.by(principal)).reason)
-    }
-
+    /// The question, if this is who asks.
     fn by<'b>(&self, principal: Option<Principal<'b>>) -> Request<'b>
     where
         'a: 'b,
@@ -129,6 +202,17 @@ impl<'a> Question<'a> {
             client_type: self.client_type,
             backoffice: self.backoffice,
             principal,
+        }
+    }
+}
+
+impl<'a> Subject<'a> {
+    /// The client that it is said to be.
+    #[must_use]
+    pub fn client_id(self) -> Option<&'a str> {
+        match self {
+            Self::Client(id) => Some(id),
+            Self::Bearer { client_id, .. } => client_id,
         }
     }
 }
@@ -163,8 +247,12 @@ impl Why {
                 Outcome::NotLoggedIn | Outcome::UnknownRoute => Answer::Unauthorized,
                 Outcome::Forbidden => Answer::Forbidden,
             },
-            Self::TwoCredentials => Answer::Unauthorized,
-            Self::NoPolicy | Self::Unclear => Answer::Forbidden,
+            Self::BadToken | Self::TwoCredentials => Answer::Unauthorized,
+            Self::NoPolicy
+            | Self::OtherClient
+            | Self::Unclear
+            | Self::UnknownResource
+            | Self::UnknownSubject => Answer::Forbidden,
         }
     }
 
@@ -176,6 +264,10 @@ impl Why {
             Self::NoPolicy => "no_policy",
             Self::TwoCredentials => "two_credentials",
             Self::Unclear => "unclear_request",
+            Self::UnknownSubject => "unknown_subject",
+            Self::UnknownResource => "unknown_resource",
+            Self::BadToken => "invalid_token",
+            Self::OtherClient => "other_client",
         }
     }
 }

@@ -295,6 +295,10 @@ pub struct Settings {
     #[arg(long, value_delimiter = ',', help_heading = "Gateways")]
     pub answer_headers: Vec<Renamed>,
 
+    /// A further address, for Envoy to ask over gRPC; with TLS if there is a certificate
+    #[arg(long, help_heading = "Gateways")]
+    pub grpc_listen: Option<SocketAddr>,
+
     /// Where to tell of deeds, signed: an https URL, or http on this machine
     #[arg(long, help_heading = "Webhook")]
     pub webhook_url: Option<url::Url>,

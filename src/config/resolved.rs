@@ -105,7 +105,7 @@ impl Resolved {
     pub fn warnings(&self) -> Vec<&'static str> {
         let settings = &self.settings;
         let exposed = |address: &SocketAddr| !address.ip().is_loopback();
-        let others = [&settings.admin_listen, &settings.gateway_listen];
+        let others = [&settings.admin_listen, &settings.gateway_listen, &settings.grpc_listen];
         let listens = exposed(&settings.listen) || others.into_iter().flatten().any(exposed);
         let mut warnings = Vec::new();
         if listens && settings.tls_certificate.is_none() && settings.trusted_proxies.is_empty() {

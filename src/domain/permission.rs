@@ -27,6 +27,8 @@ pub const AUDIT_READ: &str = "latchkey:audit:read";
 pub const CLIENTS_READ: &str = "latchkey:clients:read";
 /// May create and change clients.
 pub const CLIENTS_WRITE: &str = "latchkey:clients:write";
+/// May ask whether others may do something.
+pub const DECIDE: &str = "latchkey:decide";
 /// May ask what tokens of others are worth.
 pub const INTROSPECT: &str = "latchkey:introspect";
 /// May call tokens back.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 use serde::Serialize;
 
@@ -42,6 +42,32 @@ impl Refusal {
         let description = format!("this route knows {allow}");
         let refusal = Self::new(ErrorCode::MethodNotAllowed, &description);
         Self { allow: Some(allow.to_owned()), ..refusal }
+    }
+
+    /// The headers that the status demands: RFC 9110 §15.
+    pub(super) fn headers(&self) -> Vec<(HeaderName, String)> {
+        let mut headers = vec![(CACHE_CONTROL, "no-store".to_owned())];
+        headers.extend(self.challenge().map(|challenge| (WWW_AUTHENTICATE, challenge)));
+        match self.code {
+            ErrorCode::TemporarilyUnavailable => headers.push((RETRY_AFTER, "1".to_owned())),
+            ErrorCode::TooManyRequests => {
+                let wait = self.retry_after.map_or(60, |wait| wait.as_secs().max(1));
+                headers.push((RETRY_AFTER, wait.to_string()));
+            }
+            _ => {}
+        }
+        headers.extend(self.allow.clone().map(|allow| (ALLOW, allow)));
+        headers
+    }
+
+    /// The body, as JSON.
+    pub(super) fn body(&self) -> impl Serialize {
+        Body {
+            code: self.code.as_str(),
+            description: &self.description,
+            status_code: self.status_code().as_u16(),
+            message: &self.description,
+        }
     }
 
     fn challenge(&self) -> Option<String> {
@@ -104,31 +130,11 @@ impl ResponseError for Refusal {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let status = self.status_code();
-        let mut response = HttpResponse::build(status);
-        response.insert_header((CACHE_CONTROL, "no-store"));
-        if let Some(challenge) = self.challenge() {
-            response.insert_header((WWW_AUTHENTICATE, challenge)); // RFC 9110 §15.5.2
+        let mut response = HttpResponse::build(self.status_code());
+        for header in self.headers() {
+            response.insert_header(header);
         }
-        match self.code {
-            ErrorCode::TemporarilyUnavailable => {
-                response.insert_header((RETRY_AFTER, "1"));
-            }
-            ErrorCode::TooManyRequests => {
-                let wait = self.retry_after.map_or(60, |wait| wait.as_secs().max(1));
-                response.insert_header((RETRY_AFTER, wait));
-            }
-            _ => {}
-        }
-        if let Some(allow) = &self.allow {
-            response.insert_header((ALLOW, allow.as_str()));
-        }
-        response.json(Body {
-            code: self.code.as_str(),
-            description: &self.description,
-            status_code: status.as_u16(),
-            message: &self.description,
-        })
+        response.json(self.body())
     }
 }
 

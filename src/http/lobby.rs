@@ -89,6 +89,12 @@ impl Lobby {
         self.0.stopping.load(Ordering::Relaxed)
     }
 
+    /// Whether requests should be sent here: put together, with a key that signs, and not stopping.
+    pub(super) fn is_ready(&self) -> bool {
+        let can = |app: &Arc<App>| app.ring.can_sign() && app.feed.understands();
+        !self.is_stopping() && self.app().is_some_and(can)
+    }
+
     /// While the server stops, every answer is the last one on its connection: who asks again
     /// connects again, and comes to another server.
     pub(super) fn part<B>(&self, answer: &mut HttpResponse<B>) {

@@ -3,12 +3,14 @@
 
 mod address;
 mod audit;
+mod authzen;
 mod bearer;
 mod body;
 mod carry_out;
 mod clients;
 mod credentials;
 mod documentation;
+mod envoy;
 mod error;
 mod form;
 mod gateway;

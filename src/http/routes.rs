@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 use super::error::Refusal;
 use super::observe::Observe;
 use super::{
-    Lobby, audit, clients, documentation, gateway, introspect, keys, own, register, revocations,
-    revoke, status, token, tokeninfo, well_known,
+    Lobby, audit, authzen, clients, documentation, gateway, introspect, keys, own, register,
+    revocations, revoke, status, token, tokeninfo, well_known,
 };
 use crate::domain::error_code::ErrorCode;
 
@@ -51,6 +51,8 @@ pub const TABLE: &[Entry] = &[
     Entry { method: "ANY",  path: "/forward-auth/{path:.*}",                 at: Where::Gateway,        handler: |route| route.to(gateway::forward_auth) },
     Entry { method: "POST", path: "/oauth/token",                            at: Where::Service,        handler: |route| route.to(token::post) },
     Entry { method: "POST", path: "/oauth/introspect",                       at: Where::Service,        handler: |route| route.to(introspect::post) },
+    Entry { method: "POST", path: "/access/v1/evaluation",                   at: Where::Service,        handler: |route| route.to(authzen::evaluation) },
+    Entry { method: "POST", path: "/access/v1/evaluations",                  at: Where::Service,        handler: |route| route.to(authzen::evaluations) },
     Entry { method: "POST", path: "/oauth/revoke",                           at: Where::Service,        handler: |route| route.to(revoke::post) },
     Entry { method: "POST", path: "/register",                               at: Where::Service,        handler: |route| route.to(register::post) },
     Entry { method: "POST", path: "/clients",                                at: Where::Admin,          handler: |route| route.to(clients::post) },
@@ -81,6 +83,7 @@ pub const TABLE: &[Entry] = &[
     Entry { method: "GET",  path: "/.well-known/jwks.json",                  at: Where::RootAndService, handler: |route| route.to(well_known::jwks) },
     Entry { method: "GET",  path: "/.well-known/oauth-authorization-server", at: Where::RootAndService, handler: |route| route.to(well_known::authorization_server) },
     Entry { method: "GET",  path: "/.well-known/openid-configuration",       at: Where::RootAndService, handler: |route| route.to(well_known::openid_configuration) },
+    Entry { method: "GET",  path: "/.well-known/authzen-configuration",      at: Where::RootAndService, handler: |route| route.to(authzen::configuration) },
     Entry { method: "GET",  path: "/-/healthz",                              at: Where::Status,         handler: |route| route.to(status::healthz) },
     Entry { method: "GET",  path: "/-/ready",                                at: Where::Status,         handler: |route| route.to(status::ready) },
     Entry { method: "GET",  path: "/-/check-up",                             at: Where::Status,         handler: |route| route.to(status::check_up) },

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::app::{App, Environment, OpenStore, StartError, assemble};
 use crate::config::{Resolved, Settings};
+use crate::grpc;
 use crate::tasks::{logins, outbox, quota, sweep, unused};
 
 use super::Lobby;
@@ -31,6 +32,7 @@ pub struct Bound {
     main: TcpListener,
     admin: Option<TcpListener>,
     gateways: Option<TcpListener>,
+    grpc: Option<TcpListener>,
 }
 
 /// Takes the addresses.
@@ -44,6 +46,7 @@ pub fn bind(settings: &Settings) -> io::Result<Bound> {
         main: take(settings.listen)?,
         admin: settings.admin_listen.map(take).transpose()?,
         gateways: settings.gateway_listen.map(take).transpose()?,
+        grpc: settings.grpc_listen.map(take).transpose()?,
     })
 }
 
@@ -62,12 +65,18 @@ impl Bound {
     pub fn gateway_address(&self) -> io::Result<Option<SocketAddr>> {
         self.gateways.as_ref().map(TcpListener::local_addr).transpose()
     }
+
+    /// The address for gRPC, if there is one.
+    pub fn grpc_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.grpc.as_ref().map(TcpListener::local_addr).transpose()
+    }
 }
 
 /// A server that serves.
 pub struct Server {
     lobby: Lobby,
     handles: Vec<ServerHandle>,
+    grpc: Option<grpc::Stop>,
     serving: JoinSet<io::Result<()>>,
     background: JoinSet<()>,
     shutdown_delay: Duration,
@@ -86,6 +95,7 @@ pub fn serve(bound: Bound, config: &Resolved) -> io::Result<Server> {
     let mut server = Server {
         lobby,
         handles: Vec::new(),
+        grpc: None,
         serving: JoinSet::new(),
         background: JoinSet::new(),
         shutdown_delay: Duration::from_secs(settings.shutdown_delay),
@@ -97,6 +107,9 @@ pub fn serve(bound: Bound, config: &Resolved) -> io::Result<Server> {
     }
     if let Some(gateways) = bound.gateways {
         server.listen(gateways, Listener::Gateways, settings, certificate.as_ref())?;
+    }
+    if let Some(socket) = bound.grpc {
+        server.listen_to_envoy(socket, settings, certificate.as_ref())?;
     }
     if let Some(certificate) = certificate {
         server.background.spawn(certificate.watch());
@@ -119,12 +132,9 @@ impl Server {
                 .configure(|config| routes::configure(config, &lobby, listener))
                 .default_service(web::to(routes::not_found))
         });
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = match listener {
             Listener::Admin => 1,
-            Listener::Main { .. } | Listener::Gateways => {
-                settings.workers.map_or(cores, usize::from)
-            }
+            Listener::Main { .. } | Listener::Gateways => workers(settings),
         };
         let server = server
             .workers(workers)
@@ -140,6 +150,23 @@ impl Server {
         .run();
         self.handles.push(running.handle());
         self.serving.spawn(running);
+        Ok(())
+    }
+
+    fn listen_to_envoy(
+        &mut self,
+        socket: TcpListener,
+        settings: &Settings,
+        certificate: Option<&Arc<Certificate>>,
+    ) -> io::Result<()> {
+        let rules = grpc::Rules {
+            workers: workers(settings),
+            shutdown_timeout: Duration::from_secs(settings.shutdown_timeout),
+        };
+        let tls = certificate.map(Certificate::server_config).transpose()?;
+        let (listener, stop) = grpc::serve(socket, tls, Arc::new(self.lobby.clone()), rules)?;
+        self.grpc = Some(stop);
+        self.serving.spawn(listener.ended());
         Ok(())
     }
 
@@ -200,6 +227,7 @@ impl Server {
     pub async fn stop(mut self) {
         self.lobby.close();
         tokio::time::sleep(self.shutdown_delay).await;
+        drop(self.grpc.take());
         join_all(self.handles.iter().map(|handle| handle.stop(true))).await;
         while self.serving.join_next().await.is_some() {}
         if let Some(app) = self.lobby.app() {
@@ -222,4 +250,10 @@ impl Server {
             let _ = tokio::time::timeout(PATIENCE, pending).await;
         }
     }
+}
+
+/// How many threads serve requests of one kind.
+fn workers(settings: &Settings) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    settings.workers.map_or(cores, usize::from)
 }

@@ -8,7 +8,6 @@ use actix_web::{HttpResponse, web};
 use prometheus_client::metrics::counter::Counter;
 use serde_json::{Value, json};
 
-use crate::app::App;
 use crate::domain::credential_report::WARNING_DAYS;
 use crate::oauth::News;
 use crate::telemetry::WithinDays;
@@ -20,10 +19,9 @@ pub(super) async fn healthz() -> HttpResponse {
     report(true)
 }
 
-/// Whether requests should be sent here: put together, with a key that signs, and not stopping.
+/// Whether requests should be sent here.
 pub(super) async fn ready(lobby: web::Data<Lobby>) -> HttpResponse {
-    let can = |app: &App| app.ring.can_sign() && app.feed.understands();
-    report(!lobby.is_stopping() && lobby.app().is_some_and(|app| can(app)))
+    report(lobby.is_ready())
 }
 
 /// Whether everything that it needs answers; and for how long nothing was heard of other replicas,

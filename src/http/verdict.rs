@@ -17,6 +17,8 @@ pub(super) struct Asked<'a> {
     pub(super) method: Option<&'a str>,
     /// The header because of which it is not.
     pub(super) header: Option<&'a str>,
+    /// The client, where it is named and no token shows it.
+    pub(super) client_id: Option<&'a str>,
 }
 
 /// Counts a verdict. Only a yes remains; a no is logged and becomes what the caller is told, and so
@@ -26,29 +28,39 @@ pub(super) fn settle(
     judged: Result<Verdict, StoreError>,
     asked: Asked<'_>,
 ) -> Result<Verdict, Refusal> {
+    let verdict = note(lobby, judged, asked)?;
+    match verdict.why.answer() {
+        Answer::Yes => Ok(verdict),
+        answer @ (Answer::Unauthorized | Answer::Forbidden) => Err(refusal(&verdict, answer)),
+    }
+}
+
+/// Counts a verdict, and logs a no. Trouble becomes what the caller is told.
+pub(super) fn note(
+    lobby: &Lobby,
+    judged: Result<Verdict, StoreError>,
+    asked: Asked<'_>,
+) -> Result<Verdict, Refusal> {
     let count = |answer, reason| {
         lobby.metrics().decisions.get_or_create(&DecisionLabels { answer, reason }).inc();
     };
-    let verdict = match judged {
-        Ok(verdict) => verdict,
-        Err(error) => {
-            count("unavailable", "store");
-            return Err(TokenFault::from(error).into());
-        }
-    };
+    let verdict = judged.map_err(|error| {
+        count("unavailable", "store");
+        TokenFault::from(error)
+    })?;
     let answer = verdict.why.answer();
     count(answer.as_str(), verdict.why.as_str());
-    if answer == Answer::Yes {
-        return Ok(verdict);
+    if answer != Answer::Yes {
+        log(&verdict, asked);
     }
-    log(&verdict, asked);
-    Err(refusal(&verdict, answer))
+    Ok(verdict)
 }
 
 fn log(verdict: &Verdict, asked: Asked<'_>) {
-    let client_id = verdict.token.as_ref().map(|live| live.claims().client_id.as_str());
+    let shown = verdict.token.as_ref().map(|live| live.claims().client_id.as_str());
+    let client_id = shown.or(asked.client_id).map(|id| begun(id, 128));
     let fault = verdict.fault.as_ref().map(|fault| printable(&fault.to_string()));
-    let method = asked.method.map(|method| printable(method.get(..16).unwrap_or(method)));
+    let method = asked.method.map(|method| begun(method, 16));
     tracing::info!(
         reason = %verdict.why,
         cause = fault,
@@ -58,6 +70,11 @@ fn log(verdict: &Verdict, asked: Asked<'_>) {
         client_id,
         "denied"
     );
+}
+
+/// What somebody wrote who might like to fill the log: its first characters.
+fn begun(text: &str, most: usize) -> String {
+    printable(&text.chars().take(most).collect::<String>())
 }
 
 /// Whoever has no good token is told the same, whatever the policy says.

@@ -44,7 +44,8 @@ pub(super) async fn openid_configuration(app: Running) -> Result<HttpResponse, R
     Ok(open(&mut HttpResponse::Ok()).json(shown))
 }
 
-fn open(response: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder {
+/// An answer that is open to every origin, and kept for a while.
+pub(super) fn open(response: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder {
     let lead = PUBLICATION_LEAD.as_secs();
     response
         .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))

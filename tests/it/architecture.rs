@@ -24,7 +24,11 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "store", "tasks",
         ],
     ),
-    ("http", &["app", "config", "domain", "gateway", "oauth", "registry", "tasks", "telemetry"]),
+    ("grpc", &["app"]),
+    (
+        "http",
+        &["app", "config", "domain", "gateway", "grpc", "oauth", "registry", "tasks", "telemetry"],
+    ),
     (
         "cli",
         &["app", "config", "domain", "files", "gateway", "http", "jwt", "registry", "telemetry"],
@@ -42,6 +46,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("reqwest", &["cli", "fetch"]),
     ("oxide_auth", &["domain"]),
     ("winnow", &["gateway"]),
+    ("tonic", &["grpc"]),
+    ("tonic_health", &["grpc"]),
+    ("envoy_types", &["grpc"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -1,15 +1,16 @@
 //! The decision of gateways: one policy, one table of requests. The table is asked of the core, of
-//! its explanation and of `latchkey policy explain`.
+//! its explanation and of `latchkey policy explain`; elsewhere, of every way in which gateways ask.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use latchkey::domain::audience::Audience;
 use latchkey::domain::permission::Permission;
 use latchkey::gateway::{Format, Outcome, Policy, Principal, Request};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-const POLICY: &str = r#"{
+pub(crate) const POLICY: &str = r#"{
   "/":               { "GET": { "authorization": { "expression": "true", "public": true } },
                        "POST": { "authorization": { "expression": "false", "public": false } } },
   "/orders":         { "GET": { "authorization": { "expression": "permissions[\"read:x\"]", "public": false } } },
@@ -30,10 +31,10 @@ const POLICY: &str = r#"{
 }"#;
 
 /// Why, the request as the command takes it, the reason, and the terms that decided.
-type Row = (&'static str, &'static str, &'static str, &'static [&'static str]);
+pub(crate) type Row = (&'static str, &'static str, &'static str, &'static [&'static str]);
 
 #[rustfmt::skip]
-const TABLE: &[Row] = &[
+pub(crate) const TABLE: &[Row] = &[
     // M-13
     ("M-13: permission",                  "--path /orders?x=1 --permission read:x",           "permitted",               &["permissions[\"read:x\"] is true"]),
     ("M-13: another permission",          "--path /orders?x=1 --permission read:y",           "not_permitted",           &["permissions[\"read:x\"] is false"]),
@@ -92,23 +93,30 @@ const TABLE: &[Row] = &[
     ("both groups",                       "--path /ours --method POST --group a --group b",   "permitted",               &["groups.a is true", "groups.b is true", "clientId == \"svc\" is false"]),
 ];
 
+/// The file of the policy, written into this folder.
+pub(crate) fn policy_in(folder: &Path) -> PathBuf {
+    let file = folder.join("policy.json");
+    fs::write(&file, POLICY).unwrap();
+    file
+}
+
 /// The words of a row, as the owner of what a [`Request`] borrows.
 #[derive(Default)]
-struct Asked {
+pub(crate) struct Asked {
     method: Option<String>,
-    path: String,
-    client_id: Option<String>,
+    pub(crate) path: String,
+    pub(crate) client_id: Option<String>,
     groups: Vec<String>,
     permissions: Vec<Permission>,
     audience: Vec<Audience>,
     scope: Option<String>,
-    client_type: Option<String>,
-    backoffice: bool,
-    anonymous: bool,
+    pub(crate) client_type: Option<String>,
+    pub(crate) backoffice: bool,
+    pub(crate) anonymous: bool,
 }
 
 impl Asked {
-    fn of(words: &str) -> Self {
+    pub(crate) fn of(words: &str) -> Self {
         let mut asked = Self::default();
         let mut words = words.split(' ');
         while let Some(word) = words.next() {
@@ -130,16 +138,50 @@ impl Asked {
         asked
     }
 
-    fn request(&self) -> Request<'_> {
+    pub(crate) fn method(&self) -> &str {
+        self.method.as_deref().unwrap_or("GET")
+    }
+
+    pub(crate) fn client_id(&self) -> &str {
+        self.client_id.as_deref().unwrap_or("client")
+    }
+
+    /// What a token says of its bearer.
+    pub(crate) fn claims(&self) -> Value {
+        let mut claims = json!({
+            "sub": self.client_id(),
+            "client_id": self.client_id(),
+            "groups": self.groups,
+            "permissions": self.permissions,
+            "aud": self.audience,
+        });
+        if let Some(scope) = &self.scope {
+            claims["scope"] = scope.as_str().into();
+        }
+        claims
+    }
+
+    /// The same as a registration says it.
+    pub(crate) fn grants(&self) -> Value {
+        let scope = self.scope.as_deref().unwrap_or_default();
+        json!({
+            "groups": self.groups,
+            "permissions": self.permissions,
+            "audience": self.audience,
+            "scope": scope,
+        })
+    }
+
+    pub(crate) fn request(&self) -> Request<'_> {
         let principal = Principal {
-            client_id: self.client_id.as_deref().unwrap_or("client"),
+            client_id: self.client_id(),
             groups: &self.groups,
             permissions: &self.permissions,
             audience: &self.audience,
             scope: self.scope.as_deref(),
         };
         Request {
-            method: self.method.as_deref().unwrap_or("GET"),
+            method: self.method(),
             path: &self.path,
             client_type: self.client_type.as_deref(),
             backoffice: self.backoffice,
@@ -148,7 +190,7 @@ impl Asked {
     }
 }
 
-fn outcome_of(reason: &str) -> Outcome {
+pub(crate) fn outcome_of(reason: &str) -> Outcome {
     match reason {
         "permitted" => Outcome::Allowed,
         "login_required" | "anonymous_not_permitted" => Outcome::NotLoggedIn,
@@ -200,8 +242,7 @@ fn m13_and_what_no_rule_covers() {
 #[test]
 fn the_command_explains_every_row() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("policy.json");
-    fs::write(&file, POLICY).unwrap();
+    let file = policy_in(folder.path());
     let explain = |words: &str, more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
         command.args(["policy", "explain"]).arg(&file).args(words.split(' ')).args(more);

@@ -1,6 +1,7 @@
 //! A whole server, on a free port, with a clock that the test holds. It returns facts and asserts
 //! nothing.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -63,6 +64,7 @@ pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) admin_url: Option<String>,
     pub(crate) gateway_url: Option<String>,
+    pub(crate) grpc_address: Option<SocketAddr>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) app: Arc<App>,
     pub(crate) http: reqwest::Client,
@@ -181,9 +183,10 @@ impl Server {
         }
         let bound = server::bind(&settings).unwrap();
         let url = format!("http://{}", bound.address().unwrap());
-        let url_of = |address: std::net::SocketAddr| format!("http://{address}");
+        let url_of = |address: SocketAddr| format!("http://{address}");
         let admin_url = bound.admin_address().unwrap().map(url_of);
         let gateway_url = bound.gateway_address().unwrap().map(url_of);
+        let grpc_address = bound.grpc_address().unwrap();
         let config = Resolved::of(settings, bound.address().unwrap().port()).unwrap();
         let environment = Environment { clock: clock.clone(), entropy: Arc::new(SystemEntropy) };
         let mut running = server::serve(bound, &config).unwrap();
@@ -191,7 +194,18 @@ impl Server {
         let http =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let running = Some(running);
-        Ok(Self { url, admin_url, gateway_url, clock, app, http, store, running, _keys: keys })
+        Ok(Self {
+            url,
+            admin_url,
+            gateway_url,
+            grpc_address,
+            clock,
+            app,
+            http,
+            store,
+            running,
+            _keys: keys,
+        })
     }
 
     /// Stops it as a signal would: gracefully.
@@ -358,6 +372,22 @@ impl Server {
             "iat": now,
             "exp": now + 300,
         })
+    }
+
+    /// A token with these claims and what else a token has, as this server signs them.
+    pub(crate) fn minted(&self, claims: &Value) -> String {
+        let now = self.clock.now().0;
+        let mut all = json!({
+            "iss": self.app.config.issuer,
+            "sub": "svc",
+            "client_id": "svc",
+            "exp": now + 300,
+            "iat": now,
+            "jti": "minted",
+        });
+        all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+        let kid = &signing_key().public().kid;
+        signed(&json!({ "typ": "at+jwt", "alg": "RS256", "kid": kid }), &all, signing_key())
     }
 
     /// A good assertion of this client.

@@ -93,7 +93,7 @@ def create(members):
     body = json.dumps({"client_name": "schemathesis", **members}).encode()
     return post("/clients", body, "application/json", "Bearer " + token_of(admin))
 
-caller = create({"permissions": ["latchkey:clients:read", "latchkey:clients:write"]})
+caller = create({"permissions": ["latchkey:clients:read", "latchkey:clients:write", "latchkey:decide"]})
 client = create({"scope": "read write", "audience": ["orders"]})
 for name, value in [("ADMIN_TOKEN", token_of(caller)), ("CLIENT_ID", client["client_id"]),
                     ("CLIENT_SECRET", client["client_secret"]), ("REGISTRATION_TOKEN", client["registration_access_token"])]:

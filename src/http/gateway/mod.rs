@@ -79,10 +79,10 @@ async fn judge(
         Ok(question) => {
             let token = bearer::sole_token(call);
             let judged = app.gatekeeper.judge(&question, token, app.clock.now()).await;
-            (judged, Asked { method: Some(question.method), header: None })
+            (judged, Asked { method: Some(question.method), ..Asked::default() })
         }
         Err(Unclear { header }) => {
-            (Ok(Verdict::at_once(Why::Unclear)), Asked { method: None, header })
+            (Ok(Verdict::at_once(Why::Unclear)), Asked { header, ..Asked::default() })
         }
     };
     verdict::settle(lobby, judged, asked)
