@@ -1,9 +1,6 @@
 //! What stands before several servers: a balancer of our own, and HAProxy as `deploy/` sets it up.
 
-use std::env;
-use std::io::{Write, stderr};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +10,7 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::program::free_address;
+use crate::program::{free_address, installed};
 
 const CONFIGURATION: &str = include_str!("../../deploy/haproxy/haproxy.cfg");
 
@@ -84,13 +81,9 @@ pub(crate) struct HaProxy {
 }
 
 impl HaProxy {
-    /// With our configuration, but for the addresses. `None`, and said so, if there is none here.
+    /// With our configuration, but for the addresses. `None` if there is none here.
     pub(crate) fn start(backends: &[SocketAddr; 3]) -> Option<Self> {
-        let Some(program) = program() else {
-            // Past the test harness, which shows what is printed of failures only.
-            let _ = writeln!(stderr(), "left out: what needs HAProxy, which is not there");
-            return None;
-        };
+        let program = installed("haproxy")?;
         let address = free_address();
         let mut configuration = CONFIGURATION.replace("bind :8080", &format!("bind {address}"));
         for (number, backend) in (1..).zip(backends) {
@@ -113,11 +106,4 @@ impl Drop for HaProxy {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// On the `PATH`, or where Debian has it, which is not on everybody's.
-fn program() -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-    folders.map(|folder| folder.join("haproxy")).find(|program| program.is_file())
 }

@@ -1,9 +1,10 @@
 //! The program as it is run: a process of its own, which takes signals.
 
+use std::env;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write, stderr};
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -77,4 +78,27 @@ pub(crate) fn share_key(folder: &Path) {
     let keys = folder.join("keys");
     fs::create_dir_all(&keys).unwrap();
     fs::write(keys.join("RS256-test.pem"), signing_key().to_pem().unwrap().as_bytes()).unwrap();
+}
+
+/// Where another program is: on the `PATH`, where Debian has what is not on everybody's, or where
+/// `.ci/run` puts it.
+pub(crate) fn installed(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin");
+    installed_in(env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), ours]), program)
+}
+
+/// The file in one of these folders. `None`, and said so, if it is not there; with `CI` set that is
+/// a failure.
+pub(crate) fn installed_in(
+    mut folders: impl Iterator<Item = PathBuf>,
+    name: &str,
+) -> Option<PathBuf> {
+    let found = folders.find_map(|folder| Some(folder.join(name)).filter(|file| file.is_file()));
+    if found.is_none() {
+        assert!(env::var_os("CI").is_none(), "{name} is not there");
+        // Past the test harness, which shows what is printed of failures only.
+        let _ = writeln!(stderr(), "left out: what needs {name}, which is not there");
+    }
+    found
 }
