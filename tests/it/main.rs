@@ -32,6 +32,7 @@ mod gateway_decisions;
 mod gateway_forward_auth;
 mod gateway_policy;
 mod gateway_properties;
+mod gateways;
 mod harness;
 mod import;
 mod jwks_uri;
