@@ -51,6 +51,14 @@ fn every_variable_in_the_files_is_a_setting() {
         ("latchkey.service", include_str!("../../deploy/latchkey.service")),
         ("kubernetes/latchkey.yaml", include_str!("../../deploy/kubernetes/latchkey.yaml")),
         ("README.md", include_str!("../../README.md")),
+        ("gateways/caddy/Caddyfile", include_str!("../../deploy/gateways/caddy/Caddyfile")),
+        ("gateways/caddy/README.md", include_str!("../../deploy/gateways/caddy/README.md")),
+        ("gateways/haproxy/README.md", include_str!("../../deploy/gateways/haproxy/README.md")),
+        ("gateways/haproxy/haproxy.cfg", include_str!("../../deploy/gateways/haproxy/haproxy.cfg")),
+        ("gateways/nginx/README.md", include_str!("../../deploy/gateways/nginx/README.md")),
+        ("gateways/nginx/nginx.conf", include_str!("../../deploy/gateways/nginx/nginx.conf")),
+        ("gateways/traefik/README.md", include_str!("../../deploy/gateways/traefik/README.md")),
+        ("gateways/traefik/routes.yaml", include_str!("../../deploy/gateways/traefik/routes.yaml")),
     ] {
         let names = text.split("LATCHKEY_").skip(1).map(|rest| {
             let end = rest.find(|c: char| !c.is_ascii_uppercase() && c != '_');
@@ -86,6 +94,8 @@ fn the_yaml_and_json_files_can_be_read() {
     for (file, text, documents) in [
         ("compose.yaml", include_str!("../../deploy/compose.yaml"), 1),
         ("kubernetes/latchkey.yaml", include_str!("../../deploy/kubernetes/latchkey.yaml"), 4),
+        ("traefik/routes.yaml", include_str!("../../deploy/gateways/traefik/routes.yaml"), 1),
+        ("traefik/traefik.yaml", include_str!("../../deploy/gateways/traefik/traefik.yaml"), 1),
         ("secret.yaml", include_str!("../../deploy/kubernetes/examples/secret.yaml"), 1),
         ("ci.yml", include_str!("../../.github/workflows/ci.yml"), 1),
     ] {
