@@ -5,6 +5,7 @@ mod apache;
 mod application;
 mod caddy;
 mod caller;
+mod envoy;
 mod haproxy;
 mod impostor;
 mod latchkey;
