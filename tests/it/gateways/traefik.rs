@@ -48,6 +48,6 @@ async fn keeps_every_promise() {
     command.arg("--configFile").arg(file);
     let gateway = Gateway::start(command, address, folder).await;
 
-    let manners = Manners { paths: PATHS, ..Manners::USUAL };
+    let manners = Manners { trouble: &[500, 503], paths: PATHS, ..Manners::USUAL };
     Setup { latchkey, application, gateway, manners }.keeps_every_promise().await;
 }
