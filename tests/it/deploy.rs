@@ -54,6 +54,7 @@ fn every_variable_in_the_files_is_a_setting() {
         ("gateways/caddy/Caddyfile", include_str!("../../deploy/gateways/caddy/Caddyfile")),
         ("gateways/caddy/README.md", include_str!("../../deploy/gateways/caddy/README.md")),
         ("gateways/envoy/README.md", include_str!("../../deploy/gateways/envoy/README.md")),
+        ("gateways/envoy/grpc.yaml", include_str!("../../deploy/gateways/envoy/grpc.yaml")),
         ("gateways/envoy/http.yaml", include_str!("../../deploy/gateways/envoy/http.yaml")),
         ("gateways/haproxy/README.md", include_str!("../../deploy/gateways/haproxy/README.md")),
         ("gateways/haproxy/haproxy.cfg", include_str!("../../deploy/gateways/haproxy/haproxy.cfg")),
@@ -96,6 +97,7 @@ fn the_yaml_and_json_files_can_be_read() {
     for (file, text, documents) in [
         ("compose.yaml", include_str!("../../deploy/compose.yaml"), 1),
         ("kubernetes/latchkey.yaml", include_str!("../../deploy/kubernetes/latchkey.yaml"), 4),
+        ("envoy/grpc.yaml", include_str!("../../deploy/gateways/envoy/grpc.yaml"), 1),
         ("envoy/http.yaml", include_str!("../../deploy/gateways/envoy/http.yaml"), 1),
         ("traefik/routes.yaml", include_str!("../../deploy/gateways/traefik/routes.yaml"), 1),
         ("traefik/traefik.yaml", include_str!("../../deploy/gateways/traefik/traefik.yaml"), 1),

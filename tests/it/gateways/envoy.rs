@@ -1,4 +1,4 @@
-//! Envoy: `ext_authz`.
+//! Envoy: `ext_authz`, over HTTP and over gRPC.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -11,6 +11,7 @@ use super::{Manners, Setup, shown_in_the_readme};
 use crate::program::{free_address, installed};
 
 const HTTP: &str = include_str!("../../../deploy/gateways/envoy/http.yaml");
+const GRPC: &str = include_str!("../../../deploy/gateways/envoy/grpc.yaml");
 
 /// Dots and what need not be encoded are put right before anybody sees the path; slashes stay.
 const PATHS: &[(&str, Option<&str>)] = &[
@@ -35,34 +36,41 @@ const PATHS: &[(&str, Option<&str>)] = &[
     ("*", None),
 ];
 
-const OVER_HTTP: Manners = Manners {
-    told: &[("mia-userid", "client_id"), ("mia-groups", "groups")],
-    trouble: &[503],
-    paths: PATHS,
-    ..Manners::USUAL
-};
+const MANNERS: Manners = Manners { trouble: &[503], paths: PATHS, ..Manners::USUAL };
 
 #[actix_web::test]
 async fn keeps_every_promise_over_http() {
     let Some(program) = installed("envoy") else { return };
     let latchkey = Latchkey::start(&["--auth-source", "path"]).await;
-    start(&program, HTTP, "8080", latchkey, OVER_HTTP).await.keeps_every_promise().await;
+    let told = &[("mia-userid", "client_id"), ("mia-groups", "groups")];
+    let manners = Manners { told, ..MANNERS };
+    start(&program, HTTP, "8080", latchkey, manners).await.keeps_every_promise().await;
+}
+
+#[actix_web::test]
+async fn keeps_every_promise_over_grpc() {
+    let Some(program) = installed("envoy") else { return };
+    let latchkey = asked_over_grpc().await;
+    start(&program, GRPC, "8081", latchkey, MANNERS).await.keeps_every_promise().await;
 }
 
 #[actix_web::test]
 async fn decides_as_the_readme_shows_it() {
     let Some(program) = installed("envoy") else { return };
-    let (before, rest) = HTTP.split_once("                http_filters:\n").unwrap();
-    let (_, after) =
-        rest.split_once("                  - name: envoy.filters.http.router").unwrap();
+    let (before, rest) = GRPC.split_once("                http_filters:\n").unwrap();
+    let (_, after) = rest.split_once("\n\n").unwrap();
     let lines = shown_in_the_readme("filters.http.ext_authz").lines();
     let shown: Vec<_> = lines.map(|line| format!("{:16}{line}\n", "")).collect();
-    let shown = format!(
-        "{before}{}                  - name: envoy.filters.http.router{after}",
-        shown.concat()
-    );
-    let latchkey = Latchkey::start(&["--auth-source", "path"]).await;
-    start(&program, &shown, "8080", latchkey, OVER_HTTP).await.decides_and_fails_closed().await;
+    let shown = format!("{before}{}\n{after}", shown.concat());
+    let latchkey = asked_over_grpc().await;
+    start(&program, &shown, "8081", latchkey, MANNERS).await.decides_and_fails_closed().await;
+}
+
+async fn asked_over_grpc() -> Latchkey {
+    let asked = free_address();
+    let mut latchkey = Latchkey::start(&["--grpc-listen", &asked.to_string()]).await;
+    latchkey.asked = asked;
+    latchkey
 }
 
 /// With one of the files, which asks at this port.
