@@ -56,7 +56,7 @@ pub struct Verdict {
     pub why: Why,
     /// What was wrong with the token, if one came with the request and it is not good.
     pub fault: Option<TokenFault>,
-    /// The path of the rule that says no, as the policy writes it; for the log.
+    /// The path whose rules say no, as the policy writes it; for the log.
     pub rule: Option<Box<str>>,
     /// The token, if it is good.
     pub token: Option<LiveToken>,
@@ -135,7 +135,7 @@ impl Gatekeeper {
         Ok(Verdict { why, fault, rule, token })
     }
 
-    /// What the policy says, and the path of the rule that says no.
+    /// What the policy says, and the path whose rules say no.
     fn decide(
         &self,
         question: &Question<'_>,
@@ -143,8 +143,8 @@ impl Gatekeeper {
     ) -> (Why, Option<Box<str>>) {
         let Some(policy) = self.policy() else { return (Why::NoPolicy, None) };
         let decision = policy.decide(&question.by(principal));
-        let denying = decision.rule.filter(|_| decision.outcome() != Outcome::Allowed);
-        (Why::Policy(decision.reason), denying.map(|rule| rule.path.into()))
+        let denying = decision.path.filter(|_| decision.outcome() != Outcome::Allowed);
+        (Why::Policy(decision.reason), denying.map(Into::into))
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::domain::audience::Audience;
 use crate::domain::permission::Permission;
 use crate::domain::scope::Scope;
-use crate::gateway::{Explanation, Format, Policy, Principal, Request};
+use crate::gateway::{Decision, Explanation, Format, Policy, Principal, Request};
 
 use super::{Outcome, group, no_such_command, print};
 
@@ -132,13 +132,15 @@ impl Explain {
 
 fn as_json(explanation: &Explanation<'_>) -> Value {
     let reason = explanation.decision.reason;
-    let rule = explanation.decision.rule.map(|rule| {
+    let Decision { path, rule, .. } = explanation.decision;
+    // `null` where the path has nothing to say of such a request.
+    let rule = path.map(|path| {
         json!({
-            "path": rule.path,
-            "method": rule.method.as_str(),
-            "part": rule.part.as_str(),
-            "public": rule.grant.public,
-            "expression": rule.grant.expression.as_str(),
+            "path": path,
+            "method": rule.map(|rule| rule.method.as_str()),
+            "part": rule.map(|rule| rule.part.as_str()),
+            "public": rule.map(|rule| rule.grant.public),
+            "expression": rule.map(|rule| rule.grant.expression.as_str()),
         })
     });
     let deciding = explanation.deciding.iter();

@@ -8,6 +8,11 @@ use crate::gateway::answer_headers::FieldName;
 
 use super::{ConfigError, Settings};
 
+/// The header in which Mia-Platform's gateway names the kind of client.
+pub(super) const CLIENT_TYPE: &str = "client-type";
+/// The header in which it says whether it is a request of the back office.
+pub(super) const BACKOFFICE: &str = "isbackoffice";
+
 /// Where `/auth` finds the original request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -67,6 +72,13 @@ impl Gateways {
         }
         let (client_type, backoffice) =
             (settings.client_type_header.clone(), settings.backoffice_header.clone());
+        let are_ours = client_type.as_str() == CLIENT_TYPE && backoffice.as_str() == BACKOFFICE;
+        if !are_ours && !is_mias {
+            return conflict(
+                "client_type_header and backoffice_header need a gateway_listen of its own and \
+                 auth_source mia: elsewhere clients might send such headers, and nobody looks at them",
+            );
+        }
         if client_type == backoffice {
             return conflict("client_type_header and backoffice_header must be two headers");
         }
@@ -102,7 +114,10 @@ mod tests {
             ("renamed",                    &["--answer-headers=mia-userid=miauserid,x-scope=scope"],   Ok(false)),
             ("renamed twice",              &["--answer-headers=mia-userid=a,mia-userid=b"],            Err("answer_headers: `mia-userid` is renamed twice")),
             ("one name for two",           &["--answer-headers=mia-userid=mia-groups"],                Err("answer_headers: two headers")),
-            ("one header for two things",  &["--client-type-header=IsBackoffice"],                     Err("must be two headers")),
+            ("one header for two things",  &[LISTEN, "--client-type-header=IsBackoffice"],             Err("must be two headers")),
+            ("another name, shared",       &["--client-type-header=x-kind"],                           Err("client_type_header and backoffice_header need")),
+            ("another name, by the path",  &[LISTEN, "--auth-source=path", "--backoffice-header=x-b"], Err("client_type_header and backoffice_header need")),
+            ("another name",               &[LISTEN, "--backoffice-header=x-b"],                       Ok(true)),
         ];
         for (why, flags, expected) in cases {
             let command = Settings::augment_args(Command::new("test").no_binary_name(true));

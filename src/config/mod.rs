@@ -61,7 +61,7 @@ pub struct Settings {
     #[arg(long, value_delimiter = ',', help_heading = "Listening")]
     pub trusted_proxies: Vec<IpNet>,
 
-    /// What every route but the status routes begins with, e.g. /auth
+    /// What every route but the status routes begins with, e.g. /oidc
     #[arg(long, default_value = "", value_parser = prefix, help_heading = "Listening")]
     pub service_prefix: String,
 
@@ -283,12 +283,12 @@ pub struct Settings {
     #[arg(long, value_delimiter = ',', value_parser = not_empty, help_heading = "Gateways")]
     pub user_properties: Vec<String>,
 
-    /// The header by which the gateway names the kind of client. Looked at with --gateway-listen and --auth-source mia only
-    #[arg(long, default_value = "client-type", help_heading = "Gateways")]
+    /// The header by which the gateway names the kind of client. Needs --gateway-listen and --auth-source mia
+    #[arg(long, default_value = gateways::CLIENT_TYPE, help_heading = "Gateways")]
     pub client_type_header: FieldName,
 
-    /// The header by which the gateway says that a request is of the back office. Looked at with --gateway-listen and --auth-source mia only
-    #[arg(long, default_value = "isbackoffice", help_heading = "Gateways")]
+    /// The header by which the gateway says that a request is of the back office. Needs --gateway-listen and --auth-source mia
+    #[arg(long, default_value = gateways::BACKOFFICE, help_heading = "Gateways")]
     pub backoffice_header: FieldName,
 
     /// Other names for headers that say who asks, such as `mia-userid=miauserid,X-Client-Id=X-Consumer`

@@ -1,8 +1,10 @@
 //! The decision: [`Policy::decide`].
 
+use std::ptr;
+
 use super::expression::Facts;
 use super::path::{PathError, RequestPath};
-use super::policy::{Grant, Method, Part, Policy};
+use super::policy::{Grant, Method, Part, PathRules, Policy};
 use super::principal::Principal;
 
 /// What a gateway asks about.
@@ -25,7 +27,9 @@ pub struct Request<'a> {
 pub struct Decision<'p> {
     /// Why; for the log.
     pub reason: Reason,
-    /// What decided, if the policy has anything to say.
+    /// The path that covers that of the request, as the policy writes it.
+    pub path: Option<&'p str>,
+    /// What decided there, if it says anything of such a request.
     pub rule: Option<Rule<'p>>,
 }
 
@@ -74,8 +78,6 @@ pub enum Reason {
 /// The rule that decided.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule<'p> {
-    /// The path, as the policy writes it.
-    pub path: &'p str,
     /// The method, or `ALL`.
     pub method: Method,
     /// Which of the two parts of the rule.
@@ -88,24 +90,40 @@ impl Policy {
     /// Whether the request may pass.
     #[must_use]
     pub fn decide(&self, request: &Request<'_>) -> Decision<'_> {
-        match self.rule(request) {
-            Err(reason) => Decision { reason, rule: None },
-            Ok(rule) => Decision { reason: rule.judge(request), rule: Some(rule) },
-        }
+        // The longest path decides alone: a shorter one is not asked for what this one lacks.
+        let rules = match self.covering(request.path) {
+            Ok(rules) => rules,
+            Err(reason) => return Decision { reason, path: None, rule: None },
+        };
+        let (reason, rule) = match Rule::of(rules, request) {
+            Ok(rule) => (rule.judge(request), Some(rule)),
+            Err(reason) => (reason, None),
+        };
+        Decision { reason, path: Some(rules.path()), rule }
     }
 
-    fn rule(&self, request: &Request<'_>) -> Result<Rule<'_>, Reason> {
-        let path = RequestPath::normalise(request.path).map_err(Reason::Path)?;
-        // The longest path decides alone: a shorter one is not asked for what this one lacks.
+    /// The rules of the longest path that covers this one, whichever way it is read.
+    fn covering(&self, path: &str) -> Result<&PathRules, Reason> {
+        let path = RequestPath::normalise(path).map_err(Reason::Path)?;
         let rules = self.rules_of(&path).ok_or(Reason::UnknownPath)?;
-        let found = Method::of(request.method).and_then(|method| rules.of(method));
-        let (method, rule) = found.ok_or(Reason::UnknownMethod)?;
-        let (part, grant) = rule.part(request.backoffice).ok_or(Reason::BackofficeOnly)?;
-        Ok(Rule { path: rules.path(), method, part, grant })
+        for reading in path.other_readings() {
+            let others = self.rules_of(&reading.map_err(Reason::Path)?);
+            if !others.is_some_and(|others| ptr::eq(others, rules)) {
+                return Err(Reason::Path(PathError::Ambiguous));
+            }
+        }
+        Ok(rules)
     }
 }
 
-impl Rule<'_> {
+impl<'p> Rule<'p> {
+    fn of(rules: &'p PathRules, request: &Request<'_>) -> Result<Self, Reason> {
+        let found = Method::of(request.method).and_then(|method| rules.of(method));
+        let (method, rule) = found.ok_or(Reason::UnknownMethod)?;
+        let (part, grant) = rule.part(request.backoffice).ok_or(Reason::BackofficeOnly)?;
+        Ok(Self { method, part, grant })
+    }
+
     fn judge(&self, request: &Request<'_>) -> Reason {
         if !self.grant.public && request.principal.is_none() {
             return Reason::LoginRequired;

@@ -40,8 +40,10 @@ impl fmt::Display for Explanation<'_> {
         if let Some(path) = &self.path {
             write!(f, "\npath        {path}")?;
         }
+        let Some(path) = self.decision.path else { return Ok(()) };
+        write!(f, "\nrule        {path}")?;
         let Some(rule) = self.decision.rule else { return Ok(()) };
-        write!(f, "\nrule        {} {} {}", rule.path, rule.method.as_str(), rule.part.as_str())?;
+        write!(f, " {} {}", rule.method.as_str(), rule.part.as_str())?;
         write!(f, "\npublic      {}", rule.grant.public)?;
         write!(f, "\nexpression  {}", rule.grant.expression)?;
         for (index, Deciding { term, value }) in self.deciding.iter().enumerate() {

@@ -40,9 +40,13 @@ pub enum PathError {
     /// `..` beside an encoded slash: some servers decode that first.
     #[error("a `.` or `..` stands beside an encoded slash")]
     DotBesideEncodedSlash,
-    /// `//..`: some servers merge the slashes first, others go up first.
+    /// `//..` or `/;x/..`: some servers merge the slashes first, others go up first.
     #[error("a `..` follows an empty segment")]
     UpFromEmpty,
+    /// A `;` or an encoded slash: some servers cut off what follows the one, or take the other for a
+    /// slash, and the policy has another rule for that path.
+    #[error("the path can be read in two ways, which have different rules")]
+    Ambiguous,
 }
 
 impl<'a> RequestPath<'a> {
@@ -57,6 +61,22 @@ impl<'a> RequestPath<'a> {
             return Err(PathError::Fragment);
         }
         resolve(segments).map(|path| Self(Cow::Owned(path)))
+    }
+
+    /// What other programs may take the path for: without the parameters of its segments, with
+    /// encoded slashes as slashes, or both. None for most paths.
+    pub(super) fn other_readings(
+        &self,
+    ) -> impl Iterator<Item = Result<RequestPath<'static>, PathError>> {
+        let cut = self.0.contains(';').then(|| without_parameters(&self.0));
+        let split = |path: &str| path.contains("%2F").then(|| path.replace("%2F", "/"));
+        let both = cut.as_deref().and_then(split);
+        let readings = [split(&self.0), both, cut].into_iter().flatten();
+        readings.map(|path| RequestPath::normalise(&path).map(RequestPath::into_owned))
+    }
+
+    fn into_owned(self) -> RequestPath<'static> {
+        RequestPath(Cow::Owned(self.0.into_owned()))
     }
 
     /// The path as text; it begins with `/`.
@@ -89,7 +109,7 @@ fn resolve(segments: &str) -> Result<String, PathError> {
         match segment.as_str() {
             "." => {}
             ".." => match stack.pop() {
-                Some(left) if left.is_empty() => return Err(PathError::UpFromEmpty),
+                Some(left) if name(&left).is_empty() => return Err(PathError::UpFromEmpty),
                 Some(left) if left.contains('/') => return Err(PathError::DotBesideEncodedSlash),
                 // Above the root is the root: RFC 3986 §5.2.4.
                 Some(_) | None => {}
@@ -131,8 +151,7 @@ fn decode(raw: &str) -> Result<String, PathError> {
         return Err(PathError::Backslash);
     }
     for piece in decoded.split('/') {
-        let name = piece.split_once(';').map_or(piece, |(name, _)| name);
-        if matches!(name, "." | "..") && name != piece {
+        if matches!(name(piece), "." | "..") && name(piece) != piece {
             return Err(PathError::DotWithParameter);
         }
         if matches!(piece, "." | "..") && piece != decoded {
@@ -140,6 +159,16 @@ fn decode(raw: &str) -> Result<String, PathError> {
         }
     }
     Ok(decoded.into_owned())
+}
+
+/// A segment without its parameters.
+fn name(segment: &str) -> &str {
+    segment.split_once(';').map_or(segment, |(name, _)| name)
+}
+
+fn without_parameters(path: &str) -> String {
+    let segments: Vec<&str> = path.split('/').map(name).collect();
+    segments.join("/")
 }
 
 /// How many `%XX` there are.
@@ -190,6 +219,8 @@ mod tests {
             ("not ASCII",                     "/caf%C3%A9",           Ok("/café")),
             ("not ASCII, not encoded",        "/café",                Ok("/café")),
             ("parameter of a name",           "/a;v=1/b",             Ok("/a;v=1/b")),
+            ("up from a name with one",       "/a;v=1/../b",          Ok("/b")),
+            ("up from a parameter alone",     "/a/;v=1/../b",         Err(PathError::UpFromEmpty)),
             ("plus is a plus",                "/a+b",                 Ok("/a+b")),
             ("nothing",                       "",                     Err(PathError::NotAbsolute)),
             ("asterisk",                      "*",                    Err(PathError::NotAbsolute)),

@@ -73,7 +73,7 @@ fn bearer(token: &str) -> Value {
 async fn s6_the_table_of_the_core() {
     let pdp = Pdp::start().await;
     let policy = Policy::read(POLICY, Format::Json).unwrap();
-    for (why, words, _, _) in TABLE {
+    for (why, words, _, _, _) in TABLE {
         let mut asked = Asked::of(words);
         if asked.anonymous {
             continue; // here nobody asks without a subject

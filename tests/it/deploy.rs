@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use latchkey::config::{self, Resolved, Settings};
-use latchkey::telemetry::{Metrics, RequestLabels, Status};
+use latchkey::telemetry::{DecisionLabels, Metrics, RequestLabels, Status};
 
 const EXAMPLE: &str = include_str!("../../deploy/latchkey.toml");
 
@@ -78,6 +78,8 @@ fn every_metric_of_the_dashboard_is_one_that_we_have() {
     let metrics = Metrics::default();
     let labels = RequestLabels { route: "/tokeninfo", status: Status(200) };
     metrics.requests.get_or_create(&labels).observe(0.001);
+    let decided = DecisionLabels { answer: "yes", reason: "permitted" };
+    metrics.decisions.get_or_create(&decided).inc();
     let rendered = metrics.render();
     let dashboard = include_str!("../../deploy/grafana/latchkey.json");
     let names: BTreeSet<&str> = dashboard

@@ -166,7 +166,7 @@ async fn the_table_of_the_core() {
     let (server, _policy) = server().await;
     let envoy = Envoy::of(&server);
     let policy = Policy::read(POLICY, Format::Json).unwrap();
-    for (why, words, _, _) in TABLE {
+    for (why, words, _, _, _) in TABLE {
         let mut asked = core::Asked::of(words);
         let token = (!asked.anonymous).then(|| server.minted(&asked.claims()));
         let authorization = token.map(|token| format!("Bearer {token}"));

@@ -1,5 +1,5 @@
 //! The decision of gateways: one policy, one table of requests. The table is asked of the core, of
-//! its explanation and of `latchkey policy explain`; elsewhere, of every way in which gateways ask.
+//! its explanation and of `latchkey policy explain`; elsewhere, over gRPC and of AuthZEN.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,67 +30,73 @@ pub(crate) const POLICY: &str = r#"{
                        "PUT": { "authorization": { "expression": "[\"write:o\",\"view:o\"] in permissions", "public": false } } }
 }"#;
 
-/// Why, the request as the command takes it, the reason, and the terms that decided.
-pub(crate) type Row = (&'static str, &'static str, &'static str, &'static [&'static str]);
+/// Why, the request as the command takes it, the reason, the rule, and the terms that decided.
+pub(crate) type Row =
+    (&'static str, &'static str, &'static str, &'static str, &'static [&'static str]);
 
 #[rustfmt::skip]
 pub(crate) const TABLE: &[Row] = &[
     // M-13
-    ("M-13: permission",                  "--path /orders?x=1 --permission read:x",           "permitted",               &["permissions[\"read:x\"] is true"]),
-    ("M-13: another permission",          "--path /orders?x=1 --permission read:y",           "not_permitted",           &["permissions[\"read:x\"] is false"]),
-    ("M-13: no token",                    "--path /orders?x=1 --anonymous",                   "login_required",          &[]),
-    ("M-13: begins alike: the root's",    "--path /orders-x --method POST --permission read:x", "not_permitted",         &["false is false"]),
+    ("M-13: permission",                           "--path /orders?x=1 --permission read:x",                     "permitted",               "/orders GET",              &["permissions[\"read:x\"] is true"]),
+    ("M-13: another permission",                   "--path /orders?x=1 --permission read:y",                     "not_permitted",           "/orders GET",              &["permissions[\"read:x\"] is false"]),
+    ("M-13: no token",                             "--path /orders?x=1 --anonymous",                             "login_required",          "/orders GET",              &[]),
+    ("M-13: begins alike: the root's",             "--path /orders-x --method POST --permission read:x",         "not_permitted",           "/ POST",                   &["false is false"]),
     // methods
-    ("below the path",                    "--path /orders/7/lines --permission read:x",       "permitted",               &["permissions[\"read:x\"] is true"]),
-    ("no rule for the method; the root's is not asked", "--path /orders --method POST --permission read:x", "unknown_method", &[]),
-    ("HEAD is not GET",                   "--path /orders --method HEAD --permission read:x", "unknown_method",          &[]),
-    ("method in small letters",           "--path /orders --method get --permission read:x",  "unknown_method",          &[]),
-    ("ALL",                               "--path /items --method OPTIONS",                   "permitted",               &["true is true"]),
-    ("ALL is no method",                  "--path /items --method ALL",                       "unknown_method",          &[]),
-    ("not among ALL",                     "--path /items --method TRACE",                     "unknown_method",          &[]),
-    ("exact before ALL",                  "--path /items --method DELETE",                    "not_permitted",           &["groups.admin is false"]),
-    ("exact before ALL, permitted",       "--path /items --method DELETE --group admin",      "permitted",               &["groups.admin is true"]),
+    ("below the path",                             "--path /orders/7/lines --permission read:x",                 "permitted",               "/orders GET",              &["permissions[\"read:x\"] is true"]),
+    ("no rule for the method; the root's is not asked","--path /orders --method POST --permission read:x",           "unknown_method",          "/orders",                  &[]),
+    ("HEAD is not GET",                            "--path /orders --method HEAD --permission read:x",           "unknown_method",          "/orders",                  &[]),
+    ("method in small letters",                    "--path /orders --method get --permission read:x",            "unknown_method",          "/orders",                  &[]),
+    ("ALL",                                        "--path /items --method OPTIONS",                             "permitted",               "/items ALL",               &["true is true"]),
+    ("ALL is no method",                           "--path /items --method ALL",                                 "unknown_method",          "/items",                   &[]),
+    ("not among ALL",                              "--path /items --method TRACE",                               "unknown_method",          "/items",                   &[]),
+    ("exact before ALL",                           "--path /items --method DELETE",                              "not_permitted",           "/items DELETE",            &["groups.admin is false"]),
+    ("exact before ALL, permitted",                "--path /items --method DELETE --group admin",                "permitted",               "/items DELETE",            &["groups.admin is true"]),
     // paths
-    ("parameter",                         "--path /items/7 --group b",                        "permitted",               &["[\"a\", \"b\"] in groups is true"]),
-    ("any of, none",                      "--path /items/7 --group c",                        "not_permitted",           &["[\"a\", \"b\"] in groups is false"]),
-    ("literal before parameter",          "--path /items/new --group c",                      "permitted",               &["groups.c is true"]),
-    ("longer, through *",                 "--path /items/new/parts --client-type web",        "permitted",               &["clientType == \"web\" is true"]),
-    ("/** at its own root",               "--path /files",                                    "permitted",               &["permissions.banned is false"]),
-    ("/** far below",                     "--path /files/a/b/c --permission banned",          "not_permitted",           &["permissions.banned is true"]),
-    ("dots lead elsewhere",               "--path /files/../orders --group a",                "not_permitted",           &["permissions[\"read:x\"] is false"]),
-    ("encoded dots too",                  "--path /files/%2e%2e/orders --group a",            "not_permitted",           &["permissions[\"read:x\"] is false"]),
-    ("encoded letters",                   "--path /%6frders --permission read:x",             "permitted",               &["permissions[\"read:x\"] is true"]),
-    ("duplicate slashes",                 "--path //orders//7 --permission read:x",           "permitted",               &["permissions[\"read:x\"] is true"]),
-    ("encoded slash is no separator",     "--path /orders%2F7 --anonymous",                   "permitted",               &["true is true"]),
-    ("encoded twice",                     "--path /%256frders --permission read:x",           "path_refused",            &[]),
-    ("refused without a token too",       "--path /a%00 --anonymous",                         "path_refused",            &[]),
-    ("parameters on dots",                "--path /files/..;/orders",                         "path_refused",            &[]),
+    ("parameter",                                  "--path /items/7 --group b",                                  "permitted",               "/items/{id} GET",          &["[\"a\", \"b\"] in groups is true"]),
+    ("any of, none",                               "--path /items/7 --group c",                                  "not_permitted",           "/items/{id} GET",          &["[\"a\", \"b\"] in groups is false"]),
+    ("literal before parameter",                   "--path /items/new --group c",                                "permitted",               "/items/new GET",           &["groups.c is true"]),
+    ("longer, through *",                          "--path /items/new/parts --client-type web",                  "permitted",               "/items/*/parts GET",       &["clientType == \"web\" is true"]),
+    ("/** at its own root",                        "--path /files",                                              "permitted",               "/files/** GET",            &["permissions.banned is false"]),
+    ("/** far below",                              "--path /files/a/b/c --permission banned",                    "not_permitted",           "/files/** GET",            &["permissions.banned is true"]),
+    ("dots lead elsewhere",                        "--path /files/../orders --group a",                          "not_permitted",           "/orders GET",              &["permissions[\"read:x\"] is false"]),
+    ("encoded dots too",                           "--path /files/%2e%2e/orders --group a",                      "not_permitted",           "/orders GET",              &["permissions[\"read:x\"] is false"]),
+    ("encoded letters",                            "--path /%6frders --permission read:x",                       "permitted",               "/orders GET",              &["permissions[\"read:x\"] is true"]),
+    ("duplicate slashes",                          "--path //orders//7 --permission read:x",                     "permitted",               "/orders GET",              &["permissions[\"read:x\"] is true"]),
+    ("encoded slash is no separator",              "--path /about%2F7 --anonymous",                              "permitted",               "/ GET",                    &["true is true"]),
+    ("but for some servers it is one",             "--path /orders%2F7 --anonymous",                             "path_refused",            "",                         &[]),
+    ("parameter of a segment",                     "--path /items/7;v=1 --group b",                              "permitted",               "/items/{id} GET",          &["[\"a\", \"b\"] in groups is true"]),
+    ("which some servers cut off",                 "--path /items/new;v=1 --group b",                            "path_refused",            "",                         &[]),
+    ("and then split",                             "--path /items;v%2Fnew;v --group b",                          "path_refused",            "",                         &[]),
+    ("empty but for a parameter, then up",         "--path /about/;v/../orders --anonymous",                     "path_refused",            "",                         &[]),
+    ("encoded twice",                              "--path /%256frders --permission read:x",                     "path_refused",            "",                         &[]),
+    ("refused without a token too",                "--path /a%00 --anonymous",                                   "path_refused",            "",                         &[]),
+    ("parameters on dots",                         "--path /files/..;/orders",                                   "path_refused",            "",                         &[]),
     // public
-    ("public",                            "--path /about --anonymous",                        "permitted",               &["true is true"]),
-    ("not public, false, no token",       "--path / --method POST --anonymous",               "login_required",          &[]),
-    ("not public, false, token",          "--path / --method POST",                           "not_permitted",           &["false is false"]),
-    ("public is evaluated: no key",       "--path /key --anonymous",                          "anonymous_not_permitted", &["groups.foo is false", "clientType == \"bar\" is false"]),
-    ("public is evaluated: the key",      "--path /key --anonymous --client-type bar",        "permitted",               &["clientType == \"bar\" is true"]),
-    ("public is evaluated: a token",      "--path /key --group foo",                          "permitted",               &["groups.foo is true"]),
-    ("public is evaluated: neither",      "--path /key --group fo --client-type ba",          "not_permitted",           &["groups.foo is false", "clientType == \"bar\" is false"]),
+    ("public",                                     "--path /about --anonymous",                                  "permitted",               "/ GET",                    &["true is true"]),
+    ("not public, false, no token",                "--path / --method POST --anonymous",                         "login_required",          "/ POST",                   &[]),
+    ("not public, false, token",                   "--path / --method POST",                                     "not_permitted",           "/ POST",                   &["false is false"]),
+    ("public is evaluated: no key",                "--path /key --anonymous",                                    "anonymous_not_permitted", "/key GET",                 &["groups.foo is false", "clientType == \"bar\" is false"]),
+    ("public is evaluated: the key",               "--path /key --anonymous --client-type bar",                  "permitted",               "/key GET",                 &["clientType == \"bar\" is true"]),
+    ("public is evaluated: a token",               "--path /key --group foo",                                    "permitted",               "/key GET",                 &["groups.foo is true"]),
+    ("public is evaluated: neither",               "--path /key --group fo --client-type ba",                    "not_permitted",           "/key GET",                 &["groups.foo is false", "clientType == \"bar\" is false"]),
     // the back office
-    ("back office by its own part",       "--path /office --backoffice --group clerk",        "permitted",               &["groups.clerk is true"]),
-    ("not by the other",                  "--path /office --backoffice --group staff",        "not_permitted",           &["groups.clerk is false"]),
-    ("others by theirs",                  "--path /office --group staff",                     "permitted",               &["groups.staff is true"]),
-    ("no part for others",                "--path /office --method PUT",                      "backoffice_only",         &[]),
-    ("the part of the back office",       "--path /office --method PUT --backoffice",         "permitted",               &["true is true"]),
-    ("no part of its own",                "--path /office --method POST --backoffice --group admin", "permitted",        &["groups.admin is true", "isBackoffice is true"]),
-    ("not from the back office",          "--path /office --method POST --group admin",       "not_permitted",           &["isBackoffice is false"]),
+    ("back office by its own part",                "--path /office --backoffice --group clerk",                  "permitted",               "/office GET back office",  &["groups.clerk is true"]),
+    ("not by the other",                           "--path /office --backoffice --group staff",                  "not_permitted",           "/office GET back office",  &["groups.clerk is false"]),
+    ("others by theirs",                           "--path /office --group staff",                               "permitted",               "/office GET",              &["groups.staff is true"]),
+    ("no part for others",                         "--path /office --method PUT",                                "backoffice_only",         "/office",                  &[]),
+    ("the part of the back office",                "--path /office --method PUT --backoffice",                   "permitted",               "/office PUT back office",  &["true is true"]),
+    ("no part of its own",                         "--path /office --method POST --backoffice --group admin",    "permitted",               "/office POST",             &["groups.admin is true", "isBackoffice is true"]),
+    ("not from the back office",                   "--path /office --method POST --group admin",                 "not_permitted",           "/office POST",             &["isBackoffice is false"]),
     // ours
-    ("audience, scope, client",           "--path /ours --audience api --scope read",         "permitted",               &["audience.api is true", "scope.read is true", "clientId != \"evil\" is true"]),
-    ("another audience",                  "--path /ours --audience web --scope read",         "not_permitted",           &["audience.api is false"]),
-    ("for anyone is not for this",        "--path /ours --scope read",                        "not_permitted",           &["audience.api is false"]),
-    ("scope is compared whole",           "--path /ours --audience api --scope reader",       "not_permitted",           &["scope.read is false"]),
-    ("another client",                    "--path /ours --audience api --scope read --client-id evil", "not_permitted",  &["clientId != \"evil\" is false"]),
-    ("groups are not permissions",        "--path /ours --method PUT --group write:o",        "not_permitted",           &["[\"write:o\", \"view:o\"] in permissions is false"]),
-    ("any of the permissions",            "--path /ours --method PUT --permission view:o",    "permitted",               &["[\"write:o\", \"view:o\"] in permissions is true"]),
-    ("== and != of conditions",           "--path /ours --method POST --group a",             "not_permitted",           &["groups.a is true", "groups.b is false", "clientId == \"svc\" is false"]),
-    ("both groups",                       "--path /ours --method POST --group a --group b",   "permitted",               &["groups.a is true", "groups.b is true", "clientId == \"svc\" is false"]),
+    ("audience, scope, client",                    "--path /ours --audience api --scope read",                   "permitted",               "/ours GET",                &["audience.api is true", "scope.read is true", "clientId != \"evil\" is true"]),
+    ("another audience",                           "--path /ours --audience web --scope read",                   "not_permitted",           "/ours GET",                &["audience.api is false"]),
+    ("for anyone is not for this",                 "--path /ours --scope read",                                  "not_permitted",           "/ours GET",                &["audience.api is false"]),
+    ("scope is compared whole",                    "--path /ours --audience api --scope reader",                 "not_permitted",           "/ours GET",                &["scope.read is false"]),
+    ("another client",                             "--path /ours --audience api --scope read --client-id evil",  "not_permitted",           "/ours GET",                &["clientId != \"evil\" is false"]),
+    ("groups are not permissions",                 "--path /ours --method PUT --group write:o",                  "not_permitted",           "/ours PUT",                &["[\"write:o\", \"view:o\"] in permissions is false"]),
+    ("any of the permissions",                     "--path /ours --method PUT --permission view:o",              "permitted",               "/ours PUT",                &["[\"write:o\", \"view:o\"] in permissions is true"]),
+    ("== and != of conditions",                    "--path /ours --method POST --group a",                       "not_permitted",           "/ours POST",               &["groups.a is true", "groups.b is false", "clientId == \"svc\" is false"]),
+    ("both groups",                                "--path /ours --method POST --group a --group b",             "permitted",               "/ours POST",               &["groups.a is true", "groups.b is true", "clientId == \"svc\" is false"]),
 ];
 
 /// The file of the policy, written into this folder.
@@ -200,10 +206,17 @@ pub(crate) fn outcome_of(reason: &str) -> Outcome {
     }
 }
 
+/// As the table writes a rule.
+fn spelled(path: Option<&str>, decided: Option<(&str, &str)>) -> String {
+    let part = |part| if part == "authorization" { "" } else { " back office" };
+    let decided = decided.map(|(method, decided)| format!(" {method}{}", part(decided)));
+    format!("{}{}", path.unwrap_or_default(), decided.unwrap_or_default())
+}
+
 #[test]
 fn the_table() {
     let policy = Policy::read(POLICY, Format::Json).unwrap();
-    for (why, words, reason, deciding) in TABLE {
+    for (why, words, reason, rule, deciding) in TABLE {
         let asked = Asked::of(words);
         let decision = policy.decide(&asked.request());
         assert_eq!(decision.reason.as_str(), *reason, "{why}");
@@ -213,9 +226,9 @@ fn the_table() {
         assert_eq!(explained.decision.reason, decision.reason, "{why}");
         let terms = explained.deciding.iter().map(|d| format!("{} is {}", d.term, d.value));
         assert_eq!(terms.collect::<Vec<_>>(), *deciding, "{why}");
-        // A rule decided, or the reason says why there is none.
-        let ruleless = ["path_refused", "unknown_method", "backoffice_only"].contains(reason);
-        assert_eq!(explained.decision.rule.is_none(), ruleless, "{why}");
+        let rule_of = explained.decision.rule;
+        let decided = rule_of.map(|rule| (rule.method.as_str(), rule.part.as_str()));
+        assert_eq!(spelled(explained.decision.path, decided), *rule, "{why}");
     }
 }
 
@@ -250,8 +263,10 @@ fn the_command_explains_every_row() {
         assert!(output.status.success(), "{words}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    for (why, words, reason, deciding) in TABLE {
+    for (why, words, reason, rule, deciding) in TABLE {
         let answer: Value = serde_json::from_str(&explain(words, &["--json"])).unwrap();
+        let named = |name: &str| answer["rule"][name].as_str();
+        assert_eq!(spelled(named("path"), named("method").zip(named("part"))), *rule, "{why}");
         assert_eq!(answer["reason"], *reason, "{why}");
         assert_eq!(answer["outcome"], outcome_of(reason).as_str(), "{why}");
         let terms = answer["decided_by"].as_array().unwrap();
@@ -270,4 +285,19 @@ fn the_command_explains_every_row() {
          expression  groups.foo || clientType==\"bar\"\n\
          decided by  clientType == \"bar\" is true\n"
     );
+    let text = explain("--path /orders/7 --method POST", &[]);
+    assert_eq!(
+        text,
+        "unknown_route: the rule of the path does not know the method\n\
+         path        /orders/7\n\
+         rule        /orders\n"
+    );
+
+    let narrow =
+        r#"{ "/a": { "GET": { "authorization": { "expression": "true", "public": true } } } }"#;
+    fs::write(&file, narrow).unwrap();
+    let text = explain("--path /b", &[]);
+    assert_eq!(text, "unknown_route: no rule covers the path\npath        /b\n");
+    let answer: Value = serde_json::from_str(&explain("--path /b", &["--json"])).unwrap();
+    assert_eq!((&answer["reason"], &answer["rule"]), (&json!("unknown_path"), &Value::Null));
 }
