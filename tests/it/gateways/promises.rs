@@ -9,34 +9,32 @@ use super::caller::call;
 use super::impostor::Impostor;
 use super::{PATIENCE, POLICY, Setup};
 
-/// What an application may believe, and as what else it may read it.
+/// What an application may believe about who asks. One comes twice.
 const IDENTITY: &[&str] = &[
     "X-Client-Id",
     "x-client-id",
-    "X_Client_Id",
-    "X-Client_Id",
-    "X_Client-Id",
     "X-Permissions",
-    "X_Permissions",
     "X-Scope",
-    "X_Scope",
     "X-Audience",
-    "X_Audience",
     "X-Token-Id",
-    "X_Token_Id",
-    "X-Token_Id",
-    "X_Token-Id",
     "mia-allowed",
-    "mia_allowed",
     "mia-userid",
-    "mia_userid",
     "mia-groups",
-    "mia_groups",
     "mia-userproperties",
-    "mia_userproperties",
     "miauserid",
     "miausergroups",
     "miauserproperties",
+    "client-type",
+    "isbackoffice",
+];
+
+/// By what an application could take a request for another one than was decided about.
+const OVERRIDES: &[&str] = &[
+    "X-HTTP-Method-Override",
+    "X-HTTP-Method",
+    "X-Method-Override",
+    "X-Original-URL",
+    "X-Rewrite-URL",
 ];
 
 /// How a gateway could be told of another request than the one that is made.
@@ -78,7 +76,7 @@ impl Setup {
     pub(super) async fn lets_pass_what_may(&self) {
         self.opens().await;
         self.decides().await;
-        self.believes_no_identity_of_the_caller().await;
+        self.hands_on_nothing_invented(&[IDENTITY, OVERRIDES].concat()).await;
         self.drops_no_identity_for_the_caller().await;
         self.believes_no_request_but_the_one_made().await;
         self.forwards_what_was_decided_about().await;
@@ -132,8 +130,10 @@ impl Setup {
         }
     }
 
-    async fn believes_no_identity_of_the_caller(&self) {
-        let invented: Vec<_> = IDENTITY.iter().map(|name| (*name, "invented")).collect();
+    /// What the caller sends under these names is gone, also where there is nothing to say.
+    async fn hands_on_nothing_invented(&self, names: &[&str]) {
+        let names: Vec<_> = names.iter().flat_map(|name| spellings(name)).collect();
+        let invented: Vec<_> = names.iter().map(|name| (&**name, "invented")).collect();
         let good = self.latchkey.authorization();
         for token in [None, Some(&*good)] {
             let token = token.map(|token| ("Authorization", token));
@@ -260,4 +260,13 @@ impl Setup {
         self.latchkey.start_again();
         self.opens().await;
     }
+}
+
+/// A name, and what many applications take for it: with `_` for some of its dashes, or for all.
+fn spellings(name: &str) -> Vec<String> {
+    let mut parts = name.split('-');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(vec![first], |spelled, part| {
+        spelled.iter().flat_map(|it| ["-", "_"].map(|dash| format!("{it}{dash}{part}"))).collect()
+    })
 }
