@@ -43,7 +43,7 @@ async fn keeps_every_promise_over_http() {
     let Some(program) = installed("envoy") else { return };
     let latchkey = Latchkey::start(&["--auth-source", "path"]).await;
     let told = &[("mia-userid", "client_id"), ("mia-groups", "groups")];
-    let manners = Manners { told, ..MANNERS };
+    let manners = Manners { told, always: &[("mia-allowed", "1")], ..MANNERS };
     start(&program, HTTP, "8080", latchkey, manners).await.keeps_every_promise().await;
 }
 
@@ -57,11 +57,13 @@ async fn keeps_every_promise_over_grpc() {
 #[actix_web::test]
 async fn decides_as_the_readme_shows_it() {
     let Some(program) = installed("envoy") else { return };
-    let (before, rest) = GRPC.split_once("                http_filters:\n").unwrap();
+    // Without what drops names with `_`: the README does not show it.
+    let (before, rest) = GRPC.split_once("headers_with_underscores_action: DROP_HEADER").unwrap();
+    let (between, rest) = rest.split_once("                http_filters:\n").unwrap();
     let (_, after) = rest.split_once("\n\n").unwrap();
     let lines = shown_in_the_readme("filters.http.ext_authz").lines();
     let shown: Vec<_> = lines.map(|line| format!("{:16}{line}\n", "")).collect();
-    let shown = format!("{before}{}\n{after}", shown.concat());
+    let shown = format!("{before}{between}{}\n{after}", shown.concat());
     let latchkey = asked_over_grpc().await;
     start(&program, &shown, "8081", latchkey, MANNERS).await.decides_and_fails_closed().await;
 }

@@ -33,10 +33,12 @@ const POLICY: &str = r#"{
 
 const README: &str = include_str!("../../../README.md");
 
-/// The block of code of the README that names this.
+/// The block of code of the README that names this. It has ten lines at most, as the README says.
 fn shown_in_the_readme(name: &str) -> &'static str {
     let mut blocks = README.split("\n```").skip(1).step_by(2).filter(|block| block.contains(name));
-    blocks.next().unwrap().split_once('\n').unwrap().1
+    let shown = blocks.next().unwrap().split_once('\n').unwrap().1;
+    assert!(shown.lines().count() <= 10, "{shown}");
+    shown
 }
 
 /// A gateway with what is before and behind it.
@@ -52,6 +54,8 @@ struct Manners {
     /// By which headers the application is told of which claims. They are empty where there is no
     /// token.
     told: &'static [(&'static str, &'static str)],
+    /// What else the application is told, with each request.
+    always: &'static [(&'static str, &'static str)],
     /// What a caller with two tokens gets.
     two_tokens: u16,
     /// What a caller with a good token gets where no rule is.
@@ -73,6 +77,7 @@ impl Manners {
             ("x-audience", "aud"),
             ("x-token-id", "jti"),
         ],
+        always: &[],
         two_tokens: 401,
         no_rule: 401,
         revoked: 401,

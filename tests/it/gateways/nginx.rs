@@ -42,7 +42,8 @@ async fn decides_as_the_readme_shows_it() {
     let (before, _) = CONFIGURATION.split_once("    # RFC 6750").unwrap();
     let shown = shown_in_the_readme("auth_request /latchkey");
     let shown = format!("{before} server {{ listen 8000;\n{shown}\n}} }}\n");
-    let Some(mut setup) = start(&shown, MANNERS).await else { return };
+    let manners = Manners { told: &[("x-client-id", "client_id")], ..MANNERS };
+    let Some(mut setup) = start(&shown, manners).await else { return };
     setup.decides_and_fails_closed().await;
 }
 

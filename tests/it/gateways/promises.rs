@@ -70,6 +70,9 @@ impl Setup {
     pub(super) async fn decides_and_fails_closed(&mut self) {
         self.opens().await;
         self.decides().await;
+        let told: Vec<_> = self.manners.told.iter().map(|(name, _)| *name).collect();
+        self.hands_on_nothing_invented(&told).await;
+        self.drops_no_identity_for_the_caller().await;
         self.fails_closed().await;
     }
 
@@ -146,6 +149,9 @@ impl Setup {
             for (name, claim) in self.manners.told {
                 let expected = token.map(|_| self.latchkey.claim(claim)).unwrap_or_default();
                 assert_eq!(received.header(name).unwrap_or_default(), expected, "{path}: {name}");
+            }
+            for (name, value) in self.manners.always {
+                assert_eq!(received.header(name), Some(*value), "{path}: {name}");
             }
         }
     }
