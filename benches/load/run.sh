@@ -36,24 +36,36 @@ member() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 
 echo '{ "/orders": { "GET": { "authorization": { "expression": "!(permissions.banned)", "public": false } } } }' >policy.json
 
-# start ALGORITHM PORT: a server with one worker, in a folder of its own
+# start ALGORITHM PORT [POLICY]: a server with one worker, in a folder of its own
 start() {
-    mkdir -p "$1"
-    (cd "$1" && exec "$bin/latchkey" serve --algorithm "$1" --listen "127.0.0.1:$2" --workers 1 \
-        --policy-file "$work/policy.json" --registration-rate 0 --throttle off --log-level warn) &
+    mkdir -p "$2"
+    (cd "$2" && exec "$bin/latchkey" serve --algorithm "$1" --listen "127.0.0.1:$2" --workers 1 \
+        --policy-file "$work/${3:-policy.json}" --registration-rate 0 --throttle off --log-level warn) &
     server=$!
     until curl -sf "http://127.0.0.1:$2/-/ready" >/dev/null; do sleep 0.05; done
 }
 stop() { kill "$server"; wait "$server" || true; }
+# rules NUMBER: a policy of as many rules, one of them for /orders
+rules() {
+    awk -v number="$1" 'BEGIN {
+        printf "{"
+        for (i = 1; i < number; i++) printf "\"/area%d/{id}/part%d\": { \"GET\": { \"authorization\": { \"expression\": \"groups.g%d\", \"public\": false } } },\n", i % 100, i, i
+        print "\"/orders\": { \"GET\": { \"authorization\": { \"expression\": \"!(permissions.banned)\", \"public\": false } } } }"
+    }'
+}
+# grant PORT: a new client, and its token
+grant() {
+    client=$(register "$1" '{"client_name":"load"}')
+    id=$(member client_id <<<"$client"); secret=$(member client_secret <<<"$client")
+    form="grant_type=client_credentials&client_id=$id&client_secret=$secret"
+    token=$(curl -s "http://127.0.0.1:$1/oauth/token" -d "$form" | member access_token)
+}
 register() { curl -s "http://127.0.0.1:$1/register" -H 'content-type: application/json' -d "$2"; }
 
 echo "machine: $(awk -F': ' '/model name/ {print $2; exit}' /proc/cpuinfo), $(nproc) cores; one server worker, wrk -t1 -c64 -d${seconds}s"
 
 start RS256 18080
-client=$(register 18080 '{"client_name":"load"}')
-id=$(member client_id <<<"$client"); secret=$(member client_secret <<<"$client")
-form="grant_type=client_credentials&client_id=$id&client_secret=$secret"
-token=$(curl -s http://127.0.0.1:18080/oauth/token -d "$form" | member access_token)
+grant 18080
 size=$(curl -s http://127.0.0.1:18080/tokeninfo -H "authorization: Bearer $token" | wc -c)
 "$bin/examples/baseline" static 18081 "$size" & baseline=$!
 until curl -sf http://127.0.0.1:18081/ >/dev/null; do sleep 0.05; done
@@ -98,14 +110,21 @@ compare "tokeninfo beside a flood of wrong secrets" wrong "tokeninfo beside a fl
 stop
 
 start EdDSA 18082
-client=$(register 18082 '{"client_name":"load"}')
-id=$(member client_id <<<"$client"); secret=$(member client_secret <<<"$client")
-form="grant_type=client_credentials&client_id=$id&client_secret=$secret"
+grant 18082
 port=18082
 by_secret >/dev/null
 compare "token, warm secret, EdDSA" by_secret "signatures by aws-lc alone" raw_eddsa
 echo "memory of a server after load: $(awk '/VmRSS/ {print $2 / 1024 " MiB"}' "/proc/$server/status")"
 stop
+
+rules 10 >ten.json; rules 10000 >many.json
+start RS256 18084 ten.json; ten=$server; grant 18084; of_ten=$token
+start RS256 18085 many.json; grant 18085; of_many=$token
+orders() { rate -H "authorization: Bearer $2" -H 'original-request-method: GET' -H 'original-request-uri: /orders/7?x=1' "http://127.0.0.1:$1/auth"; }
+ask_ten() { orders 18084 "$of_ten"; }
+ask_many() { orders 18085 "$of_many"; }
+compare "auth, 10,000 rules" ask_many "auth, 10 rules" ask_ten
+stop; server=$ten; stop
 
 start RS256 18083
 echo "memory of an idle server: $(awk '/VmRSS/ {print $2 / 1024 " MiB"}' "/proc/$server/status")"

@@ -146,9 +146,7 @@ impl Gatekeeper {
         let denying = decision.path.filter(|_| decision.outcome() != Outcome::Allowed);
         (Why::Policy(decision.reason), denying.map(Into::into))
     }
-}
 
-impl Gatekeeper {
     /// Whether the subject may do what is asked about. Fails only if that cannot be said now.
     pub async fn judge_subject(
         &self,

@@ -28,7 +28,7 @@ pub struct Asked<'a> {
     pub question: Option<Question<'a>>,
     /// The values of its `Authorization` headers; Envoy may have joined several by a comma.
     pub authorization: Vec<&'a [u8]>,
-    /// The size of its header in bytes, names and values, with method and path.
+    /// The size of its header in bytes, names and values, and its path.
     pub header_size: usize,
 }
 
