@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::identity::AnswerHeader;
 
 /// Names that mean something to HTTP or to the answer itself.
-const TAKEN: [&str; 17] = [
+const TAKEN: [&str; 22] = [
     "authorization",
     "cache-control",
     "connection",
@@ -17,11 +17,16 @@ const TAKEN: [&str; 17] = [
     "content-type",
     "cookie",
     "date",
+    "expect",
     "host",
     "keep-alive",
     "location",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
     "retry-after",
     "set-cookie",
+    "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
