@@ -1,4 +1,8 @@
 //! The policy of gateways, from its file: read at start, and again whenever it changes.
+//!
+//! The beginning of a file that is being written may be a policy too, and a laxer one: what changed
+//! counts only when two looks in a row saw the same. Who writes more slowly than that must replace
+//! the file by renaming.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,17 +12,24 @@ use std::{fs, io};
 
 use crate::gateway::{Format, Policy, PolicyError};
 
-/// How often the file is looked at.
-const INTERVAL: Duration = Duration::from_secs(1);
+/// How often the file is looked at. A new policy is in force after two looks.
+const INTERVAL: Duration = Duration::from_millis(500);
 
 /// The policy that is in force, and the file it came from.
 #[derive(Debug)]
 pub struct PolicyFile {
     path: PathBuf,
-    // What it said when it was last looked at; nothing if it could not be read.
-    seen: Mutex<Option<String>>,
+    seen: Mutex<Seen>,
     in_force: RwLock<Arc<Policy>>,
     is_current: AtomicBool,
+}
+
+/// What the file said when it was last looked at.
+#[derive(Debug)]
+struct Seen {
+    // Nothing if it could not be read.
+    text: Option<String>,
+    is_judged: bool,
 }
 
 /// Why a policy cannot be used.
@@ -39,7 +50,7 @@ impl PolicyFile {
         Ok(Self {
             in_force: RwLock::new(Arc::new(policy(path, &text)?)),
             path: path.to_owned(),
-            seen: Mutex::new(Some(text)),
+            seen: Mutex::new(Seen { text: Some(text), is_judged: true }),
             is_current: AtomicBool::new(true),
         })
     }
@@ -65,14 +76,19 @@ impl PolicyFile {
         }
     }
 
-    /// Looks once. A bad policy is reported, and the old one stays. Blocks.
+    /// Looks once. What is there a second time is put in force; or it is reported if it is bad, and
+    /// the old policy stays. Blocks.
     pub fn look(&self) {
         let read = fs::read_to_string(&self.path);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if read.as_ref().ok() == seen.as_ref() {
+        if read.as_ref().ok() != seen.text.as_ref() {
+            *seen = Seen { text: read.ok(), is_judged: false };
             return;
         }
-        *seen = read.as_ref().ok().cloned();
+        if seen.is_judged {
+            return;
+        }
+        seen.is_judged = true;
         let fresh = read.map_err(PolicyFileError::from);
         let fresh = fresh.and_then(|text| Ok(policy(&self.path, &text)?));
         self.is_current.store(fresh.is_ok(), Ordering::Relaxed);

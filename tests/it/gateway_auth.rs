@@ -384,7 +384,9 @@ async fn a_new_policy_is_in_force_at_once() {
     assert_eq!((ask(&old).await, ask(&new).await), (200, 401));
     let reload = |text: &str| {
         fs::write(gatehouse.policy_file(), text).unwrap();
-        gatehouse.server.app.gatekeeper.policy.as_ref().unwrap().look();
+        let file = gatehouse.server.app.gatekeeper.policy.as_ref().unwrap();
+        file.look();
+        file.look();
     };
     reload(&POLICY.replace("/orders", "/new").replace("\"public\": false", "\"public\": true"));
     assert_eq!((ask(&old).await, ask(&new).await), (401, 401));

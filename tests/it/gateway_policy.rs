@@ -316,7 +316,53 @@ fn a_file_is_read_again_when_it_changes_and_a_bad_one_changes_nothing() {
             Some(text) => fs::write(&path, text).unwrap(),
             None => fs::remove_file(&path).unwrap(),
         }
+        let before = (file.policy().paths(), file.is_current());
         file.look();
-        assert_eq!((file.policy().paths(), file.is_current()), (paths, current), "{why}");
+        let now = || (file.policy().paths(), file.is_current());
+        assert_eq!(now(), before, "{why}: seen only once");
+        file.look();
+        assert_eq!(now(), (paths, current), "{why}");
+        file.look();
+        assert_eq!(now(), (paths, current), "{why}: nothing new");
+    }
+}
+
+/// The beginning of a policy in YAML is often a policy.
+#[test]
+fn a_file_that_is_still_being_written_is_not_in_force() {
+    const GROWS: [&str; 5] = [
+        "/orders:\n  ALL:\n    authorization: { expression: 'true', public: true }\n",
+        "/orders/secret:\n",
+        "  GET:\n    authorization: { expression: groups.admin, public: false }\n",
+        "  PUT:\n",
+        "    authorization: { expression: 'false', public: false }\n",
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("policy.yaml");
+    fs::write(&path, YAML).unwrap();
+    let file = PolicyFile::open(&path).unwrap();
+    #[rustfmt::skip]
+    let steps = [
+        // why                              pieces  a policy  rules  current
+        ("empty",                           0,      false,    4,     true),
+        ("without the stricter rule",       1,      true,     4,     true),
+        ("in the middle of a path",         2,      false,    4,     true),
+        ("without the other method",        3,      true,     4,     true),
+        ("in the middle of a method",       4,      false,    4,     true),
+        ("all of it, once",                 5,      true,     4,     true),
+        ("all of it, twice",                5,      true,     3,     true),
+        ("begun anew",                      1,      true,     3,     true),
+        ("and not gone on with",            1,      true,     1,     true),
+        ("a bad one, once",                 2,      false,    1,     true),
+        ("a bad one, twice",                2,      false,    1,     false),
+        ("gone on with",                    3,      true,     1,     false),
+        ("and left so",                     3,      true,     2,     true),
+    ];
+    for (why, pieces, is_policy, rules, current) in steps {
+        let text = GROWS[..pieces].concat();
+        assert_eq!(Policy::read(&text, Format::Yaml).is_ok(), is_policy, "{why}");
+        fs::write(&path, text).unwrap(); // in place
+        file.look();
+        assert_eq!((file.policy().rules(), file.is_current()), (rules, current), "{why}");
     }
 }
