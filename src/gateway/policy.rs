@@ -1,5 +1,6 @@
 //! The policy file: who may do what, by path and method. JSON or YAML, the same members.
 
+mod error;
 mod read;
 
 use std::path::Path;
@@ -8,7 +9,7 @@ use super::expression::Expression;
 use super::path::RequestPath;
 use super::routes::Routes;
 
-pub use read::PolicyError;
+pub use error::PolicyError;
 
 /// What the file of a policy is written in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
