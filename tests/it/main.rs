@@ -46,6 +46,7 @@ mod mia;
 mod mongo_store;
 mod openapi;
 mod outage;
+mod policy_reload;
 mod program;
 mod proxy;
 mod quota;
