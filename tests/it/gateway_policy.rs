@@ -101,6 +101,8 @@ fn a_bad_file_is_refused_with_its_place() {
         ("expression no text",     "{\"/a\": {\"GET\": {\"authorization\": {\n\"expression\": 1, \"public\": true}}}}", 2,  "string"),
         ("public no boolean",      "{\"/a\": {\"GET\": {\"authorization\": {\"expression\": \"true\",\n\"public\": \"no\"}}}}", 2, "boolean"),
         ("bad expression",         "{\"/a\": {\"GET\": {\"authorization\": {\n\"expression\": \"groups.a |\", \"public\": true}}}}", 2, "character 10"),
+        ("the same at the end",    "{\"/a\": {\"GET\": {\"authorization\": {\n\"public\": true,\n\"expression\": \"groups.a |\"\n}\n}}}", 3, "character 10"),
+        ("no part, and a line",    "{\"/a\": {\n\"GET\": {}\n}\n}",                                                     2,    "`authorization`, `backofficeAuthorization` or both"),
         ("path twice",             "{\"/a\": {\"GET\":{\"authorization\":{\"expression\":\"true\",\"public\":true}}},\n\"/a/\": {\"GET\":{\"authorization\":{\"expression\":\"true\",\"public\":true}}}}", 2, "earlier rule"),
         ("method twice",           "{\"/a\": {\"GET\":{\"authorization\":{\"expression\":\"true\",\"public\":true}},\n\"GET\":{}}}", 2, "second rule"),
         ("member twice",           "{\"/a\": {\"GET\":{\"authorization\":{\"public\":true,\n\"public\":true}}}}",      2,    "duplicate"),

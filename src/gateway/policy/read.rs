@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
 use super::{Format, Grant, Method, MethodRule, PathRules, Policy, PolicyError};
@@ -116,9 +117,36 @@ impl<'de> Deserialize<'de> for Method {
     }
 }
 
+impl<'de> Deserialize<'de> for MethodRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Parts)
+    }
+}
+
+/// Judges a rule before the reader goes on: an error then has its line, not that of what follows.
+struct Parts;
+
+impl<'de> Visitor<'de> for Parts {
+    type Value = MethodRule;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with `authorization`, `backofficeAuthorization` or both")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<MethodRule, A::Error> {
+        let RuleAsWritten { authorization, backoffice_authorization: backoffice } =
+            RuleAsWritten::deserialize(MapAccessDeserializer::new(map))?;
+        if authorization.is_none() && backoffice.is_none() {
+            return Err(A::Error::custom(
+                "expected `authorization`, `backofficeAuthorization` or both",
+            ));
+        }
+        Ok(MethodRule { authorization, backoffice })
+    }
+}
+
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[serde(expecting = "an object with `authorization`, `backofficeAuthorization` or both")]
 struct RuleAsWritten {
     #[serde(default, deserialize_with = "present")]
     authorization: Option<Grant>,
@@ -129,19 +157,6 @@ struct RuleAsWritten {
 /// A member that is `null` is no grant, and not the absence of one either.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Grant>, D::Error> {
     Grant::deserialize(deserializer).map(Some)
-}
-
-impl<'de> Deserialize<'de> for MethodRule {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let RuleAsWritten { authorization, backoffice_authorization: backoffice } =
-            RuleAsWritten::deserialize(deserializer)?;
-        if authorization.is_none() && backoffice.is_none() {
-            return Err(D::Error::custom(
-                "expected `authorization`, `backofficeAuthorization` or both",
-            ));
-        }
-        Ok(Self { authorization, backoffice })
-    }
 }
 
 #[derive(serde::Deserialize)]
@@ -161,6 +176,21 @@ impl<'de> Deserialize<'de> for Grant {
 
 impl<'de> Deserialize<'de> for Expression {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        deserializer.deserialize_str(Text)
+    }
+}
+
+/// Parses an expression before the reader goes on, for the same reason.
+struct Text;
+
+impl Visitor<'_> for Text {
+    type Value = Expression;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Expression, E> {
+        text.parse().map_err(E::custom)
     }
 }
