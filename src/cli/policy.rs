@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::domain::audience::Audience;
 use crate::domain::permission::Permission;
 use crate::domain::scope::Scope;
-use crate::gateway::{Decision, Explanation, Format, Policy, Principal, Request};
+use crate::gateway::{Decision, Explanation, Policy, Principal, Request};
 
 use super::{Outcome, group, no_such_command, print};
 
@@ -105,10 +105,9 @@ fn explain(arguments: &Explain) -> Outcome {
 }
 
 fn read(file: &Path) -> Result<Policy, String> {
-    let text = std::fs::read_to_string(file)
+    let content = std::fs::read(file)
         .map_err(|error| format!("`{}` cannot be read: {error}", file.display()))?;
-    Policy::read(&text, Format::of(file, &text))
-        .map_err(|error| format!("`{}`, {error}", file.display()))
+    Policy::of_file(file, &content).map_err(|error| format!("`{}`, {error}", file.display()))
 }
 
 impl Explain {

@@ -95,6 +95,13 @@ impl Format {
 }
 
 impl Policy {
+    /// Reads a policy from what is in this file.
+    pub fn of_file(file: &Path, content: &[u8]) -> Result<Self, PolicyError> {
+        let text = std::str::from_utf8(content);
+        let text = text.map_err(|error| PolicyError::of_bytes(error, content))?;
+        Self::read(text, Format::of(file, text))
+    }
+
     /// Reads a policy; refuses it whole if anything in it is not understood.
     pub fn read(text: &str, format: Format) -> Result<Self, PolicyError> {
         read::read(text, format)

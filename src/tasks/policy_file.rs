@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use std::{fs, io};
 
-use crate::gateway::{Format, Policy, PolicyError};
+use crate::gateway::{Policy, PolicyError};
 
 /// How often the file is looked at. A new policy is in force after two looks.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -28,7 +28,7 @@ pub struct PolicyFile {
 #[derive(Debug)]
 struct Seen {
     // Nothing if it could not be read.
-    text: Option<String>,
+    content: Option<Vec<u8>>,
     is_judged: bool,
 }
 
@@ -46,11 +46,11 @@ pub enum PolicyFileError {
 impl PolicyFile {
     /// Reads the file.
     pub fn open(path: &Path) -> Result<Self, PolicyFileError> {
-        let text = fs::read_to_string(path)?;
+        let content = fs::read(path)?;
         Ok(Self {
-            in_force: RwLock::new(Arc::new(policy(path, &text)?)),
+            in_force: RwLock::new(Arc::new(Policy::of_file(path, &content)?)),
             path: path.to_owned(),
-            seen: Mutex::new(Seen { text: Some(text), is_judged: true }),
+            seen: Mutex::new(Seen { content: Some(content), is_judged: true }),
             is_current: AtomicBool::new(true),
         })
     }
@@ -79,10 +79,10 @@ impl PolicyFile {
     /// Looks once. What is there a second time is put in force; or it is reported if it is bad, and
     /// the old policy stays. Blocks.
     pub fn look(&self) {
-        let read = fs::read_to_string(&self.path);
+        let read = fs::read(&self.path);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if read.as_ref().ok() != seen.text.as_ref() {
-            *seen = Seen { text: read.ok(), is_judged: false };
+        if read.as_ref().ok() != seen.content.as_ref() {
+            *seen = Seen { content: read.ok(), is_judged: false };
             return;
         }
         if seen.is_judged {
@@ -90,7 +90,7 @@ impl PolicyFile {
         }
         seen.is_judged = true;
         let fresh = read.map_err(PolicyFileError::from);
-        let fresh = fresh.and_then(|text| Ok(policy(&self.path, &text)?));
+        let fresh = fresh.and_then(|content| Ok(Policy::of_file(&self.path, &content)?));
         self.is_current.store(fresh.is_ok(), Ordering::Relaxed);
         let file = self.path.display();
         match fresh {
@@ -103,8 +103,4 @@ impl PolicyFile {
             }
         }
     }
-}
-
-fn policy(path: &Path, text: &str) -> Result<Policy, PolicyError> {
-    Policy::read(text, Format::of(path, text))
 }

@@ -151,6 +151,98 @@ fn a_bad_yaml_file_is_refused_with_its_place() {
     }
 }
 
+/// The same faults in both languages. In JSON the place is where what is wrong ends, or else the
+/// last character that was read; in YAML it is where it begins.
+#[test]
+fn the_place_of_a_fault_is_exact() {
+    const GRANT: &str = r#"{"authorization": {"expression": "true", "public": true}}"#;
+    let json = |text: &str| (refused(&text.replace("GRANT", GRANT), Format::Json), "JSON");
+    let yaml = |text: &str| (refused(&text.replace("GRANT", GRANT), Format::Yaml), "YAML");
+    #[rustfmt::skip]
+    let cases = [
+        // why                         the fault, and its line and column                                                                      what is said
+        ("bad path",                   json("{\n  \"a\": GRANT}"),                                                         (2, 5),            "path \"a\": a path must begin with `/`"),
+        ("bad path",                   yaml("# one\na:\n  GET: GRANT\n"),                                                  (2, 1),            "path \"a\": a path must begin with `/`"),
+        ("path with a wildcard",       json("{\n  \"/a/**/b\": GRANT}"),                                                   (2, 11),           "`**` must be the last segment"),
+        ("path with a wildcard",       yaml("/b:\n  GET: GRANT\n/a/**/b:\n"),                                              (3, 1),            "`**` must be the last segment"),
+        ("path not in ASCII",          json("{\n  \"/caf\u{e9}\": 1}"),                                                     (2, 12),           "expected an object with a member for each method"),
+        ("path twice",                 json("{\"/a\": {\"GET\": GRANT},\n  \"/a/\": {}}"),                                 (2, 7),            "path \"/a/\": an earlier rule is for the same path"),
+        ("path twice",                 yaml("/a:\n  GET: GRANT\n/a/:\n  GET: GRANT\n"),                                   (3, 1),            "path \"/a/\": an earlier rule is for the same path"),
+        ("path twice, the same",       yaml("/a:\n  GET: GRANT\n/a:\n  GET: GRANT\n"),                                    (3, 1),            "duplicate mapping key: /a not allowed here"),
+        ("no methods",                 json("{\n  \"/a\": true}"),                                                         (2, 12),           "expected an object with a member for each method"),
+        ("no methods",                 yaml("/a: true\n"),                                                                 (1, 5),            "expected mapping"),
+        ("unknown method",             json("{\"/a\": {\n  \"get\": GRANT}}"),                                             (2, 7),            "unknown method \"get\": expected GET, POST"),
+        ("unknown method",             yaml("/a:\n  get: GRANT\n"),                                                        (2, 3),            "unknown method \"get\": expected GET, POST"),
+        ("method twice",               json("{\"/a\": {\"GET\": GRANT,\n  \"GET\": GRANT}}"),                              (2, 7),            "a second rule for the method GET"),
+        ("method twice",               yaml("/a:\n  GET: GRANT\n  GET: GRANT\n"),                                          (3, 3),            "duplicate mapping key: GET not allowed here"),
+        ("unknown part",               json("{\"/a\": {\"GET\": {\n  \"authorisation\": {}}}}"),                            (2, 17),           "unknown field `authorisation`, expected `authorization`"),
+        ("unknown part",               yaml("/a:\n  GET:\n    authorisation: {}\n"),                                       (3, 5),            "unknown field `authorisation`, expected one of authorization"),
+        ("unknown member",             json("{\"/a\": {\"GET\": {\"authorization\": {\n  \"roles\": []}}}}"),               (2, 9),            "unknown field `roles`, expected `expression` or `public`"),
+        ("unknown member",             yaml("/a:\n  GET:\n    authorization:\n      roles: []\n"),                         (4, 7),            "unknown field `roles`, expected one of expression, public"),
+        ("expression no text",         json("{\"/a\": {\"GET\": {\"authorization\": {\n  \"expression\": 17}}}}"),          (2, 18),           "integer `17`, expected a string"),
+        ("expression no text",         yaml("/a:\n  GET:\n    authorization:\n      expression: [a]\n"),                   (4, 19),           "expected string"),
+        ("public no boolean",          json("{\"/a\": {\"GET\": {\"authorization\": {\n  \"public\": \"no\"}}}}"),          (2, 16),           "string \"no\", expected a boolean"),
+        ("public no boolean",          yaml("/a:\n  GET:\n    authorization:\n      public: no\n"),                        (4, 15),           "true or false expected"),
+        ("bad expression",             json("{\"/a\": {\"GET\": {\"authorization\": {\n  \"expression\": \"groups.a |\"}}}}"), (2, 28),       "the expression goes wrong at character 10\n  groups.a |\n           ^\nexpected `&&`"),
+        ("bad expression",             yaml("/a:\n  GET:\n    authorization:\n      expression: groups.a |\n"),            (4, 19),           "the expression goes wrong at character 10\n  groups.a |\n           ^\nexpected `&&`"),
+        ("the same in quotes",         json("{\"/a\": {\"GET\": {\"authorization\": {\n  \"expression\": \"\\\"\u{e9}\\\" in x\"}}}}"), (2, 28), "the expression goes wrong at character 8\n  \"\u{e9}\" in x\n         ^\nexpected `groups`"),
+        ("the same in quotes",         yaml("/a:\n  GET:\n    authorization:\n      expression: '\"\u{e9}\" in x'\n"),    (4, 19),           "the expression goes wrong at character 8\n  \"\u{e9}\" in x\n         ^\nexpected `groups`"),
+        ("the same in lines",          yaml("/a:\n  GET:\n    authorization:\n      expression: |\n        groups.a\n        |\n"), (5, 9),     "the expression goes wrong at character 10\n  |\n  ^\nexpected `&&`"),
+        ("member missing",             json("{\"/a\": {\"GET\": {\"authorization\": {\n  \"public\": true}}}}"),            (2, 17),           "missing field `expression`"),
+        ("member missing",             yaml("/a:\n  GET:\n    authorization:\n      public: true\n"),                      (4, 7),            "missing field `expression`"),
+        // what is no JSON, or no YAML
+        ("nothing",                    json(""),                                                                          (1, 1),            "EOF while parsing a value: expected a value"),
+        ("ends in the object",         json("{\n  \"/a\": {"),                                                             (2, 9),            "EOF while parsing an object: expected the rest of the object"),
+        ("ends behind a line",         json("{\n"),                                                                       (2, 1),            "EOF while parsing an object: expected the rest of the object"),
+        ("ends in the object",         yaml("/a: {\n"),                                                                   (1, 5),            "unclosed bracket '{'"),
+        ("ends in quotes",             json("{\n  \"/a"),                                                                 (2, 5),            "EOF while parsing a string: expected the closing quote"),
+        ("a line ends in quotes",      json("{\n  \"/a\n\": 1"),                                                          (3, 1),            "found while parsing a string: expected the closing quote"),
+        ("ends before the value",      json("{\n  \"/a\":"),                                                              (2, 7),            "EOF while parsing a value: expected a value"),
+        ("no value",                   json("{\n  \"/a\": }"),                                                            (2, 9),            "expected value"),
+        ("no colon",                   json("{\n  \"/a\" {}}"),                                                           (2, 8),            "expected `:`"),
+        ("no comma",                   json("{\"/a\": {\"GET\": GRANT}\n  \"/b\": {}}"),                                  (2, 3),            "expected `,` or `}`"),
+        ("a comma too many",           json("{\"/a\": {\"GET\": GRANT},\n}"),                                             (2, 1),            "trailing comma: expected no comma, or another name"),
+        ("no quotes",                  json("{\n  a: 1}"),                                                                (2, 3),            "key must be a string: expected a name in quotes"),
+        ("a comment",                  json("{ // one\n}"),                                                               (1, 3),            "key must be a string: expected a name in quotes"),
+        ("no escape",                  json("{\n  \"/a\\x\": {}}"),                                                       (2, 7),            "invalid escape: expected one such as `\\\"`"),
+        ("half a pair",                json("{\n  \"/a\\ud83dx\": {}}"),                                                (2, 12),           "unexpected end of hex escape: expected the other half of the pair"),
+        ("half a pair and no other",   json("{\n  \"/a\\ud83d\\u0041\": {}}"),                                          (2, 17),           "lone leading surrogate in hex escape: expected the other half of the pair"),
+        ("no number",                  json("{\n  \"/a\": -}"),                                                           (2, 10),           "invalid number: expected no number here"),
+        ("something behind",           json("{\"/a\": {\"GET\": GRANT}}\n  }"),                                           (2, 3),            "trailing characters: expected nothing behind the policy"),
+        ("something behind",           yaml("/a:\n  GET: GRANT\n---\n/b: {}\n"),                                           (4, 1),            "only single YAML document expected"),
+        ("a tab",                      yaml("/a:\n\tGET: GRANT\n"),                                                        (2, 2),            "tabs disallowed"),
+        ("an unknown alias",           yaml("/a: *b\n"),                                                                  (1, 5),            "reference to unknown value"),
+    ];
+    for (why, (error, language), place, said) in cases {
+        assert!(error.problem.contains(said), "{why}, {language}: {error}");
+        assert_eq!((error.line, error.column), place, "{why}, {language}: {error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_is_refused_with_the_first_such_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    #[rustfmt::skip]
+    let cases: [(&str, &str, &[u8], &str); 5] = [
+        // why                    name            file                                place and byte
+        ("Latin-1",               "policy.json",  b"{\n  \"/caf\xe9\": {}\n}",         "line 2, column 8: the byte 0xe9"),
+        ("behind UTF-8",          "policy.yaml",  b"/caf\xc3\xa9\xe9: {}\n",           "line 1, column 6: the byte 0xe9"),
+        ("UTF-16",                "policy.json",  b"\xff\xfe{\x00}\x00",               "line 1, column 1: the byte 0xff"),
+        ("at the end of a line",  "policy.yaml",  b"/:\n# caf\xc3\n",                  "line 2, column 6: the byte 0xc3"),
+        ("cut off",               "policy.yaml",  b"/:\n\xe2\x82",                     "line 2, column 1: the byte 0xe2"),
+    ];
+    for (why, name, content, said) in cases {
+        let said = format!("{said} is not UTF-8: expected a text in UTF-8");
+        let file = folder.path().join(name);
+        fs::write(&file, content).unwrap();
+        assert_eq!(PolicyFile::open(&file).unwrap_err().to_string(), said, "{why}: at start");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
+        let output = command.args(["policy", "check"]).arg(&file).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && stderr.contains(&said), "{why}: {stderr}");
+    }
+}
+
 #[test]
 fn expressions_and_their_values() {
     let groups = ["a".to_owned(), "x-y".to_owned()];

@@ -50,10 +50,11 @@ async fn a_server_follows_its_file_and_says_so() {
 
     let no_expression = open("/one").replace("true\"", "tru\"");
     #[rustfmt::skip]
-    let faults: [(&str, &[u8], &str); 2] = [
+    let faults: [(&str, &[u8], &str); 3] = [
         // why                the file                      where, and what is wrong
         ("no expression",     no_expression.as_bytes(),     "line 1, column 59: the expression goes wrong at character 1\n"),
         ("a half of it",      b"{\n  \"/two\": {",           "line 2, column 11: EOF while parsing an object"),
+        ("not UTF-8",         b"/caf\xe9",                "line 1, column 5: the byte 0xe9 is not UTF-8"),
     ];
     for (why, content, said) in faults {
         write(content);
@@ -74,9 +75,10 @@ async fn a_server_follows_its_file_and_says_so() {
 fn a_server_does_not_start_with_a_bad_one() {
     let home = Home::new();
     #[rustfmt::skip]
-    let faults: [(&str, &[u8], &str); 2] = [
+    let faults: [(&str, &[u8], &str); 3] = [
         ("not closed",      b"{\n  \"/a\":",                     "line 2, column 7: EOF while parsing a value"),
         ("no such method",  b"{\n  \"/a\": { \"get\": {} } }",   "line 2, column 15: unknown method"),
+        ("not UTF-8",       b"{\n  \"/caf\xe9\": {} }",          "line 2, column 8: the byte 0xe9 is not UTF-8"),
     ];
     for (why, content, said) in faults {
         fs::write(home.path("policy.json"), content).unwrap();

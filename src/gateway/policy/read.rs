@@ -11,7 +11,9 @@ use crate::gateway::routes::Routes;
 
 pub(super) fn read(text: &str, format: Format) -> Result<Policy, PolicyError> {
     let policy: Policy = match format {
-        Format::Json => serde_json::from_str(text).map_err(PolicyError::from)?,
+        Format::Json => {
+            serde_json::from_str(text).map_err(|error| PolicyError::of_json(&error, text))?
+        }
         Format::Yaml => {
             // `expression: !isBackoffice && true` without quotes is a tag and the text `true`.
             let options = serde_saphyr::options! {
