@@ -70,6 +70,8 @@ pub struct Metrics {
     pub policy_current: Gauge,
     /// Answers to gateways, by answer and reason.
     pub decisions: Family<DecisionLabels, Counter>,
+    /// Those of them that most are: a yes, because the policy permits it.
+    pub permitted: Counter,
     /// Seconds since anything was heard of other replicas.
     pub staleness: Gauge<f64, AtomicU64>,
     /// Attempts that were refused because too many had failed, by limit.
@@ -104,6 +106,9 @@ pub struct DecisionLabels {
     /// Why, in a word.
     pub reason: &'static str,
 }
+
+/// Of most answers.
+const PERMITTED: DecisionLabels = DecisionLabels { answer: "yes", reason: "permitted" };
 
 /// Within how many days credentials end.
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -148,8 +153,9 @@ impl Default for Metrics {
         let policy_current = Gauge::default();
         let help = "Whether the policy of gateways in force is what its file says";
         registry.register("policy_current", help, policy_current.clone());
-        let decisions = Family::default();
+        let decisions = Family::<DecisionLabels, Counter>::default();
         registry.register("gateway_decisions", "Answers to gateways", decisions.clone());
+        let permitted = decisions.get_or_create_owned(&PERMITTED);
         let credentials_expiring = Family::default();
         let help = "Credentials that end within so many days, as the replica that looks found";
         registry.register("credentials_expiring", help, credentials_expiring.clone());
@@ -176,6 +182,7 @@ impl Default for Metrics {
             webhook_oldest,
             policy_current,
             decisions,
+            permitted,
             staleness,
             throttled,
             quota_refusals,

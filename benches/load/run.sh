@@ -38,8 +38,8 @@ echo '{ "/orders": { "GET": { "authorization": { "expression": "!(permissions.ba
 
 # start ALGORITHM PORT [POLICY]: a server with one worker, in a folder of its own
 start() {
-    mkdir -p "$2"
-    (cd "$2" && exec "$bin/latchkey" serve --algorithm "$1" --listen "127.0.0.1:$2" --workers 1 \
+    mkdir -p "$1${3:-}"
+    (cd "$1${3:-}" && exec "$bin/latchkey" serve --algorithm "$1" --listen "127.0.0.1:$2" --workers 1 \
         --policy-file "$work/${3:-policy.json}" --registration-rate 0 --throttle off --log-level warn) &
     server=$!
     until curl -sf "http://127.0.0.1:$2/-/ready" >/dev/null; do sleep 0.05; done

@@ -30,6 +30,9 @@ pub fn sole_token<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Result<&'a s
 
 /// No bearer token holds a comma. Other credentials may: it stands between their parameters.
 fn is_joined(line: &[u8]) -> bool {
+    if !line.contains(&b',') {
+        return false; // soon known of a long token
+    }
     let mut items = line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
     let is_bearer = items.next().and_then(|item| item.get(..7));
     let is_bearer = is_bearer.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "));

@@ -60,12 +60,14 @@ impl Names {
 }
 
 fn named(headers: &[AnswerHeader], names: &AnswerHeaders) -> Vec<(AnswerHeader, HeaderName)> {
-    let ours = |header: AnswerHeader| HeaderName::from_static(header.name());
-    let name = |header: AnswerHeader| HeaderName::from_bytes(names.name(header).as_bytes());
-    headers
-        .iter()
-        .map(|header| (*header, name(*header).unwrap_or_else(|_| ours(*header))))
-        .collect()
+    let name = |header: AnswerHeader| {
+        let ours = HeaderName::from_static(header.name()); // costs nothing to copy
+        match names.name(header) {
+            name if name == ours.as_str() => ours,
+            renamed => HeaderName::from_bytes(renamed.as_bytes()).unwrap_or(ours),
+        }
+    };
+    headers.iter().map(|header| (*header, name(*header))).collect()
 }
 
 /// What a header says. Every value is one that a header can have; another would say nothing.
