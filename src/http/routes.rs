@@ -46,8 +46,8 @@ pub enum Where {
 pub const TABLE: &[Entry] = &[
     Entry { method: "GET",  path: "/tokeninfo",                              at: Where::Service,        handler: |route| route.to(tokeninfo::get) },
     Entry { method: "ANY",  path: "/auth",                                   at: Where::Gateway,        handler: |route| route.to(gateway::auth) },
-    Entry { method: "ANY",  path: "/auth/{path:.*}",                         at: Where::Gateway,        handler: |route| route.to(gateway::auth) },
     Entry { method: "ANY",  path: "/forward-auth",                           at: Where::Gateway,        handler: |route| route.to(gateway::forward_auth) },
+    Entry { method: "ANY",  path: "/auth/{path:.*}",                         at: Where::Gateway,        handler: |route| route.to(gateway::auth) },
     Entry { method: "ANY",  path: "/forward-auth/{path:.*}",                 at: Where::Gateway,        handler: |route| route.to(gateway::forward_auth) },
     Entry { method: "POST", path: "/oauth/token",                            at: Where::Service,        handler: |route| route.to(token::post) },
     Entry { method: "POST", path: "/oauth/introspect",                       at: Where::Service,        handler: |route| route.to(introspect::post) },
