@@ -64,7 +64,8 @@ struct Manners {
     revoked: u16,
     /// What callers get while Latchkey does not answer as it should.
     trouble: &'static [u16],
-    /// What the application gets of a path that was sent; `None` if it is refused.
+    /// What the application gets of a path that was sent; `None` if it is refused, as those are that
+    /// every gateway refuses.
     paths: &'static [(&'static str, Option<&'static str>)],
 }
 

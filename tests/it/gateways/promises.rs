@@ -49,6 +49,18 @@ const ANOTHER_REQUEST: &[(&str, &str)] = &[
     ("X_Forwarded_Uri", "/about"),
 ];
 
+/// What every gateway refuses, whatever it makes of it.
+const REFUSED: &[&str] = &[
+    "/orders/../admin",
+    "/about/%2e%2e/admin",
+    "/about/..%2fadmin",
+    "/%61dmin",
+    "/about/%252e%252e/orders",
+    "/about/..;/admin",
+    "/about/..\\admin",
+    "/about/%00",
+];
+
 impl Setup {
     pub(super) async fn keeps_every_promise(&mut self) {
         self.lets_pass_what_may().await;
@@ -193,12 +205,13 @@ impl Setup {
             ["read:orders", "write:orders"].map(|it| it.parse().unwrap());
         let principal = Some(Principal { permissions: &permissions, ..Principal::default() });
         let good = self.latchkey.authorization();
-        for (sent, forwarded) in self.manners.paths {
+        let refused = REFUSED.iter().map(|sent| (*sent, None));
+        for (sent, forwarded) in refused.chain(self.manners.paths.iter().copied()) {
             let headers = [("Authorization", &*good)];
             let answer = call(self.gateway.address, &format!("GET {sent}"), &headers, b"").await;
             let received = self.application.received();
             let received: Vec<_> = received.iter().map(|request| &*request.target).collect();
-            assert_eq!(received, forwarded.iter().copied().collect::<Vec<_>>(), "{sent}");
+            assert_eq!(received, forwarded.into_iter().collect::<Vec<_>>(), "{sent}");
             assert_eq!(answer.status == 200, forwarded.is_some(), "{sent}: {}", answer.status);
 
             // Whatever the gateway made of it, the policy lets it pass.
