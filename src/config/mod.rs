@@ -8,6 +8,7 @@ mod gateways;
 mod layers;
 mod resolved;
 mod store_url;
+mod values;
 mod webhook;
 
 use std::net::SocketAddr;
@@ -16,10 +17,9 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, ValueEnum};
 use ipnet::IpNet;
 use secrecy::SecretString;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::domain::audience::Audience;
-use crate::domain::clock::Timestamp;
 use crate::domain::jwk::Algorithm;
 use crate::domain::jwks_uri::AdmittedHost;
 use crate::domain::webhook::Topic;
@@ -31,6 +31,8 @@ pub use layers::{Loaded, load, with_environment_in_help};
 pub use resolved::Resolved;
 pub use store_url::StoreUrl;
 pub use webhook::Webhook;
+
+use values::{date, not_empty, prefix, redacted, secret};
 
 /// What a webhook is told of unless it is said: what ended before its time, or soon will.
 const TOLD_OF: &str = "tokens.revoked,client.deleted,client.left,client.state_changed,\
@@ -359,59 +361,4 @@ pub enum LogFormat {
     Json,
     /// For people
     Pretty,
-}
-
-#[expect(clippy::ref_option, reason = "the shape that serde calls")]
-fn redacted<S: Serializer>(secret: &Option<SecretString>, to: S) -> Result<S::Ok, S::Error> {
-    match secret {
-        Some(_) => to.serialize_some("[redacted]"),
-        None => to.serialize_none(),
-    }
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the shape of a value parser")]
-fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
-    Ok(text.to_owned().into())
-}
-
-fn not_empty(text: &str) -> Result<String, &'static str> {
-    if text.trim().is_empty() { Err("must not be empty") } else { Ok(text.to_owned()) }
-}
-
-fn date(text: &str) -> Result<String, &'static str> {
-    match Timestamp::from_rfc3339(text) {
-        Some(_) => Ok(text.to_owned()),
-        None => Err("must be a date such as 2027-01-31T00:00:00Z"),
-    }
-}
-
-/// One way to write a prefix: a slash before each segment and none behind.
-fn prefix(text: &str) -> Result<String, &'static str> {
-    let segments: Vec<&str> = text.split('/').filter(|segment| !segment.is_empty()).collect();
-    let plain = |segment: &&str| {
-        segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
-            && **segment != *"."
-            && **segment != *".."
-    };
-    if !segments.iter().all(plain) {
-        return Err("a prefix is made of letters, digits, - . _ ~ and /");
-    }
-    Ok(segments.iter().flat_map(|segment| ["/", segment]).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prefixes_have_one_form() {
-        for (text, form) in
-            [("", ""), ("/", ""), ("auth", "/auth"), ("/a/b/", "/a/b"), ("//a", "/a")]
-        {
-            assert_eq!(prefix(text).unwrap(), form);
-        }
-        for bad in ["/a b", "/{x}", "/..", "/a?b"] {
-            assert!(prefix(bad).is_err(), "{bad}");
-        }
-    }
 }
