@@ -15,6 +15,7 @@ pub mod jwks_uri;
 pub mod key_judge;
 pub mod key_material;
 pub mod permission;
+pub mod printable;
 pub mod registration_token;
 pub mod revocation;
 pub mod scope;

@@ -1,0 +1,95 @@
+//! Text of strangers, made fit for a log, an answer or a terminal: the only place that escapes and
+//! cuts it.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// How many characters of a stranger's text are quoted.
+pub const LONGEST: usize = 64;
+
+/// Whether a character is not shown itself but changes how others are: a control of C0 or C1, a
+/// separator of lines or paragraphs, a mark of the direction of writing.
+#[must_use]
+pub fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The whole text on one line; deceptive characters are escaped as in JSON, such as `\u202e`.
+#[must_use]
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    escape(text, is_deceptive)
+}
+
+/// The same for text of several lines, whose line feeds stay. Serialized JSON keeps its meaning.
+#[must_use]
+pub fn escaped_lines(text: &str) -> Cow<'_, str> {
+    escape(text, |c| c != '\n' && is_deceptive(c))
+}
+
+/// The first [`LONGEST`] characters, escaped; three dots stand for the rest.
+#[must_use]
+pub fn excerpt(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => {
+            Cow::Owned(escaped(text.get(..end).unwrap_or_default()).into_owned() + "...")
+        }
+        None => escaped(text),
+    }
+}
+
+fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.chars().any(&is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_escaped(c) {
+            // All of them are in the basic plane. Writing to a string does not fail.
+            let _ = write!(shown, "\\u{:04x}", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deceptive_characters_are_escaped() {
+        for (why, text, shown) in [
+            ("plain", "svc é 名 \\ \"", "svc é 名 \\ \""),
+            ("C0", "a\n\t\0\u{1b}[31m", r"a\u000a\u0009\u0000\u001b[31m"),
+            ("delete and C1", "\u{7f}\u{80}\u{9b}31m\u{9f}", r"\u007f\u0080\u009b31m\u009f"),
+            ("direction", "a\u{202e}b\u{2066}\u{200f}\u{61c}", r"a\u202eb\u2066\u200f\u061c"),
+            ("separators", "a\u{2028}b\u{2029}", r"a\u2028b\u2029"),
+            ("joiners, which emoji need", "👩\u{200d}🔬", "👩\u{200d}🔬"),
+        ] {
+            assert_eq!(escaped(text), shown, "{why}");
+        }
+    }
+
+    #[test]
+    fn json_keeps_its_lines_and_its_meaning() {
+        let value = serde_json::json!({ "name": "a\u{9b}31m\u{202e}\n", "tab": "\t" });
+        let text = serde_json::to_string_pretty(&value).unwrap();
+        let shown = escaped_lines(&text);
+        assert_eq!(shown.lines().count(), 4);
+        assert!(!shown.chars().any(|c| c != '\n' && is_deceptive(c)), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+    }
+
+    #[test]
+    fn an_excerpt_has_64_characters() {
+        for (text, shown) in [
+            ("é".repeat(64), "é".repeat(64)),
+            ("é".repeat(65), "é".repeat(64) + "..."),
+            ("\u{9b}".repeat(60_000), r"\u009b".repeat(64) + "..."),
+        ] {
+            assert_eq!(excerpt(&text), shown);
+        }
+    }
+}
