@@ -1,9 +1,34 @@
-//! What allocates nothing. A program of its own, because counting takes the place of the allocator.
+//! What allocates nothing, and what costs no more than a few times what is usual. A program of its
+//! own, because counting takes the place of the allocator.
 
-use allocation_counter::measure;
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use allocation_counter::{AllocationInfo, measure};
+use clap::{Args, Command};
+use latchkey::app::{App, Environment, OpenStore, assemble};
+use latchkey::config::{self, Resolved, Settings, Switch};
+use latchkey::domain::audit::{Action, Origin};
+use latchkey::domain::client::{AuthMethod, Client};
+use latchkey::domain::clock::SystemClock;
+use latchkey::domain::entropy::SystemEntropy;
+use latchkey::domain::id::ClientId;
+use latchkey::domain::jwk::Algorithm;
+use latchkey::domain::lists::ListLimits;
+use latchkey::domain::secret::ClientSecret;
 use latchkey::gateway::expression::{Expression, Facts};
 use latchkey::gateway::{Format, Outcome, Policy, Principal, Request};
+use latchkey::http::form::Form;
+use latchkey::oauth::authenticate::{Caller, Presented};
+use latchkey::oauth::error::OAuthError;
+use latchkey::registry::Inserted;
+use latchkey::store::MemoryStore;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use serde_json::json;
+use tokio::runtime::Runtime;
 
 /// Each kind of term, and the one that decides at the very end.
 fn expression() -> String {
@@ -71,4 +96,140 @@ fn a_decision_allocates_nothing() {
     for facts in facts {
         assert_eq!(measure(|| _ = expression.holds(&facts)).count_total, 0, "{facts:?}");
     }
+}
+
+/// How many times as much as an ordinary request the largest one that is allowed may allocate, and
+/// how many times as many bytes.
+const MULTIPLE: (u64, u64) = (20, 32);
+const MOST: ListLimits = ListLimits::DEFAULT;
+
+/// A server without listeners, and who asks it for tokens.
+struct Asked {
+    runtime: Runtime,
+    app: App,
+}
+
+impl Asked {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let keys = tempfile::tempdir().unwrap();
+        let command = Settings::augment_args(Command::new("test"));
+        let flags = command.get_matches_from(["test"]);
+        let mut settings = config::load(&flags, |_| None, None).unwrap().settings;
+        settings.keys = keys.path().into();
+        settings.algorithm = Algorithm::ES256;
+        settings.throttle = Switch::Off;
+        settings.admin_client_id = Some("admin".to_owned());
+        settings.admin_secret = Some("of the administrator".to_owned().into());
+        let config = Resolved::of(settings, 1).unwrap();
+        let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
+        let environment =
+            Environment { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+        let app = runtime.block_on(assemble(config, &store, environment)).unwrap();
+        Self { runtime, app }
+    }
+
+    /// A client that may ask for so much of everything.
+    fn client(&self, id: &str, granted: ListLimits) -> (String, ClientSecret) {
+        let now = self.app.clock.now();
+        let id: ClientId = id.parse().unwrap();
+        let mut client = Client::new(id.clone(), "svc".to_owned(), AuthMethod::default(), now);
+        client.audience = words("a", granted.audiences).map(|it| it.parse().unwrap()).collect();
+        client.scope = words("s", granted.scopes).collect::<Vec<_>>().join(" ").parse().unwrap();
+        client.permissions =
+            words("p", granted.permissions).map(|it| it.parse().unwrap()).collect();
+        client.groups = words("g", granted.groups).collect();
+        let secret = self.runtime.block_on(async {
+            let (secret, stored) = self.app.enrolment.make_secret(&id, now).await.unwrap();
+            client.secrets = vec![stored];
+            let pair = (None, Some(&client));
+            let origin = Origin::server();
+            let record = self.app.recorder.change(&origin, Action::ClientCreated, pair, now);
+            let inserted = self.app.registry.insert(&client, &record.unwrap()).await.unwrap();
+            assert_eq!(inserted, Inserted::Yes);
+            secret
+        });
+        (id.to_string(), secret)
+    }
+
+    /// What the token endpoint does with a form, and what that allocates.
+    fn cost(&self, who: &(String, ClientSecret), form: &str) -> (AllocationInfo, Option<String>) {
+        let presented = Presented::Secret { client_id: who.0.clone(), secret: who.1.clone() };
+        let caller = Caller { address: IpAddr::V4(Ipv4Addr::LOCALHOST), is_shared: false };
+        let mut outcome = None;
+        let made = measure(|| {
+            outcome = Some(self.runtime.block_on(async {
+                let (now, limits) = (self.app.clock.now(), &self.app.issuer.rules.lists);
+                let form = Form::parse(form.as_bytes(), limits)?;
+                let proved = self.app.authenticator.authenticate(&presented, caller, now);
+                let client = proved.await?;
+                let issued = self.app.issuer.issue(&client, form.token_request(limits)?, now)?;
+                Ok::<_, OAuthError>(issued.access_token)
+            }));
+        });
+        (made, outcome.unwrap().err().map(|error| error.code().as_str().to_owned()))
+    }
+}
+
+fn words(prefix: &str, count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(move |n| format!("{prefix}{n}"))
+}
+
+fn form(audiences: usize, scopes: usize) -> String {
+    let joined = |prefix, count| words(prefix, count).collect::<Vec<_>>().join("+");
+    format!("audience={}&scope={}", joined("a", audiences), joined("s", scopes))
+}
+
+#[test]
+fn no_token_request_costs_more_than_a_few_ordinary_ones() {
+    let asked = Asked::new();
+    let usual = ListLimits { audiences: 2, scopes: 3, permissions: 5, groups: 2 };
+    let usual = asked.client("usual", usual);
+    let large = asked.client("large", MOST);
+    let wrong = ("large".to_owned(), ClientSecret::from("wrong".to_owned()));
+    for who in [&usual, &large] {
+        asked.cost(who, ""); // the slow hash of the first time
+    }
+    let (ordinary, refused) = asked.cost(&usual, &form(1, 2));
+    assert_eq!(refused, None);
+    let at_most = |made: &AllocationInfo, why: &str, form: &str| {
+        let (count, bytes) = (made.count_total, made.bytes_total);
+        let most = MULTIPLE.0 * ordinary.count_total;
+        // What was sent is copied, decoded.
+        let most_bytes = MULTIPLE.1 * ordinary.bytes_total + 2 * form.len() as u64;
+        assert!(
+            count <= most && bytes <= most_bytes,
+            "{why}: {count} ({most}), {bytes} ({most_bytes})"
+        );
+    };
+
+    let largest = form(MOST.audiences, MOST.scopes);
+    let (made, refused) = asked.cost(&large, &largest);
+    assert_eq!(refused, None);
+    at_most(&made, "the largest that is allowed", &largest);
+    // A body of 64 KiB, by callers that have proved nothing, and by those that have.
+    for (why, form, who, error) in [
+        ("audiences of nobody", form(9_000, 0), &wrong, "invalid_client"),
+        ("scopes of nobody", form(0, 9_000), &wrong, "invalid_client"),
+        ("parameters of nobody", "x=&".repeat(20_000), &wrong, "invalid_request"),
+        ("audiences", form(9_000, 0), &large, "invalid_target"),
+        ("scopes", form(0, 9_000), &large, "invalid_scope"),
+        ("audiences, each by itself", "audience=a&".repeat(6_000), &large, "invalid_request"),
+    ] {
+        let (made, refused) = asked.cost(who, &form);
+        assert_eq!(refused.as_deref(), Some(error), "{why}");
+        at_most(&made, why, &form);
+    }
+
+    let mut runner = TestRunner::deterministic();
+    let sizes = (0..=2 * MOST.audiences, 0..=2 * MOST.scopes, 0..100_usize, any::<bool>());
+    let property = |(audiences, scopes, others, proved): (usize, usize, usize, bool)| {
+        let others = words("&x", others).map(|it| it + "=1").collect::<Vec<_>>().concat();
+        let who = if proved { &large } else { &wrong };
+        let form = form(audiences, scopes) + &others;
+        let (made, _) = asked.cost(who, &form);
+        at_most(&made, "whatever is asked", &form);
+        Ok(())
+    };
+    runner.run(&sizes, property).unwrap();
 }

@@ -87,7 +87,11 @@ pub async fn assemble(
         entropy: parts.environment.entropy.clone(),
         recorder: parts.recorder.clone(),
         revoker: parts.revoker.clone(),
-        limits: Limits { secrets: config.settings.max_secrets, keys: config.settings.max_keys },
+        limits: Limits {
+            secrets: config.settings.max_secrets,
+            keys: config.settings.max_keys,
+            lists: config.list_limits(),
+        },
     });
     let keys = Arc::new(KeyAdmission {
         registry: parts.clients.clone(),

@@ -168,6 +168,7 @@ impl Parts {
                 longest_life: self.longest_life,
                 default_audience: settings.default_audience.clone(),
                 require_audience: settings.require_audience,
+                lists: config.list_limits(),
             },
         }
     }

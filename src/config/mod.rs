@@ -22,6 +22,7 @@ use serde::Serialize;
 use crate::domain::audience::Audience;
 use crate::domain::jwk::Algorithm;
 use crate::domain::jwks_uri::AdmittedHost;
+use crate::domain::lists::ListLimits;
 use crate::domain::webhook::Topic;
 use crate::gateway::answer_headers::{FieldName, Renamed};
 
@@ -210,6 +211,22 @@ pub struct Settings {
     /// Live keys that a client may have
     #[arg(long, default_value_t = 10, help_heading = "Clients")]
     pub max_keys: usize,
+
+    /// Audiences that a client may have, and ask for at once
+    #[arg(long, default_value_t = ListLimits::DEFAULT.audiences, help_heading = "Clients")]
+    pub max_audiences: usize,
+
+    /// Scopes that a client may have, and ask for at once
+    #[arg(long, default_value_t = ListLimits::DEFAULT.scopes, help_heading = "Clients")]
+    pub max_scopes: usize,
+
+    /// Permissions that a client may have
+    #[arg(long, default_value_t = ListLimits::DEFAULT.permissions, help_heading = "Clients")]
+    pub max_permissions: usize,
+
+    /// Groups that a client may be in
+    #[arg(long, default_value_t = ListLimits::DEFAULT.groups, help_heading = "Clients")]
+    pub max_groups: usize,
 
     /// Registrations, and changes that clients make to themselves, from one address in a minute; 0: any number
     #[arg(long, default_value_t = 20, help_heading = "Clients")]

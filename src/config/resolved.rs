@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::domain::clock::Timestamp;
+use crate::domain::lists::ListLimits;
 use crate::registry::register::RegistrationMode;
 
 use super::{ConfigError, Gateways, RegistrationSetting, Settings, StoreUrl, Webhook};
@@ -91,6 +92,17 @@ impl Resolved {
         self.endpoints
             .strip_suffix(self.settings.service_prefix.as_str())
             .unwrap_or(&self.endpoints)
+    }
+
+    /// How long the lists of clients, and of what they ask for, may be.
+    #[must_use]
+    pub fn list_limits(&self) -> ListLimits {
+        ListLimits {
+            audiences: self.settings.max_audiences,
+            scopes: self.settings.max_scopes,
+            permissions: self.settings.max_permissions,
+            groups: self.settings.max_groups,
+        }
     }
 
     /// How long records of deeds are kept; `None`: for ever.

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::lists;
+
 /// One value of the `aud` claim: 1 to 512 characters, without spaces or control characters.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
@@ -25,14 +27,7 @@ impl Audience {
 
 /// Reads a list separated by spaces, each value once, in the order written.
 pub fn parse_list(text: &str) -> Result<Vec<Audience>, MalformedAudience> {
-    let mut list = Vec::new();
-    for item in text.split(' ').filter(|item| !item.is_empty()) {
-        let audience: Audience = item.parse()?;
-        if !list.contains(&audience) {
-            list.push(audience);
-        }
-    }
-    Ok(list)
+    lists::unique(lists::items(text)).into_iter().map(str::parse).collect()
 }
 
 impl FromStr for Audience {

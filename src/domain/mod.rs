@@ -14,6 +14,7 @@ pub mod jwk;
 pub mod jwks_uri;
 pub mod key_judge;
 pub mod key_material;
+pub mod lists;
 pub mod permission;
 pub mod printable;
 pub mod registration_token;

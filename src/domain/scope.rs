@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::lists;
+
 /// A list of scope tokens. Compared as a set, shown in the order in which it was written.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
@@ -29,6 +31,12 @@ impl Scope {
         self.text.is_empty()
     }
 
+    /// How many tokens are in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        lists::items(&self.text).count()
+    }
+
     /// The tokens separated by single spaces.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -51,12 +59,7 @@ impl FromStr for Scope {
 
     fn from_str(text: &str) -> Result<Self, MalformedScope> {
         let tokens = text.parse().map_err(|_| MalformedScope)?;
-        let mut listed: Vec<&str> = Vec::new();
-        for token in text.split(' ').filter(|token| !token.is_empty()) {
-            if !listed.contains(&token) {
-                listed.push(token);
-            }
-        }
+        let listed = lists::unique(lists::items(text));
         let tokens = (!listed.is_empty()).then_some(tokens);
         Ok(Self { text: listed.join(" "), tokens })
     }

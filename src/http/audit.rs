@@ -1,5 +1,6 @@
 //! `GET /audit`: who did what.
 
+use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
@@ -11,6 +12,7 @@ use crate::domain::permission::AUDIT_READ;
 use crate::registry::AuditQuery;
 use crate::registry::error::RegistryError;
 
+use super::aside::aside;
 use super::bearer;
 use super::clients::no_store;
 use super::error::Refusal;
@@ -43,9 +45,12 @@ pub(super) async fn list(app: Running, request: HttpRequest) -> Result<HttpRespo
     let one_more = AuditQuery { limit: asked.limit + 1, ..asked.clone() };
     let records = app.audit_trail.records(&one_more).await.map_err(RegistryError::from)?;
 
-    let page = records.get(..asked.limit).unwrap_or(&records);
-    let next = page.last().filter(|_| page.len() < records.len()).map(|record| &record.id);
-    Ok(no_store().json(json!({ "records": page, "next_cursor": next })))
+    let shown = aside(move || {
+        let page = records.get(..asked.limit).unwrap_or(&records);
+        let next = page.last().filter(|_| page.len() < records.len()).map(|record| &record.id);
+        json!({ "records": page, "next_cursor": next }).to_string()
+    });
+    Ok(no_store().content_type(ContentType::json()).body(shown.await?))
 }
 
 impl Query {

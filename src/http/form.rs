@@ -2,26 +2,53 @@
 
 use std::collections::BTreeMap;
 
+use actix_web::HttpRequest;
+use actix_web::web::Payload;
+
+use crate::app::App;
 use crate::domain::audience::{self, Audience};
+use crate::domain::lists::{self, ListLimits};
 use crate::domain::scope::Scope;
 use crate::oauth::error::OAuthError;
 use crate::oauth::token::TokenRequest;
+
+use super::body;
+use super::error::Refusal;
 
 pub(super) const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// The only parameter that may be repeated: RFC 8707 §2 says so of its like.
 const AUDIENCE: &str = "audience";
 
+/// How many parameters a form may have beside those that may be repeated.
+const MOST_OTHERS: usize = 64;
+
 /// The parameters that were sent with a value. Holds secrets: never log it.
-pub(super) struct Form {
+pub struct Form {
     values: BTreeMap<String, String>,
     audience: Vec<String>,
+}
+
+/// Reads the form that is the body of a request.
+pub(super) async fn read(
+    app: &App,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<Form, Refusal> {
+    let body = body::read(request, payload, MEDIA_TYPE).await?;
+    Ok(Form::parse(&body, &app.issuer.rules.lists)?)
 }
 
 impl Form {
     /// A repeated parameter is an error and an empty one counts as absent:
     /// [RFC 6749 §3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2).
-    pub(super) fn parse(body: &[u8]) -> Result<Self, OAuthError> {
+    ///
+    /// Nobody has proved anything yet: values are taken as they are, and not looked into.
+    pub fn parse(body: &[u8], limits: &ListLimits) -> Result<Self, OAuthError> {
+        let most = MOST_OTHERS + limits.audiences;
+        if body.split(|byte| *byte == b'&').nth(most).is_some() {
+            return Err(OAuthError::TooManyParameters(most));
+        }
         let mut form = Self { values: BTreeMap::new(), audience: Vec::new() };
         if std::str::from_utf8(body).is_err() {
             return Err(OAuthError::NotAForm);
@@ -37,24 +64,35 @@ impl Form {
         Ok(form)
     }
 
-    pub(super) fn value(&self, name: &str) -> Option<&str> {
+    /// The value of a parameter, if it was sent with one.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
     }
 
-    /// What is asked for, beside the proof of who asks.
-    pub(super) fn token_request(&self) -> Result<TokenRequest, OAuthError> {
-        let scope: Option<Scope> = match self.value("scope") {
-            Some(text) => Some(text.parse().map_err(|_| OAuthError::MalformedScope)?),
-            None => None,
-        };
+    /// What is asked for, beside the proof of who asks. For callers that have proved it: here the
+    /// values are looked into.
+    pub fn token_request(&self, limits: &ListLimits) -> Result<TokenRequest, OAuthError> {
         Ok(TokenRequest {
-            scope: scope.filter(|scope| !scope.is_empty()),
-            audience: self.audience()?,
+            scope: self.scope(limits.scopes)?,
+            audience: self.audience(limits.audiences)?,
         })
     }
 
-    fn audience(&self) -> Result<Option<Vec<Audience>>, OAuthError> {
+    fn scope(&self, most: usize) -> Result<Option<Scope>, OAuthError> {
+        let text = self.value("scope").unwrap_or_default();
+        if lists::items(text).count() > most {
+            return Err(OAuthError::TooManyScopes(most));
+        }
+        let scope: Scope = text.parse().map_err(|_| OAuthError::MalformedScope)?;
+        Ok((!scope.is_empty()).then_some(scope))
+    }
+
+    fn audience(&self, most: usize) -> Result<Option<Vec<Audience>>, OAuthError> {
         let joined = self.audience.join(" ");
+        if lists::items(&joined).count() > most {
+            return Err(OAuthError::TooManyAudiences(most));
+        }
         let list = audience::parse_list(&joined).map_err(|_| OAuthError::Malformed(AUDIENCE))?;
         Ok((!list.is_empty()).then_some(list))
     }

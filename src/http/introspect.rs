@@ -12,7 +12,7 @@ use crate::oauth::introspect::Caller;
 use super::error::Refusal;
 use super::form::{self, Form};
 use super::lobby::{Lobby, Running};
-use super::{bearer, body, credentials};
+use super::{bearer, credentials};
 
 /// RFC 9701 §5.
 const SIGNED: &str = "application/token-introspection+jwt";
@@ -23,7 +23,7 @@ pub(super) async fn post(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let form = Form::parse(&body::read(&request, payload, form::MEDIA_TYPE).await?)?;
+    let form = form::read(&app, &request, payload).await?;
     let now = app.clock.now();
     let (caller, token) = caller(&app, &lobby, &request, &form, now).await?;
 

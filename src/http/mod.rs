@@ -2,6 +2,7 @@
 //! way to say no.
 
 mod address;
+mod aside;
 mod audit;
 mod authzen;
 mod bearer;
@@ -12,7 +13,7 @@ mod credentials;
 mod documentation;
 mod envoy;
 mod error;
-mod form;
+pub mod form;
 mod gateway;
 mod introspect;
 mod json;

@@ -8,9 +8,9 @@ use crate::oauth::error::OAuthError;
 
 use super::carry_out::carry_out;
 use super::error::Refusal;
-use super::form::{self, Form};
+use super::form;
 use super::lobby::{Lobby, Running};
-use super::{body, credentials, origin};
+use super::{credentials, origin};
 
 pub(super) async fn post(
     app: Running,
@@ -18,7 +18,7 @@ pub(super) async fn post(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let form = Form::parse(&body::read(&request, payload, form::MEDIA_TYPE).await?)?;
+    let form = form::read(&app, &request, payload).await?;
     let presented = credentials::presented(&request, &form)?;
     let token = form.value("token").ok_or(OAuthError::Missing("token"))?.to_owned();
     let (now, origin) = (app.clock.now(), origin::of(&app, &request));

@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::oauth::token::check_grant;
 
+use super::credentials;
 use super::error::Refusal;
-use super::form::{self, Form};
+use super::form;
 use super::lobby::{Lobby, Running};
-use super::{body, credentials};
 
 /// RFC 6749 §5.1.
 #[derive(Serialize)]
@@ -27,13 +27,14 @@ pub(super) async fn post(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let form = Form::parse(&body::read(&request, payload, form::MEDIA_TYPE).await?)?;
+    let form = form::read(&app, &request, payload).await?;
     check_grant(form.value("grant_type"))?;
     let presented = credentials::presented(&request, &form)?;
-    let asked = form.token_request()?;
     let now = app.clock.now();
 
     let client = credentials::authenticated(&app, &lobby, &request, &presented, now).await?;
+    // Not before: a list of whatever length must cost nothing to those who have proved nothing.
+    let asked = form.token_request(&app.issuer.rules.lists)?;
     let issued = app.issuer.issue(&client, asked, now);
     let issued = issued.inspect_err(|error| credentials::count(error, lobby.metrics()))?;
 

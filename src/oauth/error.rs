@@ -116,6 +116,15 @@ pub enum OAuthError {
     /// The scope cannot be read.
     #[error("the scope is malformed")]
     MalformedScope,
+    /// More audiences than may be asked for at once.
+    #[error("at most {0} audiences may be asked for")]
+    TooManyAudiences(usize),
+    /// More parameters than a form may have.
+    #[error("a form may have at most {0} parameters")]
+    TooManyParameters(usize),
+    /// More scopes than may be asked for at once.
+    #[error("at most {0} scopes may be asked for")]
+    TooManyScopes(usize),
     /// No token could be signed.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -141,7 +150,7 @@ impl OAuthError {
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Audience(_) => ErrorCode::InvalidTarget,
+            Self::Audience(_) | Self::TooManyAudiences(_) => ErrorCode::InvalidTarget,
             Self::Client(_) => ErrorCode::InvalidClient,
             Self::AudienceRequired
             | Self::AudiencesDiffer
@@ -151,12 +160,13 @@ impl OAuthError {
             | Self::NotAForm
             | Self::QueryCredentials
             | Self::Repeated(_)
+            | Self::TooManyParameters(_)
             | Self::TwoClients
             | Self::TwoCredentials => ErrorCode::InvalidRequest,
             Self::GrantNotAllowed => ErrorCode::UnauthorizedClient,
             Self::NoEntropy(_) | Self::Seal(SealError::Signature(_)) => ErrorCode::ServerError,
             Self::NotPermitted(_) => ErrorCode::InsufficientScope,
-            Self::Scope | Self::MalformedScope => ErrorCode::InvalidScope,
+            Self::Scope | Self::MalformedScope | Self::TooManyScopes(_) => ErrorCode::InvalidScope,
             Self::Busy(_) | Self::Changed | Self::Seal(SealError::NoActiveKey) | Self::Store(_) => {
                 ErrorCode::TemporarilyUnavailable
             }
@@ -201,6 +211,9 @@ impl OAuthError {
             | Self::Quota(_)
             | Self::Repeated(_)
             | Self::Scope
+            | Self::TooManyAudiences(_)
+            | Self::TooManyParameters(_)
+            | Self::TooManyScopes(_)
             | Self::TwoClients
             | Self::TwoCredentials
             | Self::UnsupportedGrant => self.to_string(),

@@ -1,5 +1,6 @@
 //! May this client have this token? RFC 6749 §4.4.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::domain::claims::{self, AccessTokenClaims};
 use crate::domain::client::{CLIENT_CREDENTIALS, Client};
 use crate::domain::clock::Timestamp;
 use crate::domain::entropy::Entropy;
+use crate::domain::lists::ListLimits;
 use crate::domain::permission::Permission;
 use crate::domain::scope::Scope;
 
@@ -53,6 +55,8 @@ pub struct TokenRules {
     pub default_audience: Vec<Audience>,
     /// Whether an audience must be asked for.
     pub require_audience: bool,
+    /// How much may be asked for at once.
+    pub lists: ListLimits,
 }
 
 /// Issues access tokens.
@@ -96,7 +100,8 @@ impl TokenIssuer {
         let custom = allowed_claims(client, &asserted.custom)?;
         let asked = one_list(request.audience, asserted.audiences.clone())?;
         let aud = self.audience(client, asked)?;
-        let scope = granted_scope(client, request.scope.as_ref())?;
+        let is_told = request.scope.is_none();
+        let scope = granted_scope(client, request.scope)?;
 
         let lifetime = client
             .access_token_lifetime
@@ -127,7 +132,7 @@ impl TokenIssuer {
         self.revocations.note_token(&claims);
 
         self.logins.note(&client.id, authenticated.credential(), now);
-        let scope = (request.scope.is_none() && !scope.is_empty()).then_some(scope);
+        let scope = (is_told && !scope.is_empty()).then_some(scope);
         Ok(Issued { access_token, lifetime, scope })
     }
 
@@ -144,7 +149,11 @@ impl TokenIssuer {
                 granted => Ok(granted.clone()),
             };
         };
-        match asked.iter().find(|audience| !client.audience.contains(audience)) {
+        if asked.len() > self.rules.lists.audiences {
+            return Err(OAuthError::TooManyAudiences(self.rules.lists.audiences));
+        }
+        let granted: HashSet<&Audience> = client.audience.iter().collect();
+        match asked.iter().find(|audience| !granted.contains(audience)) {
             Some(refused) => Err(OAuthError::Audience(refused.clone())),
             None => Ok(asked),
         }
@@ -166,18 +175,17 @@ fn one_list(
     let assertion = assertion.filter(|list| !list.is_empty());
     match (form, assertion) {
         (Some(form), Some(assertion)) => {
-            let same = form.len() == assertion.len()
-                && form.iter().all(|audience| assertion.contains(audience));
+            let same = HashSet::<&Audience>::from_iter(&form) == HashSet::from_iter(&assertion);
             if same { Ok(Some(form)) } else { Err(OAuthError::AudiencesDiffer) }
         }
         (form, assertion) => Ok(form.or(assertion)),
     }
 }
 
-fn granted_scope(client: &Client, asked: Option<&Scope>) -> Result<Scope, OAuthError> {
+fn granted_scope(client: &Client, asked: Option<Scope>) -> Result<Scope, OAuthError> {
     match asked {
         None => Ok(client.scope.clone()),
-        Some(asked) if client.scope.covers(asked) => Ok(asked.clone()),
+        Some(asked) if client.scope.covers(&asked) => Ok(asked),
         Some(_) => Err(OAuthError::Scope),
     }
 }
@@ -186,8 +194,11 @@ fn allowed_claims(
     client: &Client,
     asserted: &Map<String, Value>,
 ) -> Result<Map<String, Value>, OAuthError> {
-    let allowed =
-        |name: &String| client.allowed_custom_claims.contains(name) && !claims::is_reserved(name);
+    if asserted.is_empty() {
+        return Ok(Map::new());
+    }
+    let granted: HashSet<&String> = client.allowed_custom_claims.iter().collect();
+    let allowed = |name: &String| granted.contains(name) && !claims::is_reserved(name);
     match asserted.keys().find(|name| !allowed(name)) {
         Some(refused) => Err(OAuthError::CustomClaim(refused.clone())),
         None => Ok(asserted.clone()),

@@ -10,6 +10,7 @@ use crate::domain::audit::Action;
 use crate::domain::claims;
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
+use crate::domain::lists::{self, ListLimits};
 use crate::domain::permission::Permission;
 use crate::domain::scope::Scope;
 use crate::domain::state::State;
@@ -49,6 +50,9 @@ pub struct Grants {
     #[serde(rename = "legacyAudience", alias = "legacy_audience")]
     pub legacy_audience: Option<Timestamp>,
 }
+
+/// How many claims a client may be allowed to set.
+const MOST_CLAIMS: usize = 64;
 
 /// The largest quota: more than any server issues.
 const MOST_TOKENS: u64 = 1_000_000_000_000;
@@ -100,7 +104,8 @@ pub async fn create(
 ) -> Result<Registered, RegistryError> {
     actor.may_grant(&grants.permissions)?;
     let mut client = metadata.to_client(enrolment.fresh_id()?, now)?;
-    grant(&mut client, grants, longest_life)?;
+    enrolment.limits.check(&client)?;
+    grant(&mut client, grants, longest_life, &enrolment.limits.lists)?;
     client.creator = actor.id().to_string();
     client.updater = actor.id().to_string();
     let shared_keys = keys.admit_first(&client, &metadata.proofs()?, now).await?;
@@ -113,8 +118,21 @@ pub(super) fn grant(
     client: &mut Client,
     grants: Grants,
     longest_life: Duration,
+    limits: &ListLimits,
 ) -> Result<(), RegistryError> {
     let custom = grants.allowed_custom_claims.unwrap_or_default();
+    // First, so that nothing below looks through a list of whatever length.
+    for (name, length, most) in [
+        ("permissions", grants.permissions.len(), limits.permissions),
+        ("audience", grants.audience.len(), limits.audiences),
+        ("scope", grants.scope.len(), limits.scopes),
+        ("groups", grants.groups.len(), limits.groups),
+        ("allowedCustomClaims", custom.len(), MOST_CLAIMS),
+    ] {
+        if length > most {
+            return refused(format!("`{name}` may hold at most {most} items, and not {length}"));
+        }
+    }
     if let Some(reserved) = custom.iter().find(|name| claims::is_reserved(name)) {
         return refused(format!("`allowedCustomClaims` must not hold `{reserved}`"));
     }
@@ -135,13 +153,13 @@ pub(super) fn grant(
         return refused("a group is a name without control characters".to_owned());
     }
 
-    client.permissions = unique(grants.permissions);
-    client.audience = unique(grants.audience);
+    client.permissions = lists::unique(grants.permissions);
+    client.audience = lists::unique(grants.audience);
     client.scope = grants.scope;
     client.state = grants.state;
     client.metadata = grants.metadata;
-    client.groups = unique(grants.groups);
-    client.allowed_custom_claims = unique(custom);
+    client.groups = lists::unique(grants.groups);
+    client.allowed_custom_claims = lists::unique(custom);
     client.access_token_lifetime = lifetime;
     client.quota_per_hour = quota("quota_per_hour", grants.quota_per_hour)?;
     client.quota_per_day = quota("quota_per_day", grants.quota_per_day)?;
@@ -161,16 +179,6 @@ fn quota(name: &str, quota: Option<u64>) -> Result<Option<u64>, RegistryError> {
 
 pub(super) fn refused<T>(why: String) -> Result<T, RegistryError> {
     Err(RegistryError::Metadata(why))
-}
-
-fn unique<T: PartialEq>(list: Vec<T>) -> Vec<T> {
-    let mut once = Vec::with_capacity(list.len());
-    for item in list {
-        if !once.contains(&item) {
-            once.push(item);
-        }
-    }
-    once
 }
 
 /// The first member name, at any depth, that some store could not keep.

@@ -12,6 +12,7 @@ use crate::domain::entropy::Entropy;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
 use crate::domain::jwks_uri::{JwksUri, MalformedJwksUri};
+use crate::domain::lists::ListLimits;
 use crate::domain::registration_token::RegistrationToken;
 use crate::domain::secret::{ClientSecret, Pepper};
 use crate::hashing::SlowHashes;
@@ -21,6 +22,9 @@ use super::error::RegistryError;
 use super::key_admission::SharedKey;
 use super::key_proof::ProofFault;
 use super::{Inserted, Registry, public_key};
+
+/// How many keys may be sent at once, whether a client may have them or not.
+pub(super) const MOST_LISTED: usize = 64;
 
 /// The metadata of RFC 7591 §2 that we know. Types are checked by hand, so that what is wrong is
 /// said in the words of that document.
@@ -117,6 +121,12 @@ impl ClientMetadata {
         let keys = match (&self.public_key, &self.jwks, &self.public_key_pem) {
             (None, None, None) => Vec::new(),
             (Some(jwk), None, None) => vec![PublicJwk::parse(jwk)?],
+            // Each is judged, which takes a while: not as many as there is room for in a body.
+            (None, Some(set), None) if listed(set) > MOST_LISTED => {
+                return Err(RegistryError::Metadata(format!(
+                    "`jwks` may hold at most {MOST_LISTED} keys"
+                )));
+            }
             (None, Some(set), None) => public_key::from_jwks(set)?,
             (None, None, Some(Value::String(pem))) => vec![public_key::from_pem(pem)?],
             (None, None, Some(_)) => return refused("`public_key_pem` is a string"),
@@ -147,6 +157,10 @@ impl ClientMetadata {
         };
         Ok(proofs?)
     }
+}
+
+fn listed(set: &Value) -> usize {
+    set.get("keys").and_then(Value::as_array).map_or(0, Vec::len)
 }
 
 /// A name for people.
@@ -194,17 +208,19 @@ pub struct Enrolment {
     pub recorder: Arc<Recorder>,
     /// What ends tokens.
     pub revoker: Arc<Revoker>,
-    /// How many credentials a client may have.
+    /// How much a client may have.
     pub limits: Limits,
 }
 
-/// How many live credentials one client may have.
+/// How many live credentials one client may have, and how much it may be granted.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Secrets.
     pub secrets: usize,
     /// Keys.
     pub keys: usize,
+    /// What it is granted.
+    pub lists: ListLimits,
 }
 
 impl Limits {
@@ -221,7 +237,7 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { secrets: 5, keys: 10 }
+        Self { secrets: 5, keys: 10, lists: ListLimits::DEFAULT }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
 use crate::domain::jwks_uri::JwksUri;
+use crate::domain::lists;
 
 use super::error::RegistryError;
 use super::key_proof::{self, ProofFault};
@@ -46,7 +47,7 @@ pub struct KeyAdmission {
 }
 
 /// A key that another client has too.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct SharedKey {
     /// The key.
     pub key: CredentialId,
@@ -141,15 +142,11 @@ impl KeyAdmission {
         let holders = self.registry.key_holders(&thumbprints, MOST_NAMED + 1).await?;
         let others = holders.iter().filter(|other| other.id != *client).take(MOST_NAMED);
         let shared = others.flat_map(|other| {
-            let keys = other.keys.iter().filter(|key| thumbprints.contains(&key.jwk.thumbprint()));
+            let is_same =
+                |key: &&ClientKey| thumbprints.binary_search(&key.jwk.thumbprint()).is_ok();
+            let keys = other.keys.iter().filter(is_same);
             keys.map(|key| SharedKey { key: key.id.clone(), holder: other.id.clone() })
         });
-        let mut once: Vec<SharedKey> = Vec::new();
-        for shared in shared {
-            if !once.contains(&shared) {
-                once.push(shared);
-            }
-        }
-        Ok(once)
+        Ok(lists::unique(shared))
     }
 }

@@ -44,6 +44,7 @@ impl Enrolment {
         if !keys.is_empty() {
             new.keys = keys.into_iter().map(|jwk| ClientKey::new(jwk, now)).collect();
             new.jwks_uri = None;
+            self.limits.check(&new)?;
             // The one that is replaced may have had the same key.
             shared_keys = admission.admit(id, &new.keys, proofs, now).await?;
         }

@@ -62,6 +62,7 @@ impl Registration {
         now: Timestamp,
     ) -> Result<Registered, RegistryError> {
         let client = metadata.to_client(self.enrolment.fresh_id()?, now)?;
+        self.enrolment.limits.check(&client)?;
         self.keys.admit_first(&client, &metadata.proofs()?, now).await?;
         let origin = origin.by(&client.id);
         self.enrolment.enrol(client, &origin, Action::ClientRegistered).await

@@ -10,6 +10,7 @@ use crate::domain::audit::Action;
 use crate::domain::client::{AuthMethod, Client};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
+use crate::domain::lists::ListLimits;
 
 use super::actor::Actor;
 use super::change::Precondition;
@@ -62,7 +63,7 @@ impl Enrolment {
     ) -> Result<Client, RegistryError> {
         let deed = (actor, Action::ClientUpdated);
         let alter = |client: &mut Client| {
-            patched(client, &update.patch, longest_life, now)?;
+            patched(client, &update.patch, (longest_life, &self.limits.lists), now)?;
             if update.revoke_tokens {
                 client.token_epoch = self.revoker.revocations.next_epoch(id, client.token_epoch);
             }
@@ -75,7 +76,7 @@ impl Enrolment {
 fn patched(
     client: &mut Client,
     patch: &Map<String, Value>,
-    longest_life: Duration,
+    (longest_life, limits): (Duration, &ListLimits),
     now: Timestamp,
 ) -> Result<(), RegistryError> {
     let mut members = changeable(client);
@@ -106,7 +107,7 @@ fn patched(
         RegistryError::Metadata(format!("`{}`: {}", error.path(), error.inner()))
     })?;
     let mut granted = client.clone();
-    grant(&mut granted, grants, longest_life)?;
+    grant(&mut granted, grants, longest_life, limits)?;
     for (name, take) in GRANTED {
         if is_patched(name) {
             take(client, &mut granted);

@@ -39,6 +39,7 @@ mod jwks_uri;
 mod key_proof;
 mod last_used;
 mod ledger;
+mod list_limits;
 mod load;
 mod long_silence;
 mod main_job;

@@ -1,7 +1,11 @@
 //! The flags about permissions, audiences and groups.
 
+use std::collections::HashSet;
+
 use clap::Args;
 use serde_json::{Map, Value, json};
+
+use crate::domain::lists;
 
 /// The lists of a client, and what shall become of them.
 #[derive(Args)]
@@ -52,14 +56,9 @@ impl Edit<'_> {
 
     fn of(&self, client: &Value) -> Value {
         let held = client.get(self.name).and_then(Value::as_array).into_iter().flatten();
-        let mut list: Vec<&str> = held.filter_map(Value::as_str).collect();
-        list.retain(|item| !self.remove.iter().any(|gone| gone == item));
-        for item in self.add {
-            if !list.contains(&item.as_str()) {
-                list.push(item);
-            }
-        }
-        json!(list)
+        let gone: HashSet<&str> = self.remove.iter().map(String::as_str).collect();
+        let kept = held.filter_map(Value::as_str).filter(|item| !gone.contains(item));
+        json!(lists::unique(kept.chain(self.add.iter().map(String::as_str))))
     }
 }
 

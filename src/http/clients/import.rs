@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{malformed, no_store};
 use crate::domain::permission::ADMIN;
+use crate::http::aside::aside;
 use crate::http::error::Refusal;
 use crate::http::lobby::{Lobby, Running};
 use crate::http::{bearer, body, json as json_body};
@@ -34,7 +35,8 @@ pub(in crate::http) async fn import(
 ) -> Result<HttpResponse, Refusal> {
     let actor = bearer::actor(&app, &request, ADMIN).await?;
     let body = body::read_up_to(LIMIT, &request, payload, &[json_body::MEDIA_TYPE]).await?;
-    let Request { clients, dry_run } = json_body::from_object(json_body::object(&body)?)?;
+    let read = aside(move || json_body::object(&body).and_then(json_body::from_object));
+    let Request { clients, dry_run } = read.await??;
     if !(1..=MOST_AT_ONCE).contains(&clients.len()) {
         let why = format!("`clients` must hold 1 to {MOST_AT_ONCE} documents");
         return Err(malformed(&why).into());
@@ -47,7 +49,7 @@ pub(in crate::http) async fn import(
         mode: if dry_run { Mode::Try } else { Mode::Do },
         now: app.clock.now(),
     };
-    let imported = app.enrolment.import(clients, terms).await;
+    let imported = app.enrolment.import(clients, terms).await?;
 
     let logins = imported.iter().filter_map(|client| {
         let id = client.client_id.as_deref()?.parse().ok()?;

@@ -1,11 +1,13 @@
 //! `GET /clients`.
 
+use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use super::{malformed, no_store};
 use crate::domain::clock::Timestamp;
 use crate::domain::permission::CLIENTS_READ;
+use crate::http::aside::aside;
 use crate::http::bearer;
 use crate::http::error::Refusal;
 use crate::http::lobby::Running;
@@ -48,9 +50,12 @@ pub(in crate::http) async fn list(
 
     let page = page.map_err(RegistryError::from)?.ok_or(RegistryError::Cursor)?;
     let watch = app.credentials.at(app.clock.now());
-    let clients: Vec<_> = page.clients.iter().map(|it| view::client(it, watch)).collect();
-    let next = page.next.map(|cursor| cursor.0);
-    Ok(no_store().json(serde_json::json!({ "clients": clients, "next_cursor": next })))
+    let shown = aside(move || {
+        let clients: Vec<_> = page.clients.iter().map(|it| view::client(it, watch)).collect();
+        let next = page.next.map(|cursor| cursor.0);
+        serde_json::json!({ "clients": clients, "next_cursor": next }).to_string()
+    });
+    Ok(no_store().content_type(ContentType::json()).body(shown.await?))
 }
 
 impl Query {

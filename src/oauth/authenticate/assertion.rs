@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::domain::audience::Audience;
 use crate::domain::client::{AuthMethod, Client, ClientKey};
 use crate::domain::clock::Timestamp;
+use crate::domain::lists;
 
 use super::super::UnverifiedAssertion;
 use super::throttle::Attempt;
@@ -202,15 +203,8 @@ fn requested(value: Value) -> Result<Vec<Audience>, AuthFailure> {
         Value::String(one) => vec![Value::String(one)],
         other => other.as_array().cloned().unwrap_or_else(|| vec![Value::Null]),
     };
-    let mut audiences = Vec::new();
-    for item in &list {
-        let audience = item
-            .as_str()
-            .and_then(|text| text.parse().ok())
-            .ok_or(AuthFailure::Claim("requested_audiences must be a list of audiences"))?;
-        if !audiences.contains(&audience) {
-            audiences.push(audience);
-        }
-    }
-    Ok(audiences)
+    let read = list.iter().map(|item| item.as_str().and_then(|text| text.parse().ok()));
+    let audiences: Option<Vec<Audience>> = read.collect();
+    let malformed = AuthFailure::Claim("requested_audiences must be a list of audiences");
+    audiences.map(lists::unique).ok_or(malformed)
 }

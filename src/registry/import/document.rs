@@ -15,7 +15,7 @@ use crate::domain::scope::Scope;
 use crate::domain::secret::ClientSecret;
 use crate::domain::state::State;
 use crate::registry::create::{Grants, grant};
-use crate::registry::draft::{Limits, client_name};
+use crate::registry::draft::{Limits, MOST_LISTED, client_name};
 use crate::registry::error::RegistryError;
 
 use super::credentials::{self, Key, Secret, end};
@@ -93,6 +93,7 @@ pub(super) fn read(
     let created =
         members.created_at.as_deref().and_then(Timestamp::from_rfc3339).unwrap_or(now).min(now);
     let mut client = members.named(created)?;
+    members.refuse_too_many()?;
     let slot = members.public_key.as_ref();
     client.keys = credentials::keys(slot, members.keys.as_deref().unwrap_or_default(), created)?;
     client.keys.retain(|key| key.is_live_at(now));
@@ -118,11 +119,21 @@ pub(super) fn read(
     }
     let uses_secret = client.auth_method != AuthMethod::PrivateKeyJwt;
     let secret = secret.filter(|_| uses_secret).map(ClientSecret::from);
-    grant(&mut client, members.grants()?, longest_life)?;
+    grant(&mut client, members.grants()?, longest_life, &limits.lists)?;
     Ok(Brought { client, secret, last_login })
 }
 
 impl Members {
+    /// Each is judged, those that have ended too: not as many as there is room for in a body.
+    fn refuse_too_many(&self) -> Result<(), RegistryError> {
+        let keys = self.keys.as_ref().map_or(0, Vec::len);
+        let secrets = self.secrets.as_ref().map_or(0, Vec::len);
+        match keys.max(secrets) > MOST_LISTED {
+            true => refused(&format!("it lists more than {MOST_LISTED} keys or secrets")),
+            false => Ok(()),
+        }
+    }
+
     fn named(&self, created: Timestamp) -> Result<Client, RegistryError> {
         let Some(id) = self.client_id.as_str() else {
             return refused("it has no `clientId`");

@@ -20,10 +20,11 @@ use crate::domain::client::{AuthMethod, Client, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::secret::{ClientSecret, Form};
+use crate::hashing::Busy;
 
 use super::Inserted;
 use super::actor::Actor;
-use super::draft::Enrolment;
+use super::draft::{Enrolment, Limits};
 use super::error::RegistryError;
 use super::key_admission::{KeyAdmission, SharedKey};
 use document::Brought;
@@ -105,25 +106,32 @@ pub struct Terms<'a> {
 impl Enrolment {
     /// Brings in clients. Each is a write of its own: what becomes of one is no matter to the
     /// others, and to bring the same again does no harm.
-    pub async fn import(&self, documents: Vec<Value>, terms: Terms<'_>) -> Vec<Imported> {
-        let mut seen = HashSet::new();
-        let each = documents.into_iter().map(|document| {
-            let id = document.get("clientId").and_then(Value::as_str).map(str::to_owned);
-            let is_first = id.as_ref().is_none_or(|id| seen.insert(id.clone()));
-            async move {
-                let done = if is_first {
-                    self.import_one(document, terms).await
-                } else {
-                    Ok(Done { outcome: Outcome::Exists, ..Done::default() })
-                };
-                reported(id, done)
-            }
+    pub async fn import(
+        &self,
+        documents: Vec<Value>,
+        terms: Terms<'_>,
+    ) -> Result<Vec<Imported>, RegistryError> {
+        let Terms { longest_life, now, .. } = terms;
+        let limits = self.limits;
+        // Judging a batch takes a while, in which others want to be served.
+        let judge = move || judged(documents, longest_life, &limits, now);
+        let judged = tokio::task::spawn_blocking(judge).await.map_err(|_| Busy)?;
+        let each = judged.into_iter().map(|(id, brought)| async move {
+            let done = match brought {
+                Some(brought) => self.import_one(brought, terms).await,
+                None => Ok(Done { outcome: Outcome::Exists, ..Done::default() }),
+            };
+            reported(id, done)
         });
-        stream::iter(each.collect::<Vec<_>>()).buffered(WORKED_ON).collect().await
+        Ok(stream::iter(each.collect::<Vec<_>>()).buffered(WORKED_ON).collect().await)
     }
 
-    async fn import_one(&self, document: Value, terms: Terms<'_>) -> Result<Done, RegistryError> {
-        let brought = document::read(document, terms.longest_life, &self.limits, terms.now)?;
+    async fn import_one(
+        &self,
+        brought: Result<Brought, RegistryError>,
+        terms: Terms<'_>,
+    ) -> Result<Done, RegistryError> {
+        let brought = brought?;
         // Before a slow hash is computed for nothing.
         if self.registry.read(&brought.client.id).await?.is_some() {
             return Ok(Done { outcome: Outcome::Exists, ..Done::default() });
@@ -206,6 +214,25 @@ impl Brought {
     }
 }
 
+/// A client as it is brought, or why it is refused; nothing if one of its id came before it.
+type Judged = (Option<String>, Option<Result<Brought, RegistryError>>);
+
+fn judged(
+    documents: Vec<Value>,
+    longest_life: Duration,
+    limits: &Limits,
+    now: Timestamp,
+) -> Vec<Judged> {
+    let mut seen = HashSet::new();
+    let each = documents.into_iter().map(|document| {
+        let id = document.get("clientId").and_then(Value::as_str).map(str::to_owned);
+        let is_first = id.as_ref().is_none_or(|id| seen.insert(id.clone()));
+        let brought = is_first.then(|| document::read(document, longest_life, limits, now));
+        (id, brought)
+    });
+    each.collect()
+}
+
 /// What became of a client that was not refused.
 struct Done {
     outcome: Outcome,
@@ -262,7 +289,6 @@ fn refused<T>(why: &str) -> Result<T, RegistryError> {
 mod tests {
     use super::*;
     use crate::domain::store_error::StoreError;
-    use crate::hashing::Busy;
 
     #[test]
     fn what_may_go_well_a_moment_later_is_no_refusal() {

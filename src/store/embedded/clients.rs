@@ -85,15 +85,18 @@ impl Registry for EmbeddedStore {
         let after = query.after.as_ref().map_or(Ok(0_i64), |cursor| cursor.0.parse());
         let Ok(after) = after else { return Ok(None) };
         let limit = query.limit;
-        let mut rows =
-            self.read(move |connection| page(connection, after, limit.saturating_add(1))).await?;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = rows.last().filter(|_| more);
-        Ok(Some(Page {
-            next: next.map(|(seq, _)| Cursor(seq.to_string())),
-            clients: rows.iter().filter_map(|(_, document)| record::to_client(document)).collect(),
-        }))
+        let page = move |connection: &Connection| {
+            let mut rows = page(connection, after, limit.saturating_add(1))?;
+            let more = rows.len() > limit;
+            rows.truncate(limit);
+            let next = rows.last().filter(|_| more);
+            Ok(Page {
+                next: next.map(|(seq, _)| Cursor(seq.to_string())),
+                // Here, on the thread of the store: the keys of all of them are judged.
+                clients: rows.iter().filter_map(|(_, it)| record::to_client(it)).collect(),
+            })
+        };
+        self.read(page).await.map(Some)
     }
 
     async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError> {
