@@ -140,6 +140,7 @@ pub async fn assemble(
             revoker: parts.revoker.clone(),
             recorder: parts.recorder.clone(),
         },
+        clients: parts.clients.clone(),
         registry: parts.clients,
         ring: parts.ring,
         revocations: parts.revocations,

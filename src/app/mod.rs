@@ -18,6 +18,7 @@ use crate::domain::audit::Recorder;
 use crate::domain::clock::Clock;
 use crate::domain::entropy::Entropy;
 use crate::jwt::KeyRing;
+use crate::oauth::ClientStore;
 use crate::oauth::authenticate::Authenticator;
 use crate::oauth::introspect::Introspection;
 use crate::oauth::own_token::OwnTokens;
@@ -69,6 +70,8 @@ pub struct App {
     pub keys: Arc<KeyAdmission>,
     /// Adds clients.
     pub enrolment: Arc<Enrolment>,
+    /// The clients, as far as they are remembered.
+    pub clients: Arc<dyn ClientStore>,
     /// The clients.
     pub registry: Arc<dyn Registry>,
     /// The signing keys.

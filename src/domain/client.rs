@@ -171,6 +171,8 @@ pub struct Client {
     pub jwks_uri: Option<JwksUri>,
     /// Who registered it.
     pub creator: String,
+    /// The id that it had first, if it got another one since.
+    pub first_id: Option<ClientId>,
     /// When it was registered.
     pub created: Timestamp,
     /// Who changed it last.
@@ -207,11 +209,18 @@ impl Client {
             registration_tokens: Vec::new(),
             jwks_uri: None,
             creator: String::new(),
+            first_id: None,
             created,
             updater: String::new(),
             last_login: None,
             revision: Revision::default(),
         }
+    }
+
+    /// The id that its limits are counted by: it stays when the client gets a new one.
+    #[must_use]
+    pub fn lineage(&self) -> &ClientId {
+        self.first_id.as_ref().unwrap_or(&self.id)
     }
 
     /// Brings it into a state. Going into use and out of it both bring the next epoch: the tokens

@@ -57,7 +57,8 @@ async fn caller<'a>(
         _ => {
             credentials::refuse_beside_a_token(request, form)?;
             let live = bearer::judged(app, request).await?;
-            Ok((Caller::bearer(&live)?, token?))
+            let client = bearer::holder_if_at_hand(app, &live).await?;
+            Ok((Caller::bearer(&live, client.as_deref())?, token?))
         }
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::audience::Audience;
 use crate::domain::claims::{self, AccessTokenClaims};
+use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::permission::{self, ADMIN, INTROSPECT, Permission};
@@ -36,10 +37,15 @@ impl Caller {
         Self::of(&client.id, &client.permissions, &client.audience)
     }
 
-    /// Somebody with a live token, which must hold the permission.
-    pub fn bearer(live: &LiveToken) -> Result<Self, OAuthError> {
+    /// Somebody with a live token, which must hold the permission, as must its client if it is known
+    /// how that is now.
+    pub fn bearer(live: &LiveToken, now: Option<&Client>) -> Result<Self, OAuthError> {
         let claims = live.claims();
-        let caller = Self::of(&claims.client_id, &claims.permissions, &claims.aud);
+        let mut caller = Self::of(&claims.client_id, &claims.permissions, &claims.aud);
+        if let Some(client) = now {
+            caller.may_ask_of_others &= permission::allows(&client.permissions, INTROSPECT);
+            caller.is_admin &= permission::allows(&client.permissions, ADMIN);
+        }
         if caller.may_ask_of_others {
             Ok(caller)
         } else {

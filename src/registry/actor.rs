@@ -8,6 +8,7 @@ use crate::domain::permission::{self, ADMIN, Permission};
 use crate::domain::registration_token::RegistrationTokenDigest;
 use crate::domain::state::State;
 
+use super::draft::Enrolment;
 use super::error::RegistryError;
 
 /// Somebody who may do the deed at hand: the bearer of a live token that holds the permission, or
@@ -15,6 +16,7 @@ use super::error::RegistryError;
 #[derive(Debug)]
 pub struct Actor {
     id: ClientId,
+    lineage: ClientId,
     is_admin: bool,
     owns: Option<RegistrationTokenDigest>,
     origin: Origin,
@@ -23,7 +25,7 @@ pub struct Actor {
 impl Actor {
     /// The bearer of these claims, if it holds the permission; what it does is recorded as done
     /// from `origin`.
-    pub fn with(
+    pub fn bearer(
         claims: &AccessTokenClaims,
         needed: &'static str,
         origin: Origin,
@@ -33,13 +35,24 @@ impl Actor {
         }
         let is_admin = permission::allows(&claims.permissions, ADMIN);
         let origin = origin.by(&claims.client_id);
-        Ok(Self { id: claims.client_id.clone(), is_admin, owns: None, origin })
+        let id = claims.client_id.clone();
+        Ok(Self { lineage: id.clone(), id, is_admin, owns: None, origin })
+    }
+
+    /// The same, if the client as it is now holds the permission too: its token is a snapshot.
+    pub fn now(self, client: &Client, needed: &'static str) -> Result<Self, RegistryError> {
+        if !permission::allows(&client.permissions, needed) {
+            return Err(RegistryError::NotPermitted(needed));
+        }
+        let is_admin = self.is_admin && permission::allows(&client.permissions, ADMIN);
+        Ok(Self { lineage: client.lineage().clone(), is_admin, ..self })
     }
 
     /// The client itself, which has shown its registration access token.
-    pub(super) fn owner(id: ClientId, token: RegistrationTokenDigest, origin: Origin) -> Self {
+    pub(super) fn owner(client: &Client, token: RegistrationTokenDigest, origin: Origin) -> Self {
+        let (id, lineage) = (client.id.clone(), client.lineage().clone());
         let origin = origin.by(&id);
-        Self { id, is_admin: false, owns: Some(token), origin }
+        Self { id, lineage, is_admin: false, owns: Some(token), origin }
     }
 
     /// The registration access token that was shown, by a client that looks after itself.
@@ -53,6 +66,12 @@ impl Actor {
         &self.id
     }
 
+    /// What its limits are counted by.
+    #[must_use]
+    pub fn lineage(&self) -> &ClientId {
+        &self.lineage
+    }
+
     /// What its deeds are recorded with.
     #[must_use]
     pub fn origin(&self) -> &Origin {
@@ -62,7 +81,7 @@ impl Actor {
     /// Refuses to touch somebody who has power over this server, unless the actor has all of it,
     /// or is that client. Whoever could add a credential to an administrator would be one. A client
     /// may do so as long as its token is good, which it may not be any more.
-    pub fn may_change(&self, client: &Client) -> Result<(), RegistryError> {
+    fn may_change(&self, client: &Client) -> Result<(), RegistryError> {
         let Some(token) = &self.owns else { return self.may_grant(&client.permissions) };
         let is_there = matches!(client.state, State::Public | State::Draft);
         let is_owner = client.id == self.id && client.registration_tokens.contains(token);
@@ -70,10 +89,49 @@ impl Actor {
     }
 
     /// Refuses to hand out power over this server, unless the actor has all of it.
-    pub fn may_grant(&self, permissions: &[Permission]) -> Result<(), RegistryError> {
+    fn may_grant(&self, permissions: &[Permission]) -> Result<(), RegistryError> {
         if self.is_admin || !permissions.iter().any(Permission::is_ours) {
             return Ok(());
         }
         Err(RegistryError::NotPermitted(ADMIN))
+    }
+}
+
+impl Enrolment {
+    /// [`Actor::may_change`], by what the store says of the actor at the moment of the deed.
+    pub(super) async fn may_change(
+        &self,
+        actor: &Actor,
+        client: &Client,
+    ) -> Result<(), RegistryError> {
+        actor.may_change(client)?;
+        self.still_has_power(actor, &client.permissions).await
+    }
+
+    /// [`Actor::may_grant`], in the same way.
+    pub(super) async fn may_grant(
+        &self,
+        actor: &Actor,
+        permissions: &[Permission],
+    ) -> Result<(), RegistryError> {
+        actor.may_grant(permissions)?;
+        self.still_has_power(actor, permissions).await
+    }
+
+    /// Where the deed is about power over this server, what is remembered of the actor is not enough,
+    /// nor is what was so when its request began.
+    async fn still_has_power(
+        &self,
+        actor: &Actor,
+        permissions: &[Permission],
+    ) -> Result<(), RegistryError> {
+        if actor.owns.is_some() || !permissions.iter().any(Permission::is_ours) {
+            return Ok(());
+        }
+        let found = self.registry.read(&actor.id).await?;
+        let is_admin = found.is_some_and(|client| {
+            client.state == State::Public && permission::allows(&client.permissions, ADMIN)
+        });
+        if is_admin { Ok(()) } else { Err(RegistryError::NotPermitted(ADMIN)) }
     }
 }

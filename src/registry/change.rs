@@ -50,7 +50,7 @@ impl Enrolment {
             let old = self.to_be_changed(id, precondition, actor).await?;
             let mut new = old.clone();
             alter(&mut new)?;
-            actor.may_change(&new)?;
+            self.may_change(actor, &new).await?;
             new.updater = actor.id().to_string();
             let pair = (Some(&old), Some(&new));
             let record = self.recorder.change(actor.origin(), action, pair, now)?;
@@ -89,7 +89,7 @@ impl Enrolment {
         actor: &Actor,
     ) -> Result<Client, RegistryError> {
         let old = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
-        actor.may_change(&old)?;
+        self.may_change(actor, &old).await?;
         precondition.check(old.revision)?;
         Ok(old)
     }

@@ -102,7 +102,7 @@ pub async fn create(
     longest_life: Duration,
     now: Timestamp,
 ) -> Result<Registered, RegistryError> {
-    actor.may_grant(&grants.permissions)?;
+    enrolment.may_grant(actor, &grants.permissions).await?;
     let mut client = metadata.to_client(enrolment.fresh_id()?, now)?;
     enrolment.limits.check(&client)?;
     grant(&mut client, grants, longest_life, &enrolment.limits.lists)?;

@@ -49,7 +49,7 @@ impl Enrolment {
     ) -> Result<Added<ClientSecret>, RegistryError> {
         // Before a slow hash is computed for nothing.
         let mut found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
-        actor.may_change(&found)?;
+        self.may_change(actor, &found).await?;
         make_room(&mut found.secrets, lives.overlap, now);
         if found.secrets.len() >= self.limits.secrets {
             return too_many("secrets", self.limits.secrets);
@@ -82,7 +82,7 @@ impl Enrolment {
         now: Timestamp,
     ) -> Result<Added<PublicJwk>, RegistryError> {
         let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
-        actor.may_change(&found)?;
+        self.may_change(actor, &found).await?;
         let expires = lives.expires_in.map(|life| now + life);
         let key = ClientKey { expires, ..ClientKey::new(jwk.clone(), now) };
         let shared_keys = admission.admit(id, std::slice::from_ref(&key), proofs, now).await?;
@@ -151,7 +151,7 @@ impl Enrolment {
         actor: &Actor,
         now: Timestamp,
     ) -> Result<(), RegistryError> {
-        actor.may_change(client)?;
+        self.may_change(actor, client).await?;
         let credential = credential.ok_or(RegistryError::NoCredential)?;
         match tokens {
             Tokens::Keep => Ok(()),

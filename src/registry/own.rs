@@ -40,6 +40,12 @@ impl Owner {
         &self.actor
     }
 
+    /// The client as it was found.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Its registration, with the token that it showed.
     #[must_use]
     pub fn registration(self) -> Registered {
@@ -72,7 +78,7 @@ impl Enrolment {
         let place = place.filter(|_| is_there).ok_or(RegistryError::RegistrationToken)?;
 
         let digest = token.digest();
-        let actor = Actor::owner(id, digest, origin);
+        let actor = Actor::owner(&client, digest, origin);
         if place == 0 && client.registration_tokens.len() > 1 {
             let alter = |client: &mut Client| {
                 client.registration_tokens.retain(|held| *held == digest);

@@ -27,9 +27,10 @@ impl Enrolment {
         now: Timestamp,
     ) -> Result<Registered, RegistryError> {
         let old = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
-        actor.may_change(&old)?;
+        self.may_change(actor, &old).await?;
         let mut new = Client {
             id: self.fresh_id()?,
+            first_id: Some(old.lineage().clone()),
             created: now,
             updater: actor.id().to_string(),
             token_epoch: 0,

@@ -1,5 +1,6 @@
 //! How many tokens each client got in this hour and this day: counted in memory, shared through the
-//! store each second. Only clients that have a quota are counted.
+//! store each second. Only clients that have a quota are counted, by the id that they had first: a
+//! new id brings no new quota.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,7 +26,7 @@ const KEPT: Duration = Duration::from_secs(600);
 /// How many are swept at once.
 const SWEPT: usize = 1000;
 
-/// A client, and an hour or a day.
+/// A client, by its lineage, and an hour or a day.
 pub type Counted = (ClientId, Window);
 
 /// Where the replicas tell each other what they counted.
@@ -86,7 +87,7 @@ impl IssuanceQuota for Quotas {
         let mut counts = self.counts();
         let limited = || quotas.into_iter().filter(|(_, quota)| *quota > 0);
         let used_up = limited().filter(|(length, quota)| {
-            let count = counts.get(&(client.id.clone(), Window::at(*length, now)));
+            let count = counts.get(&(client.lineage().clone(), Window::at(*length, now)));
             count.is_some_and(|count| count.own.saturating_add(count.others) >= *quota)
         });
         if let Some(end) = used_up.map(|(length, _)| Window::at(length, now).end()).max() {
@@ -94,7 +95,7 @@ impl IssuanceQuota for Quotas {
             return Err(QuotaUsed { wait });
         }
         for (length, _) in limited() {
-            counts.entry((client.id.clone(), Window::at(length, now))).or_default().own += 1;
+            counts.entry((client.lineage().clone(), Window::at(length, now))).or_default().own += 1;
         }
         Ok(())
     }
@@ -102,7 +103,9 @@ impl IssuanceQuota for Quotas {
     fn give_back(&self, client: &Client, now: Timestamp) {
         let mut counts = self.counts();
         for (length, _) in self.quotas(client) {
-            if let Some(count) = counts.get_mut(&(client.id.clone(), Window::at(length, now))) {
+            if let Some(count) =
+                counts.get_mut(&(client.lineage().clone(), Window::at(length, now)))
+            {
                 count.own = count.own.saturating_sub(1);
             }
         }

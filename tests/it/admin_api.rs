@@ -91,6 +91,107 @@ async fn only_an_admin_grants_power_over_this_server() {
     }
 }
 
+/// A token is a snapshot: what was taken from its client since counts for nothing here.
+#[actix_web::test]
+async fn a_token_allows_what_its_client_still_holds() {
+    let server = Server::start().await;
+    let form = [("token", "x")];
+    #[rustfmt::skip]
+    let cases = [
+        // permission               method   path                       body                              good
+        ("latchkey:clients:read",   "GET",   "/clients",                json!(null),                      200),
+        ("latchkey:clients:write",  "POST",  "/clients",                json!({ "client_name": "c" }),    201),
+        ("latchkey:admin",          "POST",  "/clients/import",         json!({ "clients": [{}] }),       200),
+        ("latchkey:audit:read",     "GET",   "/audit",                  json!(null),                      200),
+        ("latchkey:keys:write",     "GET",   "/keys",                   json!(null),                      200),
+        ("latchkey:tokens:revoke",  "POST",  "/revocations",            json!({ "jti": "x" }),            200),
+        ("latchkey:decide",         "POST",  "/access/v1/evaluations",  json!({ "evaluations": [{}] }),   200),
+        ("latchkey:introspect",     "FORM",  "/oauth/introspect",       json!(null),                      200),
+    ];
+    for (permission, method, path, body, good) in cases {
+        let (id, secret) = server.granted(json!({ "permissions": [permission] })).await;
+        let token = server.token(Some((&id, &secret)), GRANT).await.text_of("access_token");
+        let ask = async || match method {
+            "FORM" => {
+                let request = server.http.post(format!("{}{path}", server.url)).form(&form);
+                server.send(request.bearer_auth(&token)).await
+            }
+            method => ask(&server, method, path, &token, &body).await,
+        };
+        assert_eq!(ask().await.status, good, "{permission}");
+        let shown = format!("/clients/{id}");
+        let taken = json!({ "permissions": ["read:x"] });
+        assert_eq!(server.admin(reqwest::Method::PATCH, &shown, &taken).await.status, 200);
+        let reply = ask().await;
+        assert_eq!(
+            (reply.status, reply.error()),
+            (403, Some("insufficient_scope")),
+            "{permission}"
+        );
+        assert_eq!(server.tokeninfo(&token).await.status, 200, "{permission}: it is alive");
+        let given = json!({ "permissions": [permission] });
+        assert_eq!(server.admin(reqwest::Method::PATCH, &shown, &given).await.status, 200);
+        assert_eq!(ask().await.status, good, "{permission}, given back");
+    }
+
+    let (id, secret) = server.granted(json!({ "permissions": [] })).await;
+    let before = server.token(Some((&id, &secret)), GRANT).await.text_of("access_token");
+    let given = json!({ "permissions": ["latchkey:admin"] });
+    let shown = format!("/clients/{id}");
+    assert_eq!(server.admin(reqwest::Method::PATCH, &shown, &given).await.status, 200);
+    let reply = ask(&server, "GET", "/clients", &before, &Value::Null).await;
+    assert_eq!(reply.status, 403, "a token from before a grant does not grow");
+}
+
+/// Neither what another replica remembers nor what was so when the request began is enough.
+#[actix_web::test]
+async fn a_demoted_administrator_grants_nothing() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let clock = std::sync::Arc::new(crate::harness::TestClock::default());
+    let store = std::sync::Arc::new(latchkey::store::MemoryStore::default());
+    let start = async || {
+        let store = latchkey::app::OpenStore::Memory(store.clone());
+        Server::at(clock.clone(), store, |_| ()).await
+    };
+    // Nobody else is expected on a store in memory, so the second never forgets by itself.
+    let (here, there) = (start().await, start().await);
+    let made = here.granted(json!({ "permissions": ["latchkey:admin"] })).await;
+    let token = there.token_of(&made).await;
+    assert_eq!(ask(&there, "GET", "/clients", &token, &Value::Null).await.status, 200);
+    let power = json!({ "client_name": "c", "permissions": ["latchkey:admin"] }).to_string();
+
+    // Its body comes when it is no administrator any more.
+    let address = there.url.strip_prefix("http://").unwrap();
+    let mut slow = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /clients HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{{",
+        power.len()
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(there.get("/-/healthz").await.status, 200);
+
+    let shown = format!("/clients/{}", made.0);
+    let taken = json!({ "permissions": ["latchkey:clients:write"] });
+    assert_eq!(here.admin(reqwest::Method::PATCH, &shown, &taken).await.status, 200);
+    slow.write_all(&power.as_bytes()[1..]).await.unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+
+    let (method, body) = (reqwest::Method::PATCH, json!({ "permissions": ["latchkey:admin"] }));
+    for server in [&there, &here] {
+        let request = server.http.request(method.clone(), format!("{}{shown}", server.url));
+        let reply = server.send(request.bearer_auth(&token).json(&body)).await;
+        assert_eq!((reply.status, reply.error()), (403, Some("insufficient_scope")));
+        let power = serde_json::from_str(&power).unwrap();
+        assert_eq!(ask(server, "POST", "/clients", &token, &power).await.status, 403);
+        let path = format!("/clients/{}/secrets", ADMIN.0);
+        assert_eq!(ask(server, "POST", &path, &token, &json!({})).await.status, 403);
+    }
+}
+
 #[actix_web::test]
 async fn what_a_client_is_given() {
     let server = Server::start().await;

@@ -25,7 +25,7 @@ impl Pdp {
         let folder = tempfile::tempdir().unwrap();
         let file = policy_in(folder.path());
         let server = Server::with(|settings| settings.policy_file = Some(file)).await;
-        let caller = server.minted(&json!({ "permissions": ["latchkey:decide"] }));
+        let caller = decider(&server).await;
         Self { server, caller, _policy: folder }
     }
 
@@ -44,6 +44,13 @@ impl Pdp {
     async fn token(&self) -> String {
         self.server.token_of(&self.server.client_with_secret().await).await
     }
+}
+
+/// A token of a client that may ask, for five minutes.
+async fn decider(server: &Server) -> String {
+    let permissions = json!(["latchkey:decide"]);
+    let (id, _) = server.granted(json!({ "permissions": permissions })).await;
+    server.minted(&json!({ "permissions": permissions, "client_id": id, "sub": id }))
 }
 
 fn outcome(body: &Value) -> (bool, String) {
@@ -440,7 +447,7 @@ async fn s9_metadata() {
 #[actix_web::test]
 async fn without_a_policy_nothing_is_permitted() {
     let server = Server::start().await;
-    let caller = server.minted(&json!({ "permissions": ["latchkey:decide"] }));
+    let caller = decider(&server).await;
     let (id, _) = server.client_with_secret().await;
     for subject in [client(&id), bearer(&caller)] {
         let request = server.http.post(format!("{}{ONE}", server.url)).bearer_auth(&caller);

@@ -102,6 +102,27 @@ async fn windows_are_fixed_and_what_is_refused_is_not_counted() {
 }
 
 #[actix_web::test]
+async fn a_new_id_brings_no_new_quota() {
+    let server = Server::start().await;
+    let made = server.create_client(json!({ "client_name": "svc", "quota_per_hour": 3 })).await;
+    let pair = |reply: &Reply| (reply.text_of("client_id"), reply.text_of("client_secret"));
+    assert_eq!(issued(&server, &pair(&made), 2).await, 2);
+
+    let url = format!("{}/register/{}/regenerate", server.url, made.text_of("client_id"));
+    let shown = made.text_of("registration_access_token");
+    let by_itself = server.send(server.http.post(url).bearer_auth(shown)).await;
+    assert_eq!(issued(&server, &pair(&by_itself), 3).await, 1, "3 in all");
+
+    let path = format!("/clients/{}/regenerate", by_itself.text_of("client_id"));
+    let by_an_admin = server.admin_post(&path, &serde_json::Value::Null).await;
+    assert_eq!(by_an_admin.status, 201, "{by_an_admin:?}");
+    assert_eq!(issued(&server, &pair(&by_an_admin), 3).await, 0, "the third id");
+    server.clock.advance(Duration::from_secs(3600));
+    server.app.feed.look().await.unwrap();
+    assert_eq!(issued(&server, &pair(&by_an_admin), 4).await, 3, "the next hour");
+}
+
+#[actix_web::test]
 async fn a_restart_forgets_nothing_that_was_shared() {
     let clock = Arc::new(TestClock::default());
     let store = OpenStore::Memory(Arc::new(MemoryStore::default()));

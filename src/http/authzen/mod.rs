@@ -66,7 +66,7 @@ pub(super) async fn configuration(app: Running) -> HttpResponse {
 
 /// What is asked, if the caller may.
 async fn asked(app: &App, request: &HttpRequest, payload: web::Payload) -> Result<Value, Refusal> {
-    bearer::actor(app, request, DECIDE).await?;
+    bearer::asker(app, request, DECIDE).await?;
     Ok(json::object(&body::read(request, payload, json::MEDIA_TYPE).await?)?)
 }
 

@@ -80,6 +80,9 @@ pub(in crate::store) fn to_document(client: &Client) -> Document {
     if let Some(uri) = &client.jwks_uri {
         document.insert("jwksUri", uri.as_str());
     }
+    if let Some(first) = &client.first_id {
+        document.insert("firstClientId", first.as_str());
+    }
     if let Some(grants) = &client.grant_types {
         document.insert("grantTypes", texts(grants.iter().map(String::as_str)));
     }
@@ -139,6 +142,7 @@ pub(in crate::store) fn to_client(document: &Document) -> Option<Client> {
         registration_tokens: registration_tokens(document),
         jwks_uri,
         creator: text(document, "creatorId").unwrap_or_default(),
+        first_id: text(document, "firstClientId").and_then(|first| first.parse().ok()),
         created,
         updater: text(document, "updaterId").unwrap_or_default(),
         last_login: timestamp(document.get(LAST_LOGIN)),

@@ -103,6 +103,7 @@ pub fn full_client() -> Client {
         ],
         keys: vec![ending(rsa), ClientKey::new(ed25519, Timestamp(1_700_000_003)), ending(ec)],
         creator: "alice".to_owned(),
+        first_id: Some(id("once")),
         updater: "bob".to_owned(),
         ..client("full")
     }
