@@ -41,9 +41,9 @@ fn app(runtime: &Runtime, algorithm: Algorithm) -> App {
 
 fn client(runtime: &Runtime, app: &App) -> Registered {
     let metadata = serde_json::from_value(json!({ "client_name": "bench" })).unwrap();
-    runtime
-        .block_on(app.registration.register(&metadata, Origin::default(), app.clock.now()))
-        .unwrap()
+    let now = app.clock.now();
+    let draft = app.registration.draft(&metadata, now).unwrap();
+    runtime.block_on(app.registration.register(draft, &metadata, Origin::default(), now)).unwrap()
 }
 
 fn by_secret(registered: &Registered) -> Presented {

@@ -9,6 +9,7 @@ use crate::hashing::SlowHashes;
 use crate::jwt::{KeyFolderError, StrictReader};
 use crate::oauth::introspect::Introspection;
 use crate::oauth::own_token::OwnTokens;
+use crate::oauth::revocation_rate::RevocationRate;
 use crate::registry::draft::{Enrolment, Limits};
 use crate::registry::error::RegistryError;
 use crate::registry::key_admission::KeyAdmission;
@@ -102,6 +103,7 @@ pub async fn assemble(
     });
     let notices = Notices::of(&config, &parts.environment, store.clone())?;
     let judge = parts.judge(&config);
+    let revocation_rate = Arc::new(RevocationRate::new(config.settings.revocation_rate));
     let app = App {
         credentials: notices.credentials(parts.clients.clone()).await?,
         delivery: notices.delivery()?,
@@ -134,11 +136,16 @@ pub async fn assemble(
             issuer: config.issuer.clone(),
             sealer: parts.ring.clone(),
         },
-        own_tokens: OwnTokens { revoker: parts.revoker.clone(), recorder: parts.recorder.clone() },
+        own_tokens: OwnTokens {
+            revoker: parts.revoker.clone(),
+            recorder: parts.recorder.clone(),
+            rate: revocation_rate.clone(),
+        },
         token_revocation: TokenRevocation {
             registry: parts.clients.clone(),
             revoker: parts.revoker.clone(),
             recorder: parts.recorder.clone(),
+            rate: revocation_rate,
         },
         clients: parts.clients.clone(),
         registry: parts.clients,

@@ -228,9 +228,13 @@ pub struct Settings {
     #[arg(long, default_value_t = ListLimits::DEFAULT.groups, help_heading = "Clients")]
     pub max_groups: usize,
 
-    /// Registrations, and changes that clients make to themselves, from one address in a minute; 0: any number
+    /// Registrations from one address, and changes that one client makes to itself, in a minute; 0: any number
     #[arg(long, default_value_t = 20, help_heading = "Clients")]
     pub registration_rate: u32,
+
+    /// Tokens that one client may revoke one at a time in a minute; 0: any number
+    #[arg(long, default_value_t = 60, help_heading = "Clients")]
+    pub revocation_rate: u32,
 
     /// Whether those who fail to authenticate too often are refused for a while: on or off
     #[arg(long, value_enum, default_value_t = Switch::On, help_heading = "Clients")]

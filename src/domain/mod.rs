@@ -3,6 +3,7 @@
 pub mod audience;
 pub mod audit;
 pub mod brought_hash;
+pub mod bucket;
 pub mod claims;
 pub mod client;
 pub mod clock;

@@ -174,7 +174,8 @@ impl From<OAuthError> for Refusal {
 
 impl From<RegistryError> for Refusal {
     fn from(error: RegistryError) -> Self {
-        refused(error.code(), &error.description(), &error)
+        let retry_after = error.retry_after();
+        Self { retry_after, ..refused(error.code(), &error.description(), &error) }
     }
 }
 

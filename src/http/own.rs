@@ -19,7 +19,7 @@ use super::clients::{
     shown_key, shown_secret,
 };
 use super::error::Refusal;
-use super::lobby::Running;
+use super::lobby::{Lobby, Running};
 use super::{bearer, body, json, origin, register};
 
 /// The client, if the bearer token of the request is its registration access token.
@@ -32,10 +32,14 @@ async fn owner(app: &App, request: &HttpRequest) -> Result<Owner, Refusal> {
     Ok(app.enrolment.owner(&id, token, origin::of(app, request), app.clock.now()).await?)
 }
 
-/// The same, about to change something.
+/// The same, about to do what costs slow hashes and writes. To end something costs little, and is
+/// never refused for how often it is done.
 async fn changing(app: &App, request: &HttpRequest) -> Result<Owner, Refusal> {
-    register::keep_to_the_rate(app, request)?;
-    owner(app, request).await
+    let owner = owner(app, request).await?;
+    if let Some(lobby) = Lobby::of(request) {
+        lobby.rate().changes(owner.client(), app.clock.now())?;
+    }
+    Ok(owner)
 }
 
 fn shown(app: &App, registered: &Registered) -> HttpResponse {
@@ -68,7 +72,7 @@ pub(super) async fn put(
 }
 
 pub(super) async fn delete(app: Running, request: HttpRequest) -> Result<HttpResponse, Refusal> {
-    let owner = changing(&app, &request).await?;
+    let owner = owner(&app, &request).await?;
 
     let app = app.shared();
     carry_out(async move {
@@ -113,7 +117,7 @@ pub(super) async fn delete_secret(
     app: Running,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
-    let owner = changing(&app, &request).await?;
+    let owner = owner(&app, &request).await?;
     let (secret, tokens) = (credential_id(&request), removal(&request)?);
 
     let actor = owner.actor();
@@ -126,7 +130,7 @@ pub(super) async fn delete_key(
     app: Running,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
-    let owner = changing(&app, &request).await?;
+    let owner = owner(&app, &request).await?;
     let (key, tokens) = (credential_id(&request), removal(&request)?);
 
     let actor = owner.actor();

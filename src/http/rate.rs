@@ -1,32 +1,38 @@
-//! How often one address may register.
+//! How often one address may register, and one client change itself.
 
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use crate::domain::bucket::{Rate, RateLimit};
+use crate::domain::client::Client;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::ClientId;
+use crate::registry::error::RegistryError;
 
 use super::address::network;
 
-/// Registrations a minute, by address.
-pub(super) struct RegistrationRate(Option<DefaultKeyedRateLimiter<IpAddr>>);
-
-/// How many addresses are remembered before those that are idle are forgotten.
-const REMEMBERED: usize = 10_000;
+/// Both cost slow hashes and writes. What a client that has proved itself does is counted for that
+/// client, so that nobody who shares its address can use up what it needs.
+pub(super) struct RegistrationRate {
+    addresses: RateLimit<IpAddr>,
+    clients: RateLimit<ClientId>,
+}
 
 impl RegistrationRate {
-    /// `a_minute` registrations from each address; 0 sets no limit.
+    /// `a_minute` registrations from each address, and as many changes by each client; 0 sets no
+    /// limit.
     pub(super) fn new(a_minute: u32) -> Self {
-        Self(NonZeroU32::new(a_minute).map(|rate| RateLimiter::keyed(Quota::per_minute(rate))))
+        let rate = Rate::a_minute(a_minute);
+        Self { addresses: RateLimit::new(rate), clients: RateLimit::new(rate) }
     }
 
-    /// Counts one registration; false if it is one too many.
-    #[must_use]
-    pub(super) fn admits(&self, address: IpAddr) -> bool {
-        let Some(limiter) = &self.0 else { return true };
-        if limiter.len() > REMEMBERED {
-            limiter.retain_recent();
-        }
-        limiter.check_key(&network(address)).is_ok()
+    /// Counts one registration, unless it is one too many.
+    pub(super) fn registers(&self, address: IpAddr, now: Timestamp) -> Result<(), RegistryError> {
+        self.addresses.take(network(address), now).map_err(|_| RegistryError::TooMany)
+    }
+
+    /// Counts one change that a client makes to itself, unless it is one too many.
+    pub(super) fn changes(&self, client: &Client, now: Timestamp) -> Result<(), RegistryError> {
+        self.clients.take(client.lineage().clone(), now).map_err(|_| RegistryError::TooMany)
     }
 }
 
@@ -46,9 +52,8 @@ mod tests {
             ("2001:db8::2", false),
             ("2001:db8:0:1::1", true),
         ] {
-            assert_eq!(rate.admits(address.parse().unwrap()), admitted, "{address}");
+            let taken = rate.registers(address.parse().unwrap(), Timestamp(1));
+            assert_eq!(taken.is_ok(), admitted, "{address}");
         }
-        let unlimited = RegistrationRate::new(0);
-        assert!((0..100).all(|_| unlimited.admits("192.0.2.1".parse().unwrap())));
     }
 }

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::Value;
 
 use crate::app::App;
+use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::oauth::error::TokenFault;
 use crate::registry::draft::ClientMetadata;
@@ -21,7 +22,6 @@ pub(super) async fn post(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    keep_to_the_rate(&app, &request)?;
     let token = match bearer::token(&request) {
         Err(TokenFault::Repeated) => return Err(TokenFault::Repeated.into()),
         token => token.ok(),
@@ -30,23 +30,24 @@ pub(super) async fn post(
     let metadata: ClientMetadata =
         json::from_object(json::object(&body::read(&request, payload, json::MEDIA_TYPE).await?)?)?;
 
+    let now = app.clock.now();
+    let client = app.registration.draft(&metadata, now)?;
+    // Not before: what proves nothing and says nothing must not be counted against others there.
+    keep_to_the_rate(&app, &request, now)?;
+
     let origin = origin::of(&app, &request);
-    let registered = app.registration.register(&metadata, origin, app.clock.now()).await?;
+    let registered = app.registration.register(client, &metadata, origin, now).await?;
 
     lobby.metrics().clients_registered.inc();
     let uri = uri(&app, &registered.client.id);
     Ok(created(&view::registration(&registered, &uri)))
 }
 
-/// Refuses what comes too often from one address: registering, and what clients do to themselves
-/// later. Both cost slow hashes and writes.
-pub(super) fn keep_to_the_rate(app: &App, request: &HttpRequest) -> Result<(), Refusal> {
+/// Refuses registrations that come too often from one address.
+fn keep_to_the_rate(app: &App, request: &HttpRequest, now: Timestamp) -> Result<(), RegistryError> {
     let address = address::caller(request, &app.config.settings.trusted_proxies);
     let rate = Lobby::of(request).map(Lobby::rate);
-    match rate.zip(address).is_none_or(|(rate, address)| rate.admits(address)) {
-        true => Ok(()),
-        false => Err(RegistryError::TooMany.into()),
-    }
+    rate.zip(address).map_or(Ok(()), |(rate, address)| rate.registers(address, now))
 }
 
 /// Where a client looks after its registration: RFC 7592 §3.

@@ -8,6 +8,7 @@ use crate::domain::store_error::StoreError;
 use crate::hashing::Busy;
 
 use super::authenticate::Throttled;
+use super::revocation_rate::TooManyRevocations;
 use super::{NotOurs, QuotaUsed, SealError};
 
 /// Why a client is not who it says. The caller sees `invalid_client` and the same words for all of
@@ -110,6 +111,9 @@ pub enum OAuthError {
     /// A parameter was sent twice.
     #[error("`{0}` is repeated")]
     Repeated(String),
+    /// The client revoked as many tokens as it may for now.
+    #[error(transparent)]
+    Revocations(#[from] TooManyRevocations),
     /// The scope is not granted to the client.
     #[error("the scope is not granted to this client")]
     Scope,
@@ -170,7 +174,9 @@ impl OAuthError {
             Self::Busy(_) | Self::Changed | Self::Seal(SealError::NoActiveKey) | Self::Store(_) => {
                 ErrorCode::TemporarilyUnavailable
             }
-            Self::Quota(_) | Self::Throttled(_) => ErrorCode::TooManyRequests,
+            Self::Quota(_) | Self::Revocations(_) | Self::Throttled(_) => {
+                ErrorCode::TooManyRequests
+            }
             Self::UnsupportedGrant => ErrorCode::UnsupportedGrantType,
         }
     }
@@ -180,6 +186,7 @@ impl OAuthError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Quota(used) => Some(used.wait),
+            Self::Revocations(refused) => Some(refused.wait),
             Self::Throttled(throttled) => Some(throttled.wait),
             _ => None,
         }
@@ -210,6 +217,7 @@ impl OAuthError {
             | Self::QueryCredentials
             | Self::Quota(_)
             | Self::Repeated(_)
+            | Self::Revocations(_)
             | Self::Scope
             | Self::TooManyAudiences(_)
             | Self::TooManyParameters(_)

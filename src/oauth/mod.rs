@@ -7,6 +7,7 @@ pub mod bearer;
 pub mod error;
 pub mod introspect;
 pub mod own_token;
+pub mod revocation_rate;
 pub mod revocations;
 pub mod revoke;
 pub mod token;

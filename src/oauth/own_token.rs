@@ -11,6 +11,7 @@ use crate::domain::revocation::Revoked;
 
 use super::authenticate::AuthenticatedClient;
 use super::error::{OAuthError, TokenFault};
+use super::revocation_rate::RevocationRate;
 use super::revoke::Revoker;
 use super::tokeninfo::TokenJudge;
 
@@ -20,6 +21,8 @@ pub struct OwnTokens {
     pub revoker: Arc<Revoker>,
     /// What makes the records.
     pub recorder: Arc<Recorder>,
+    /// How often a client may do so.
+    pub rate: Arc<RevocationRate>,
 }
 
 impl OwnTokens {
@@ -46,10 +49,14 @@ impl OwnTokens {
             tracing::info!(client_id = %id, "asked to revoke a token of another client");
             return Ok(());
         }
+        // Not before it is known that something would be kept.
+        let lineage = client.client().lineage();
+        self.rate.take(lineage, now)?;
 
         let about = Map::from_iter([("jti".to_owned(), Value::from(claims.jti.as_str()))]);
         let record = self.recorder.deed(&origin.by(id), Action::TokensRevoked, about, now)?;
         let record = AuditRecord { client_id: Some(id.clone()), ..record };
+        let record = self.rate.shared(lineage, record);
         let revoked = Revoked::Token { jti: claims.jti.clone() };
         // A replica whose clock is behind finds it alive for so much longer.
         Ok(self.revoker.revoke(revoked, claims.exp + judge.skew, &record).await?)

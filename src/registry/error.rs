@@ -1,5 +1,7 @@
 //! Why a deed is refused.
 
+use std::time::Duration;
+
 use crate::domain::entropy::NoEntropy;
 use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode};
 use crate::domain::jwks_uri::{KeysUnavailable, MalformedJwksUri};
@@ -7,6 +9,7 @@ use crate::domain::key_judge::KeyFault;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::hashing::Busy;
+use crate::oauth::revocation_rate::TooManyRevocations;
 
 use super::key_proof::ProofFault;
 
@@ -85,8 +88,11 @@ pub enum RegistryError {
     /// The store could not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Too many registrations, or changes of themselves, from this address.
-    #[error("too many requests from this address; try again in a minute")]
+    /// The actor revoked as many tokens one at a time as it may for now.
+    #[error(transparent)]
+    Revocations(#[from] TooManyRevocations),
+    /// Too many registrations from this address, or changes that this client makes to itself.
+    #[error("too many requests; try again in a minute")]
     TooMany,
 }
 
@@ -111,7 +117,16 @@ impl RegistryError {
             Self::NoCredential | Self::NoSigningKey | Self::NotFound => ErrorCode::NotFound,
             Self::NoEntropy(_) => ErrorCode::ServerError,
             Self::Busy(_) | Self::Store(_) => ErrorCode::TemporarilyUnavailable,
-            Self::TooMany => ErrorCode::TooManyRequests,
+            Self::Revocations(_) | Self::TooMany => ErrorCode::TooManyRequests,
+        }
+    }
+
+    /// After how long the same may go well, where that is known: RFC 9110 §10.2.3.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Revocations(refused) => Some(refused.wait),
+            _ => None,
         }
     }
 
@@ -138,6 +153,7 @@ impl RegistryError {
             | Self::Raced
             | Self::RegistrationToken
             | Self::RegistrationTokenMissing
+            | Self::Revocations(_)
             | Self::Transition(..)
             | Self::Proof(_)
             | Self::SharedKey

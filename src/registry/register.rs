@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use crate::domain::audit::{Action, Origin};
+use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 
 use super::draft::{ClientMetadata, Enrolment, Registered};
@@ -53,16 +54,26 @@ impl Registration {
         !matches!(self.mode, RegistrationMode::Closed)
     }
 
-    /// Registers a client that has nothing but its name and its credential. Whatever else the
-    /// metadata asks for is for an admin to grant.
+    /// The client that the metadata asks for, if it can be one. It has nothing but its name and its
+    /// credential: whatever else the metadata asks for is for an admin to grant.
+    pub fn draft(
+        &self,
+        metadata: &ClientMetadata,
+        now: Timestamp,
+    ) -> Result<Client, RegistryError> {
+        let client = metadata.to_client(self.enrolment.fresh_id()?, now)?;
+        self.enrolment.limits.check(&client)?;
+        Ok(client)
+    }
+
+    /// Registers it.
     pub async fn register(
         &self,
+        client: Client,
         metadata: &ClientMetadata,
         origin: Origin,
         now: Timestamp,
     ) -> Result<Registered, RegistryError> {
-        let client = metadata.to_client(self.enrolment.fresh_id()?, now)?;
-        self.enrolment.limits.check(&client)?;
         self.keys.admit_first(&client, &metadata.proofs()?, now).await?;
         let origin = origin.by(&client.id);
         self.enrolment.enrol(client, &origin, Action::ClientRegistered).await

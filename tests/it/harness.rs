@@ -100,7 +100,7 @@ impl Reply {
 }
 
 /// The settings that a server has when nobody sets anything, on a free port, with an administrator
-/// and without a limit on registrations and failures.
+/// and without a limit on registrations, revocations and failures.
 pub(crate) fn settings() -> Settings {
     let command = Settings::augment_args(Command::new("test"));
     let flags = command.get_matches_from(["test"]);
@@ -109,6 +109,7 @@ pub(crate) fn settings() -> Settings {
     settings.issuer = Some("http://issuer.test".to_owned());
     settings.workers = Some(1);
     settings.registration_rate = 0;
+    settings.revocation_rate = 0;
     settings.throttle = Switch::Off;
     settings.admin_client_id = Some(ADMIN.0.to_owned());
     settings.admin_secret = Some(ADMIN.1.to_owned().into());

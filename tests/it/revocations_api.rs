@@ -135,6 +135,36 @@ async fn it_needs_the_permission() {
 }
 
 #[actix_web::test]
+async fn single_tokens_have_a_rate_and_share_a_record_with_their_reason() {
+    let server = Server::with(|settings| settings.revocation_rate = 3).await;
+    let (client, _) = server.client_with_secret().await;
+    #[rustfmt::skip]
+    let cases = [
+        // why                     order                                    status
+        ("one",                    json!({ "jti": "a" }),                   200),
+        ("another",                json!({ "jti": "b" }),                   200),
+        ("with a reason",          json!({ "jti": "c", "reason": "x" }),    200),
+        ("one too many",           json!({ "jti": "d", "reason": "y" }),    429),
+        ("all of a client at once", json!({ "client_id": client }),         200),
+    ];
+    for (why, order, status) in cases {
+        let reply = revoke(&server, order).await;
+        assert_eq!(reply.status, status, "{why}: {reply:?}");
+        assert_eq!(reply.header("retry-after"), (status == 429).then_some("20"), "{why}");
+    }
+    let query = AuditQuery {
+        action: Some("tokens.revoked".to_owned()),
+        limit: 10,
+        ..AuditQuery::default()
+    };
+    let records = server.app.audit_trail.records(&query).await.unwrap();
+    let mut said: Vec<_> = records.iter().map(|it| it.after["revoked"].as_str().unwrap()).collect();
+    said.sort_unstable();
+    let epoch = format!("epoch:{client}:1");
+    assert_eq!(said, [&*epoch, "token:a", "token:c"], "one of a burst, and one of each reason");
+}
+
+#[actix_web::test]
 async fn a_client_goes_on_with_new_tokens() {
     let server = Server::start().await;
     let client = server.client_with_secret().await;

@@ -6,7 +6,7 @@ use latchkey::domain::jwk::Algorithm;
 use latchkey::registry::AuditQuery;
 use serde_json::json;
 
-use crate::harness::{FORM, GRANT, Server, basic, claims_of, client_key, store_in};
+use crate::harness::{FORM, GRANT, Reply, Server, basic, claims_of, client_key, store_in};
 
 const REVOKE: &str = "/oauth/revoke";
 
@@ -176,4 +176,64 @@ async fn what_was_answered_is_kept() {
     assert_eq!(server.tokeninfo(&dead).await.status, 401);
     assert_eq!(server.tokeninfo(&alive).await.status, 200);
     assert_eq!(server.token(caller, GRANT).await.status, 200);
+}
+
+/// Each revocation is kept until its token expires, and its record for much longer.
+#[actix_web::test]
+async fn one_at_a_time_there_is_a_rate_and_a_burst_has_one_record() {
+    let server = Server::with(|settings| settings.revocation_rate = 3).await;
+    let made = server.register(json!({ "client_name": "svc" })).await;
+    let pair = |reply: &Reply| (reply.text_of("client_id"), reply.text_of("client_secret"));
+    let (client, other) = (pair(&made), server.client_with_secret().await);
+    let revoke = async |client: &(String, String), token: &str| {
+        let caller = Some((client.0.as_str(), client.1.as_str()));
+        server.form(REVOKE, caller, &format!("token={token}")).await
+    };
+    let mut tokens = Vec::new();
+    for _ in 0..5 {
+        tokens.push(server.token_of(&client).await);
+    }
+    #[rustfmt::skip]
+    let cases = [
+        // why                            after  token  status  lives afterwards
+        ("the first",                     0,     0,     200,    false),
+        ("the second",                    0,     1,     200,    false),
+        ("the third",                     0,     2,     200,    false),
+        ("one too many",                  0,     3,     429,    true),
+        ("what ended is not counted",     0,     0,     200,    false),
+        ("a second too early",            19,    3,     429,    true),
+        ("when there is room",            1,     3,     200,    false),
+        ("and no more",                   0,     4,     429,    true),
+    ];
+    for (why, after, token, status, lives) in cases {
+        server.clock.advance(std::time::Duration::from_secs(after));
+        let reply = revoke(&client, &tokens[token]).await;
+        assert_eq!(reply.status, status, "{why}: {reply:?}");
+        if status == 429 {
+            let wait = if why == "a second too early" { "1" } else { "20" };
+            assert_eq!(reply.header("retry-after"), Some(wait), "{why}");
+            assert_eq!(reply.error(), Some("temporarily_unavailable"), "{why}");
+        }
+        assert_eq!(server.tokeninfo(&tokens[token]).await.status == 200, lives, "{why}");
+    }
+    let others = server.token_of(&other).await;
+    assert_eq!(revoke(&other, &others).await.status, 200, "each has its own rate");
+    assert_eq!(revoke(&client, "x").await.status, 200, "what is no token costs nothing");
+
+    let query = AuditQuery {
+        action: Some("tokens.revoked".to_owned()),
+        client_id: Some(client.0.clone()),
+        limit: 10,
+        ..AuditQuery::default()
+    };
+    let records = server.app.audit_trail.records(&query).await.unwrap();
+    let [record] = &records[..] else { panic!("{records:?}") };
+    assert_eq!(record.after["jti"], claims_of(&tokens[0])["jti"]);
+    assert_eq!(record.after["covers_until"], crate::harness::START + 600);
+
+    let url = format!("{}/register/{}/regenerate", server.url, client.0);
+    let shown = made.text_of("registration_access_token");
+    let new = pair(&server.send(server.http.post(url).bearer_auth(shown)).await);
+    let token = server.token_of(&new).await;
+    assert_eq!(revoke(&new, &token).await.status, 429, "a new id brings no new rate");
 }

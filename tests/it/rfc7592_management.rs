@@ -586,22 +586,80 @@ async fn regenerate_keeps_keys_or_takes_others() {
     assert_eq!(old.ask("GET", "", Value::Null).await.status, 200);
 }
 
-/// Each costs a slow hash or a write, and whoever has a token may ask for it.
+/// Each change costs a slow hash or a write. To end something is never refused.
 #[actix_web::test]
-async fn changes_keep_to_the_rate_of_registrations() {
-    #[rustfmt::skip]
-    let cases = [
-        // what                   method    path           body                       refused
-        ("reading",               "GET",    "",            Value::Null,               false),
-        ("replacing",             "PUT",    "",            json!({}),                 true),
-        ("a secret",              "POST",   "/secrets",    json!({}),                 true),
-        ("a new pair",            "POST",   "/regenerate", Value::Null,               true),
-        ("removing",              "DELETE", "",            Value::Null,               true),
-    ];
+async fn changes_have_a_rate_and_ends_have_none() {
     let server = Server::with(|settings| settings.registration_rate = 1).await;
     let own = Own::of(&server, &server.register(json!({ "client_name": "svc" })).await);
+    let secret = format!("/secrets/{}", id_in(&own.secret));
+    #[rustfmt::skip]
+    let cases = [
+        // what                     method    path           body         refused
+        ("reading",                 "GET",    "",            Value::Null, false),
+        ("the one of this minute",  "POST",   "/secrets",    json!({}),   false),
+        ("another",                 "POST",   "/secrets",    json!({}),   true),
+        ("replacing",               "PUT",    "",            json!({}),   true),
+        ("a key",                   "POST",   "/keys",       json!({}),   true),
+        ("a new pair",              "POST",   "/regenerate", Value::Null, true),
+        ("reading still",           "GET",    "",            Value::Null, false),
+        ("ending a secret",         "DELETE", &secret,       Value::Null, false),
+        ("ending a key",            "DELETE", "/keys/x",     Value::Null, false),
+        ("removing",                "DELETE", "",            Value::Null, false),
+    ];
     for (what, method, path, body, refused) in cases {
         let reply = own.ask(method, path, body).await;
         assert_eq!(reply.status == 429, refused, "{what}: {reply:?}");
     }
+}
+
+/// The rate is for those who proved something, so nobody who shares their address uses it up.
+#[actix_web::test]
+async fn strangers_use_up_nothing_for_others() {
+    let server = Server::with(|settings| settings.registration_rate = 1).await;
+    let own = Own::of(&server, &server.register(json!({ "client_name": "svc" })).await);
+    server.clock.advance(Duration::from_secs(60));
+    for _ in 0..20 {
+        for junk in
+            ["", "{", "[]", "{}", r#"{"client_name":""}"#, r#"{"client_name":"x","jwks":1}"#]
+        {
+            let reply = server.post("/register", "application/json", junk).await;
+            assert_eq!(reply.status, 400, "{junk}: {reply:?}");
+        }
+        for (method, below) in [("PUT", ""), ("POST", "/secrets"), ("DELETE", "")] {
+            let reply = own.ask_as("lkr_x", method, below, &Value::Null).await;
+            assert_eq!(reply.status, 401, "{method} {below}");
+        }
+    }
+    assert_eq!(server.register(json!({ "client_name": "svc" })).await.status, 201);
+    assert_eq!(server.register(json!({ "client_name": "svc" })).await.status, 429);
+    assert_eq!(own.ask("POST", "/secrets", json!({})).await.status, 201, "it has its own rate");
+    let leaked = format!("/secrets/{}?revoke_tokens=true", id_in(&own.secret));
+    assert_eq!(own.ask("DELETE", &leaked, Value::Null).await.status, 204);
+
+    let server = Server::with(|settings| {
+        settings.registration_rate = 1;
+        settings.registration = Some(RegistrationSetting::Token);
+        settings.initial_access_token = Some("right".to_owned().into());
+    })
+    .await;
+    let ask = async |token: &str| {
+        let request = server.http.post(format!("{}/register", server.url)).bearer_auth(token);
+        server.send(request.json(&json!({ "client_name": "svc" }))).await.status
+    };
+    for _ in 0..20 {
+        assert_eq!(ask("wrong").await, 401);
+    }
+    assert_eq!((ask("right").await, ask("right").await), (201, 429));
+}
+
+#[actix_web::test]
+async fn a_new_id_brings_no_new_rate() {
+    let server = Server::with(|settings| settings.registration_rate = 1).await;
+    let old = Own::with_secret(&server).await;
+    let reply = old.ask("POST", "/regenerate", Value::Null).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let new = Own::of(&server, &reply);
+    assert_eq!(new.ask("POST", "/regenerate", Value::Null).await.status, 429);
+    server.clock.advance(Duration::from_secs(60));
+    assert_eq!(new.ask("POST", "/regenerate", Value::Null).await.status, 201);
 }

@@ -1,7 +1,6 @@
 //! Who is asking? Client authentication: RFC 6749 §2.3 and RFC 7523 §2.2.
 
 mod assertion;
-mod failures;
 mod secret;
 mod throttle;
 
@@ -25,7 +24,7 @@ use super::{
     UnverifiedAssertion,
 };
 
-pub use failures::Rate;
+pub use crate::domain::bucket::Rate;
 pub use secret::SecretChecks;
 pub use throttle::{Caller, FailureThrottle, Limit, Limits, Throttled};
 

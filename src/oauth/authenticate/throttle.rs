@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::domain::bucket::{Bucket, Rate, Recent};
 use crate::domain::clock::Timestamp;
 use crate::hashing::Busy;
 
 use super::OAuthError;
-use super::failures::{Bucket, Rate, Recent};
 
 /// How long an attempt waits for the verdicts of those before it.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -177,7 +177,7 @@ impl State {
     ) -> Verdict {
         let of_address = address.map(|address| self.addresses.of(&address));
         let has_failed =
-            of_address.is_some_and(|bucket| bucket.has_failed_within(REMEMBERED_MS, now_ms));
+            of_address.is_some_and(|bucket| bucket.was_filled_within(REMEMBERED_MS, now_ms));
         let by_pair = self.pairs.of(&pair).room(limits.pair, now_ms);
         let by_address =
             of_address.map_or(Ok(u64::MAX), |bucket| bucket.room(limits.address, now_ms));
@@ -244,10 +244,10 @@ impl Attempt<'_> {
     pub(super) fn failed(mut self, now: Timestamp) {
         if let Some(limits) = &self.throttle.limits {
             let (mut state, now_ms) = (self.throttle.state(), millis(now));
-            state.pairs.fail(self.pair, limits.pair, now_ms);
+            state.pairs.fill(self.pair, limits.pair, now_ms);
             if let Some(address) = self.address {
-                state.addresses.fail(address, limits.address, now_ms);
-                state.overall.fail(limits.overall, now_ms);
+                state.addresses.fill(address, limits.address, now_ms);
+                state.overall.fill(limits.overall, now_ms);
             }
         }
         self.let_go();

@@ -12,6 +12,7 @@ use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::revocation::{Revocation, Revoked};
+use crate::oauth::revocation_rate::RevocationRate;
 use crate::oauth::revoke::Revoker;
 
 use super::Registry;
@@ -34,6 +35,8 @@ pub struct TokenRevocation {
     pub revoker: Arc<Revoker>,
     /// What makes the records.
     pub recorder: Arc<Recorder>,
+    /// How often one actor may revoke single tokens.
+    pub rate: Arc<RevocationRate>,
 }
 
 /// Who orders it, why and when.
@@ -69,7 +72,11 @@ impl TokenRevocation {
             }
             // As long as its file is somewhere, it could sign again.
             Order::SigningKey(kid) => (Revoked::SigningKey { kid }, order::LATEST),
-            Order::Token(jti, exp) => (Revoked::Token { jti }, end_of(exp, now, horizon)?),
+            Order::Token(jti, exp) => {
+                let until = end_of(exp, now, horizon)?;
+                self.rate.take(actor.lineage(), now)?;
+                (Revoked::Token { jti }, until)
+            }
         };
         let revocation = Revocation { revoked, until };
         self.end(&deed, &revocation).await?;
@@ -132,7 +139,11 @@ impl TokenRevocation {
         }
         let origin = deed.actor.origin();
         let record = self.recorder.deed(origin, Action::TokensRevoked, about, deed.now)?;
-        Ok(AuditRecord { client_id: revoked.client_id().cloned(), ..record })
+        let record = AuditRecord { client_id: revoked.client_id().cloned(), ..record };
+        Ok(match revoked {
+            Revoked::Token { .. } => self.rate.shared(deed.actor.lineage(), record),
+            _ => record,
+        })
     }
 }
 

@@ -21,6 +21,7 @@ on_every_store! {
     each_record_is_told_until_it_was_told
     a_removed_client_is_gone_and_its_record_is_not
     every_revocation_comes_back
+    revocations_may_share_a_record
     revocations_are_seen_by_date
     a_lease_has_one_holder
     clients_with_ended_tokens_are_found
@@ -146,6 +147,18 @@ fn revocations() -> Vec<Revocation> {
     ]
     .map(|revoked| Revocation { revoked, until })
     .into()
+}
+
+async fn revocations_may_share_a_record(place: &Place) {
+    let store = &*place.store;
+    let record = deed();
+    for n in 0..3_u64 {
+        let revoked = Revoked::Token { jti: format!("jti{n}") };
+        let revocation = Revocation { revoked, until: Timestamp(1_800_000_000) };
+        store.revoke(&revocation, &record).await.unwrap();
+        assert_eq!(everything(store).await, std::slice::from_ref(&record), "after {n}");
+    }
+    assert_eq!(store.revocations(None).await.unwrap().revocations.len(), 3);
 }
 
 async fn every_revocation_comes_back(place: &Place) {
