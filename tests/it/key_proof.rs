@@ -70,6 +70,8 @@ async fn what_a_proof_must_say() {
         ("aud another",               json!({}),                                   json!({ "aud": "https://other.test" }),                   400),
         ("aud the token endpoint",    json!({}),                                   json!({ "aud": server.app.config.url("/oauth/token") }),  400),
         ("aud and another",           json!({}),                                   json!({ "aud": [server.app.config.issuer, "x"] }),        400),
+        ("aud a number",              json!({}),                                   json!({ "aud": 1 }),                                      400),
+        ("jkt a number",              json!({}),                                   json!({ "jkt": 1 }),                                      400),
         ("jkt missing",               json!({}),                                   json!({ "jkt": null }),                                   400),
         ("jkt of another key",        json!({}),                                   json!({ "jkt": ed().public().thumbprint() }),             400),
         ("jti missing",               json!({}),                                   json!({ "jti": null }),                                   400),

@@ -1,5 +1,6 @@
 //! RFC 6750 §2 and §3, at `/tokeninfo`: what a bearer token is worth.
 
+use aws_lc_rs::hmac;
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::jwt::PrivateKey;
@@ -78,6 +79,13 @@ async fn s3_no_token_and_a_bad_one() {
     assert_eq!((posted.status, posted.header("allow")), (405, Some("GET, HEAD")));
 }
 
+/// A token whose signature anybody can make: HMAC with a key of no bytes.
+fn with_empty_key(header: &Value, claims: &Value) -> String {
+    let text = format!("{}.{}", base64url(header.to_string()), base64url(claims.to_string()));
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b""), text.as_bytes());
+    format!("{text}.{}", base64url(tag))
+}
+
 #[actix_web::test]
 async fn s3_1_tokens_that_are_not_ours() {
     let server = Server::start().await;
@@ -142,9 +150,18 @@ async fn s3_1_tokens_that_are_not_ours() {
         ("alg none",                      format!("{}.{}.", base64url(head(json!({ "alg": "none" })).to_string()), parts[1])),
         ("alg none with a signature",     signed(&head(json!({ "alg": "none" })), &claims, ours)),
         ("crit",                          signed(&head(json!({ "crit": ["x"] })), &claims, ours)),
+        ("crit of what it knows",         signed(&head(json!({ "crit": ["b64"], "b64": true })), &claims, ours)),
+        ("HMAC with an empty key",        with_empty_key(&head(json!({ "alg": "HS256" })), &claims)),
+        ("HMAC with an empty key, RS256", with_empty_key(&header, &claims)),
         ("another iss",                   signed(&header, &body(json!({ "iss": "http://x.test" })), ours)),
         ("no iss",                        signed(&header, &body(json!({ "iss": null })), ours)),
         ("iss in a list",                 signed(&header, &body(json!({ "iss": ["http://issuer.test"] })), ours)),
+        ("iss is a number",               signed(&header, &body(json!({ "iss": 1 })), ours)),
+        ("sub is a number",               signed(&header, &body(json!({ "sub": 1 })), ours)),
+        ("sub in a list",                 signed(&header, &body(json!({ "sub": [id] })), ours)),
+        ("aud is a number",               signed(&header, &body(json!({ "aud": 1 })), ours)),
+        ("aud is an object",              signed(&header, &body(json!({ "aud": { "0": "a" } })), ours)),
+        ("aud with a number",             signed(&header, &body(json!({ "aud": ["a", 1] })), ours)),
         ("no sub",                        signed(&header, &body(json!({ "sub": null })), ours)),
         ("sub and client_id differ",      signed(&header, &body(json!({ "sub": "admin" })), ours)),
         ("no client_id",                  signed(&header, &body(json!({ "client_id": null })), ours)),
