@@ -32,7 +32,7 @@ struct Arguments {
 
 pub(super) fn command() -> Command {
     Arguments::augment_args(Command::new("assertion"))
-        .about("Sign a client assertion (RFC 7523) and print it")
+        .about("Sign a client assertion (RFC 7523, RFC 10070) and print it")
         .after_help(format!("{EXAMPLE}\n\n{}", remote::NOTE))
 }
 

@@ -72,6 +72,7 @@ fn check_files(settings: &Settings, password: Option<&SecretString>) -> Outcome 
     }
     if let Some(path) = &settings.signing_key_file {
         PrivateKey::from_pem(&read(path)?, password)
+            .and_then(PrivateKey::for_tokens)
             .map_err(|error| format!("the key in `{}` cannot be used: {error}", path.display()))?;
     }
     Ok(())

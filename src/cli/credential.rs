@@ -25,13 +25,13 @@ pub(super) struct KeyUse {
     #[arg(long)]
     kid: Option<String>,
 
-    /// What an RSA key signs with: RS256 or PS256 [default: by the key]
+    /// What an RSA key signs with: RS256, RS384, RS512, PS256, PS384 or PS512 [default: RS256]
     #[arg(long)]
     algorithm: Option<Algorithm>,
 }
 
 impl KeyUse {
-    /// Signs an assertion of the key in `file`, for this server: RFC 7523 §3.
+    /// Signs an assertion of the key in `file`, for this server: RFC 7523 §3, RFC 10070.
     pub(super) fn sign(
         &self,
         client_id: &str,

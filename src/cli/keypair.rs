@@ -24,7 +24,7 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 
-    /// What it will sign with: RS256, PS256, ES256 or EdDSA
+    /// What it will sign with: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA
     #[arg(long, default_value = "RS256")]
     algorithm: Algorithm,
 
@@ -86,8 +86,9 @@ fn make(out: &Path, algorithm: Algorithm) -> Result<PrivateKey, Box<dyn std::err
 }
 
 fn warn_of(algorithm: Algorithm) {
-    if algorithm == Algorithm::PS256 {
-        eprintln!("Sign with `--algorithm PS256`: the file cannot say that it is not RS256.");
+    use Algorithm::{PS256, PS384, PS512, RS384, RS512};
+    if matches!(algorithm, RS384 | RS512 | PS256 | PS384 | PS512) {
+        eprintln!("Sign with `--algorithm {algorithm}`: the file cannot say that it is not RS256.");
     }
 }
 

@@ -30,7 +30,7 @@ enum Deed {
         #[arg(long)]
         now: bool,
         /// RS256, PS256, ES256 or EdDSA [default: what each server signs with]
-        #[arg(long)]
+        #[arg(long, value_parser = Algorithm::for_tokens)]
         algorithm: Option<Algorithm>,
         /// Print the answer as JSON
         #[arg(long)]

@@ -125,7 +125,7 @@ pub struct Settings {
     pub keys: PathBuf,
 
     /// How tokens are signed: RS256, PS256, ES256 or EdDSA
-    #[arg(long, default_value = "RS256", help_heading = "Tokens")]
+    #[arg(long, default_value = "RS256", value_parser = Algorithm::for_tokens, help_heading = "Tokens")]
     pub algorithm: Algorithm,
 
     /// A PEM file with the key that shall sign, if it is not in the folder

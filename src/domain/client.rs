@@ -28,7 +28,7 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// A secret in the body (or in the header).
     ClientSecretPost,
-    /// An assertion signed with a registered key: RFC 7523.
+    /// An assertion signed with a registered key: RFC 7523, RFC 10070.
     PrivateKeyJwt,
 }
 

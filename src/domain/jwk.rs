@@ -1,67 +1,15 @@
 //! Public keys as [RFC 7517](https://www.rfc-editor.org/rfc/rfc7517) writes them.
 
-use std::fmt;
-use std::str::FromStr;
-
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::id::CredentialId;
 use super::key_judge::{self, KeyFault};
-use super::key_material::Material;
+use super::key_material::{Curve, Material};
 
-/// The signature algorithms in use, by the names of
-/// [RFC 7518 §3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1) and RFC 8037. Asymmetric ones only.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-pub enum Algorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    #[default]
-    RS256,
-    /// RSASSA-PSS with SHA-256.
-    PS256,
-    /// ECDSA on P-256 with SHA-256.
-    ES256,
-    /// Ed25519.
-    EdDSA,
-}
-
-impl Algorithm {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::RS256, Self::PS256, Self::ES256, Self::EdDSA];
-
-    /// The name in a header or a key.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RS256 => "RS256",
-            Self::PS256 => "PS256",
-            Self::ES256 => "ES256",
-            Self::EdDSA => "EdDSA",
-        }
-    }
-}
-
-impl FromStr for Algorithm {
-    type Err = KeyFault;
-
-    fn from_str(name: &str) -> Result<Self, KeyFault> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.as_str() == name)
-            // The spelling in the documentation of the platform that our users come from.
-            .or_else(|| (name == "RSA256").then_some(Self::RS256))
-            .ok_or(KeyFault::Algorithm)
-    }
-}
-
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+pub use super::algorithm::Algorithm;
 
 /// A public key that was judged and found good: `kid` and `alg` are always set.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -77,18 +25,19 @@ pub struct PublicJwk {
 impl PublicJwk {
     /// Reads and judges one JWK: [RFC 7517 §4](https://www.rfc-editor.org/rfc/rfc7517#section-4).
     ///
-    /// No `kid`: the thumbprint. No `alg`: RS256, ES256 or EdDSA, by the type of the key.
+    /// No `kid`: the thumbprint. No `alg`: RS256, EdDSA or what goes with the curve.
     pub fn parse(jwk: &Value) -> Result<Self, KeyFault> {
         let members = jwk.as_object().ok_or(KeyFault::NotAnObject)?;
         key_judge::public_only(members)?;
         key_judge::for_signatures(members)?;
         let material = material(members)?;
         key_judge::strong(&material)?;
+        key_judge::certified(members, &material)?;
         let algorithm = match text(members, "alg")? {
             Some(name) => name.parse()?,
-            None => natural_algorithm(&material),
+            None => material.natural_algorithm(),
         };
-        if !fits(algorithm, &material) {
+        if !material.fits(algorithm) {
             return Err(KeyFault::Algorithm);
         }
         let kid = match text(members, "kid")? {
@@ -108,7 +57,8 @@ impl PublicJwk {
     #[must_use]
     pub fn bits(&self) -> usize {
         match &self.material {
-            Material::Ec { .. } | Material::Ed25519 { .. } => 256,
+            Material::Ec { curve, .. } => curve.bits(),
+            Material::Ed25519 { .. } => 256,
             Material::Rsa { n, .. } => {
                 n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize)
             }
@@ -118,7 +68,7 @@ impl PublicJwk {
     /// Makes a key of judged numbers, under its thumbprint and its natural algorithm.
     pub fn of(material: Material) -> Result<Self, KeyFault> {
         key_judge::strong(&material)?;
-        let algorithm = natural_algorithm(&material);
+        let algorithm = material.natural_algorithm();
         Ok(Self { kid: thumbprint(&material), algorithm, material })
     }
 
@@ -158,39 +108,24 @@ fn text<'a>(
 }
 
 fn material(members: &Map<String, Value>) -> Result<Material, KeyFault> {
+    // Without padding: RFC 7515 §2.
     let bytes = |name| {
         let text = text(members, name)?.ok_or(KeyFault::Member(name))?;
-        URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| KeyFault::Member(name))
+        URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyFault::Member(name))
     };
     let number = |name| {
         let bytes: Vec<u8> = bytes(name)?;
         let significant = bytes.iter().position(|byte| *byte != 0).ok_or(KeyFault::Member(name))?;
         Ok(bytes.get(significant..).unwrap_or_default().to_vec())
     };
-    let curve = text(members, "crv")?;
+    let named = text(members, "crv")?;
+    let curve = Curve::ALL.into_iter().find(|curve| named == Some(curve.as_str()));
     match (text(members, "kty")?, curve) {
         (Some("RSA"), _) => Ok(Material::Rsa { n: number("n")?, e: number("e")? }),
-        (Some("EC"), Some("P-256")) => Ok(Material::Ec { x: bytes("x")?, y: bytes("y")? }),
-        (Some("OKP"), Some("Ed25519")) => Ok(Material::Ed25519 { x: bytes("x")? }),
+        (Some("EC"), Some(curve)) => Ok(Material::Ec { curve, x: bytes("x")?, y: bytes("y")? }),
+        (Some("OKP"), None) if named == Some("Ed25519") => Ok(Material::Ed25519 { x: bytes("x")? }),
         (Some("EC" | "OKP"), _) => Err(KeyFault::Curve),
-        (Some("oct"), _) => Err(KeyFault::Symmetric),
         _ => Err(KeyFault::Type),
-    }
-}
-
-fn natural_algorithm(material: &Material) -> Algorithm {
-    match material {
-        Material::Ec { .. } => Algorithm::ES256,
-        Material::Ed25519 { .. } => Algorithm::EdDSA,
-        Material::Rsa { .. } => Algorithm::RS256,
-    }
-}
-
-fn fits(algorithm: Algorithm, material: &Material) -> bool {
-    match algorithm {
-        Algorithm::RS256 | Algorithm::PS256 => matches!(material, Material::Rsa { .. }),
-        Algorithm::ES256 => matches!(material, Material::Ec { .. }),
-        Algorithm::EdDSA => matches!(material, Material::Ed25519 { .. }),
     }
 }
 
@@ -199,8 +134,8 @@ fn fits(algorithm: Algorithm, material: &Material) -> bool {
 fn required_members(material: &Material) -> Value {
     let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
     match material {
-        Material::Ec { x, y } => {
-            json!({ "crv": "P-256", "kty": "EC", "x": encode(x), "y": encode(y) })
+        Material::Ec { curve, x, y } => {
+            json!({ "crv": curve.as_str(), "kty": "EC", "x": encode(x), "y": encode(y) })
         }
         Material::Ed25519 { x } => json!({ "crv": "Ed25519", "kty": "OKP", "x": encode(x) }),
         Material::Rsa { n, e } => json!({ "e": encode(e), "kty": "RSA", "n": encode(n) }),

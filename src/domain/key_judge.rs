@@ -1,19 +1,35 @@
 //! Which submitted public keys are good enough to be trusted with a client.
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED,
+    EcdsaVerificationAlgorithm, ParsedPublicKey,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use curve25519_dalek::edwards::CompressedEdwardsY;
 use serde_json::{Map, Value};
 
-use super::key_material::Material;
+use super::key_material::{Curve, Material};
+use super::spki;
 
 /// Why a key is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum KeyFault {
     /// The algorithm is unknown, or does not go with the type of the key.
-    #[error("`alg` must be RS256, PS256, ES256 or EdDSA, and go with the type of the key")]
+    #[error(
+        "`alg` must be RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA or \
+         Ed25519, and go with the type of the key"
+    )]
     Algorithm,
+    /// The first certificate is that of another key.
+    #[error("the first certificate of `x5c` must be of this key")]
+    Certificate,
     /// Another curve.
-    #[error("`crv` must be P-256 for EC keys or Ed25519 for OKP keys")]
+    #[error("`crv` must be P-256, P-384 or P-521 for EC keys or Ed25519 for OKP keys")]
     Curve,
+    /// No DER of a public key.
+    #[error("the PEM must hold a public key in DER, as SPKI or as PKCS#1")]
+    Der,
     /// An exponent that makes forging easy.
     #[error("the RSA exponent must be odd and at least 65537")]
     Exponent,
@@ -26,8 +42,8 @@ pub enum KeyFault {
     /// Something else than a JSON object.
     #[error("a key is a JSON object")]
     NotAnObject,
-    /// Coordinates of no point.
-    #[error("the key is no point on its curve")]
+    /// Coordinates of no point, or of one that is nobody's key.
+    #[error("the key is not a point on its curve, or is one of small order")]
     NotOnCurve,
     /// No PEM that we read.
     #[error("the PEM must hold one public key, as SPKI or as PKCS#1")]
@@ -41,6 +57,9 @@ pub enum KeyFault {
     /// Two keys of one name.
     #[error("two keys have the same `kid`")]
     RepeatedKid,
+    /// An operation that is there twice.
+    #[error("`key_ops` must not name an operation twice")]
+    RepeatedOperation,
     /// A shared secret.
     #[error("a symmetric key cannot be registered")]
     Symmetric,
@@ -55,12 +74,13 @@ pub enum KeyFault {
     Weak,
 }
 
-/// Refuses private and symmetric members: RFC 7518 §6.2.2, §6.3.2, §6.4.
+/// Refuses private and symmetric members: RFC 7518 §6.2.2, §6.3.2, §6.4; `priv` is that of the keys
+/// of lattices.
 pub(super) fn public_only(members: &Map<String, Value>) -> Result<(), KeyFault> {
-    if members.contains_key("k") {
+    if members.contains_key("k") || members.get("kty").is_some_and(|kty| kty == "oct") {
         return Err(KeyFault::Symmetric);
     }
-    let private = ["d", "p", "q", "dp", "dq", "qi", "oth"];
+    let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "priv"];
     match private.iter().any(|name| members.contains_key(*name)) {
         true => Err(KeyFault::Private),
         false => Ok(()),
@@ -69,35 +89,75 @@ pub(super) fn public_only(members: &Map<String, Value>) -> Result<(), KeyFault> 
 
 /// Refuses keys marked for something else: RFC 7517 §4.2, §4.3.
 pub(super) fn for_signatures(members: &Map<String, Value>) -> Result<(), KeyFault> {
-    let usage = members.get("use").is_none_or(|usage| usage == "sig");
-    let operations = members.get("key_ops").is_none_or(|operations| {
-        operations.as_array().is_some_and(|list| {
+    if members.get("use").is_some_and(|usage| usage != "sig") {
+        return Err(KeyFault::Use);
+    }
+    let Some(operations) = members.get("key_ops") else { return Ok(()) };
+    let (mut verify, mut sign) = (0, 0);
+    for operation in operations.as_array().ok_or(KeyFault::Use)? {
+        match operation.as_str() {
+            Some("verify") => verify += 1,
             // Some generators write `["sign", "verify"]` into both halves' descriptions.
-            list.iter().any(|op| op == "verify")
-                && list.iter().all(|op| op == "verify" || op == "sign")
-        })
-    });
-    if usage && operations { Ok(()) } else { Err(KeyFault::Use) }
+            Some("sign") => sign += 1,
+            _ => return Err(KeyFault::Use),
+        }
+    }
+    match (verify, sign) {
+        (1, 0 | 1) => Ok(()),
+        (0, _) => Err(KeyFault::Use),
+        _ => Err(KeyFault::RepeatedOperation),
+    }
+}
+
+/// Refuses a chain of certificates that begins with another key:
+/// [RFC 7517 §4.7](https://www.rfc-editor.org/rfc/rfc7517#section-4.7). It is not verified, and
+/// proves nothing.
+pub(super) fn certified(members: &Map<String, Value>, material: &Material) -> Result<(), KeyFault> {
+    let Some(chain) = members.get("x5c") else { return Ok(()) };
+    let first = chain.get(0).and_then(Value::as_str).ok_or(KeyFault::Member("x5c"))?;
+    let first = STANDARD.decode(first).map_err(|_| KeyFault::Member("x5c"))?;
+    match spki::certified_material(&first) {
+        Ok(certified) if certified == *material => Ok(()),
+        Ok(_) => Err(KeyFault::Certificate),
+        Err(KeyFault::Der) => Err(KeyFault::Member("x5c")),
+        Err(_) => Err(KeyFault::Certificate),
+    }
 }
 
 /// Refuses numbers that make a weak key, or none.
 pub(super) fn strong(material: &Material) -> Result<(), KeyFault> {
     match material {
-        Material::Ec { x, y } if x.len() == 32 && y.len() == 32 => {
-            let point: Vec<u8> = [&[4], x.as_slice(), y.as_slice()].concat();
-            let parsed = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).parse();
-            parsed.map(|_| ()).map_err(|_| KeyFault::NotOnCurve)
-        }
-        Material::Ec { .. } => Err(KeyFault::NotOnCurve),
-        Material::Ed25519 { x } if x.len() == 32 => {
-            let parsed = UnparsedPublicKey::new(&ED25519, x).parse();
-            parsed.map(|_| ()).map_err(|_| KeyFault::NotOnCurve)
-        }
-        Material::Ed25519 { .. } => Err(KeyFault::NotOnCurve),
+        Material::Ec { curve, x, y } => on_curve(*curve, x, y),
+        Material::Ed25519 { x } => ed25519_point(x),
         Material::Rsa { n, e } => {
             exponent(e)?;
             modulus(n)
         }
+    }
+}
+
+fn on_curve(curve: Curve, x: &[u8], y: &[u8]) -> Result<(), KeyFault> {
+    let verifies: &'static EcdsaVerificationAlgorithm = match curve {
+        Curve::P256 => &ECDSA_P256_SHA256_FIXED,
+        Curve::P384 => &ECDSA_P384_SHA384_FIXED,
+        Curve::P521 => &ECDSA_P521_SHA512_FIXED,
+    };
+    if x.len() != curve.coordinate() || y.len() != curve.coordinate() {
+        return Err(KeyFault::NotOnCurve);
+    }
+    match ParsedPublicKey::new(verifies, [&[4], x, y].concat()) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(KeyFault::NotOnCurve),
+    }
+}
+
+/// A key of small order verifies signatures of everybody. A point has one encoding:
+/// [RFC 8032 §5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3).
+fn ed25519_point(x: &[u8]) -> Result<(), KeyFault> {
+    let encoded = CompressedEdwardsY::from_slice(x).map_err(|_| KeyFault::NotOnCurve)?;
+    match encoded.decompress() {
+        Some(point) if point.compress() == encoded && !point.is_small_order() => Ok(()),
+        _ => Err(KeyFault::NotOnCurve),
     }
 }
 
@@ -160,6 +220,21 @@ mod tests {
     /// RFC 7638 §3.1, a sound 2048-bit key.
     const SOUND: &str = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
 
+    /// RFC 8037 Appendix A.2.
+    const ED25519: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    const P384: (&str, &str) = (
+        "L_kZp62guOQll086pb1inJUS_vJbYOg2A3iu4u_JKa_7iovHLHYm7xeiz3A8RdHK",
+        "0ntY2GGVaYSrPRxzIJzTcFYrEf15NtKwANvOmfWp17VtJGGFFQqLtPZXCW6vKzoL",
+    );
+    const P521: (&str, &str) = (
+        "AGR_Hq_ryGiVhfNMeYfFPcVXIXyijMaT_wahRZ-ftNQPUlQMlfG16YUSAji_JjwJ6QybVMO81Laq8mhBKJlTrZg1",
+        "AeW1Fq34ilFg89a5dzjFywA2jXLQu02sE2-NAwb98POXTssluQD5T30cGXVQpJt22m9KRD9mWMVFXA3mVX2YE4nD",
+    );
+
+    fn okp(x: &str) -> Value {
+        json!({ "kty": "OKP", "crv": "Ed25519", "x": x })
+    }
+
     #[test]
     fn submitted_keys_are_judged() {
         let rsa = |n: &str, e: &str| json!({ "kty": "RSA", "n": n, "e": e });
@@ -177,13 +252,29 @@ mod tests {
         #[rustfmt::skip]
         let cases = [
             ("sound RSA",           rsa(SOUND, "AQAB"),                                   None),
-            ("padded base64",       rsa(&format!("{SOUND}=="), "AQAB"),                   None),
+            ("padded n",            rsa(&format!("{SOUND}=="), "AQAB"),                   Some(KeyFault::Member("n"))),
+            ("padded e",            rsa(SOUND, "AQAB===="),                               Some(KeyFault::Member("e"))),
+            ("plain base64",        rsa(&SOUND.replace(['-', '_'], "+"), "AQAB"),         Some(KeyFault::Member("n"))),
             ("RSA256",              with("alg", json!("RSA256")),                         None),
             ("PS256",               with("alg", json!("PS256")),                          None),
+            ("RS512",               with("alg", json!("RS512")),                          None),
+            ("Ed25519 on RSA",      with("alg", json!("Ed25519")),                        Some(KeyFault::Algorithm)),
             ("sound EC",            json!({"kty":"EC","crv":"P-256","x":x,"y":y}),        None),
             ("point off the curve", json!({"kty":"EC","crv":"P-256","x":y,"y":x}),        Some(KeyFault::NotOnCurve)),
-            ("wrong curve label",   json!({"kty":"EC","crv":"P-384","x":x,"y":y}),        Some(KeyFault::Curve)),
+            ("padded x",            json!({"kty":"EC","crv":"P-256","x":format!("{x}="),"y":y}), Some(KeyFault::Member("x"))),
+            ("wrong curve label",   json!({"kty":"EC","crv":"P-384","x":x,"y":y}),        Some(KeyFault::NotOnCurve)),
+            ("ES384 on P-256",      json!({"kty":"EC","crv":"P-256","x":x,"y":y,"alg":"ES384"}), Some(KeyFault::Algorithm)),
+            ("sound P-384",         json!({"kty":"EC","crv":"P-384","x":P384.0,"y":P384.1,"alg":"ES384"}), None),
+            ("P-384, halves swapped", json!({"kty":"EC","crv":"P-384","x":P384.1,"y":P384.0}), Some(KeyFault::NotOnCurve)),
+            ("ES256 on P-384",      json!({"kty":"EC","crv":"P-384","x":P384.0,"y":P384.1,"alg":"ES256"}), Some(KeyFault::Algorithm)),
+            ("sound P-521",         json!({"kty":"EC","crv":"P-521","x":P521.0,"y":P521.1,"alg":"ES512"}), None),
+            ("P-521, halves swapped", json!({"kty":"EC","crv":"P-521","x":P521.1,"y":P521.0}), Some(KeyFault::NotOnCurve)),
+            ("secp256k1",           json!({"kty":"EC","crv":"secp256k1","x":x,"y":y}),    Some(KeyFault::Curve)),
+            ("EC on Ed25519",       json!({"kty":"EC","crv":"Ed25519","x":x,"y":y}),      Some(KeyFault::Curve)),
+            ("OKP on P-256",        json!({"kty":"OKP","crv":"P-256","x":x,"y":y}),       Some(KeyFault::Curve)),
             ("X25519",              json!({"kty":"OKP","crv":"X25519","x":x}),            Some(KeyFault::Curve)),
+            ("sound Ed25519",       okp(ED25519),                                         None),
+            ("padded Ed25519",      okp(&format!("{ED25519}=")),                          Some(KeyFault::Member("x"))),
             ("short Ed25519",       json!({"kty":"OKP","crv":"Ed25519","x":"AAAA"}),      Some(KeyFault::NotOnCurve)),
             ("exponent 3",          rsa(SOUND, "Aw"),                                     Some(KeyFault::Exponent)),
             ("exponent 65536",      rsa(SOUND, "AQAA"),                                   Some(KeyFault::Exponent)),
@@ -191,12 +282,21 @@ mod tests {
             ("even modulus",        rsa(&even, "AQAB"),                                   Some(KeyFault::Modulus)),
             ("small factor",        rsa(&odd(256), "AQAB"),                               Some(KeyFault::Modulus)),
             ("private member",      with("d", json!("AQAB")),                             Some(KeyFault::Private)),
+            ("private lattice",     json!({"kty":"AKP","alg":"ML-DSA-44","priv":"AA"}),   Some(KeyFault::Private)),
+            ("public lattice",      json!({"kty":"AKP","alg":"ML-DSA-44","pub":"AA"}),    Some(KeyFault::Type)),
             ("symmetric",           json!({"kty":"oct","k":"c2VjcmV0"}),                  Some(KeyFault::Symmetric)),
+            ("symmetric, for encryption", json!({"kty":"oct","use":"enc"}),               Some(KeyFault::Symmetric)),
             ("HS256 on an RSA key", with("alg", json!("HS256")),                          Some(KeyFault::Algorithm)),
             ("none",                with("alg", json!("none")),                           Some(KeyFault::Algorithm)),
             ("ES256 on an RSA key", with("alg", json!("ES256")),                          Some(KeyFault::Algorithm)),
             ("for encryption",      with("use", json!("enc")),                            Some(KeyFault::Use)),
             ("for verifying",       with("key_ops", json!(["verify"])),                   None),
+            ("for both",            with("key_ops", json!(["sign", "verify"])),           None),
+            ("for verifying twice", with("key_ops", json!(["verify", "verify"])),         Some(KeyFault::RepeatedOperation)),
+            ("for signing twice",   with("key_ops", json!(["sign", "verify", "sign"])),   Some(KeyFault::RepeatedOperation)),
+            ("for signing",         with("key_ops", json!(["sign"])),                     Some(KeyFault::Use)),
+            ("for nothing",         with("key_ops", json!([])),                           Some(KeyFault::Use)),
+            ("for no list",         with("key_ops", json!("verify")),                     Some(KeyFault::Use)),
             ("for wrapping",        with("key_ops", json!(["wrapKey"])),                  Some(KeyFault::Use)),
             ("empty kid",           with("kid", json!("")),                               Some(KeyFault::Kid)),
             ("kid is a number",     with("kid", json!(1)),                                Some(KeyFault::Member("kid"))),
@@ -205,6 +305,62 @@ mod tests {
             ("null",                Value::Null,                                          Some(KeyFault::NotAnObject)),
         ];
         for (why, jwk, fault) in cases {
+            assert_eq!(PublicJwk::parse(&jwk).err(), fault, "{why}");
+        }
+    }
+
+    #[test]
+    fn rfc8032_s5_1_3_points_that_are_nobodys_key() {
+        // Little-endian; the top bit is the sign of the other coordinate.
+        let low = |first: u8| [&[first], [0; 31].as_slice()].concat();
+        let high = |first: u8| [&[first], [0xff; 30].as_slice(), &[0x7f]].concat();
+        let text = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
+        for (why, point) in [
+            ("zero, of order 4", low(0)),
+            ("one, of order 1", low(1)),
+            ("two, which is not on the curve", low(2)),
+            ("minus one, of order 2", high(0xec)),
+            ("of order 8", text("JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU")),
+            ("of order 8, another", text("xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o")),
+            ("zero written as the prime", high(0xed)),
+            ("one written as the prime and one", high(0xee)),
+        ] {
+            for sign in [0, 0x80] {
+                let mut point = point.clone();
+                point[31] |= sign;
+                let jwk = okp(&URL_SAFE_NO_PAD.encode(point));
+                assert_eq!(PublicJwk::parse(&jwk), Err(KeyFault::NotOnCurve), "{why}, {sign}");
+            }
+        }
+    }
+
+    #[test]
+    fn rfc7517_s4_7_the_first_certificate_is_of_the_key() {
+        let made = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
+        let other = rcgen::generate_simple_self_signed(["b.test".to_owned()]).unwrap();
+        let (cert, other) = (STANDARD.encode(made.cert.der()), STANDARD.encode(other.cert.der()));
+        let material = spki::certified_material(made.cert.der()).unwrap();
+        let jwk = PublicJwk::of(material).unwrap().to_json();
+        let cut = &STANDARD.encode(&made.cert.der()[..40]);
+        let member = Some(KeyFault::Member("x5c"));
+        #[rustfmt::skip]
+        let cases = [
+            ("its own",                 json!([cert]),                       None),
+            ("its own, and another",    json!([cert, other]),                None),
+            ("another",                 json!([other]),                      Some(KeyFault::Certificate)),
+            ("another first",           json!([other, cert]),                Some(KeyFault::Certificate)),
+            ("empty",                   json!([]),                           member),
+            ("no list",                 json!(cert),                         member),
+            ("null",                    json!(null),                         member),
+            ("a number",                json!([1]),                          member),
+            ("not base64",              json!(["*"]),                        member),
+            ("base64url",               json!(["-_-_"]),                     member),
+            ("not a certificate",       json!(["AAAA"]),                     member),
+            ("cut off",                 json!([cut]),                        member),
+        ];
+        for (why, chain, fault) in cases {
+            let mut jwk = jwk.clone();
+            jwk["x5c"] = chain;
             assert_eq!(PublicJwk::parse(&jwk).err(), fault, "{why}");
         }
     }

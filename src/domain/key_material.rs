@@ -1,10 +1,14 @@
 //! What a public key is made of.
 
+use super::algorithm::Algorithm;
+
 /// The numbers of a public key.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Material {
-    /// A point on P-256, each half 32 bytes.
+    /// A point on one of NIST's curves, each half as long as its field.
     Ec {
+        /// The curve.
+        curve: Curve,
         /// The first coordinate.
         x: Vec<u8>,
         /// The second coordinate.
@@ -22,4 +26,81 @@ pub enum Material {
         /// The public exponent.
         e: Vec<u8>,
     },
+}
+
+impl Material {
+    /// The algorithm of a key that names none.
+    #[must_use]
+    pub fn natural_algorithm(&self) -> Algorithm {
+        match self {
+            Self::Ec { curve, .. } => curve.algorithm(),
+            Self::Ed25519 { .. } => Algorithm::EdDSA,
+            Self::Rsa { .. } => Algorithm::RS256,
+        }
+    }
+
+    /// Whether the key can verify what this algorithm signs.
+    #[must_use]
+    pub fn fits(&self, algorithm: Algorithm) -> bool {
+        use Algorithm::{PS256, PS384, PS512, RS256, RS384, RS512};
+        match self {
+            Self::Ec { curve, .. } => algorithm == curve.algorithm(),
+            Self::Ed25519 { .. } => algorithm == Algorithm::EdDSA,
+            Self::Rsa { .. } => {
+                matches!(algorithm, RS256 | RS384 | RS512 | PS256 | PS384 | PS512)
+            }
+        }
+    }
+}
+
+/// A curve of [RFC 7518 §6.2.1.1](https://www.rfc-editor.org/rfc/rfc7518#section-6.2.1.1).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Curve {
+    /// P-256.
+    P256,
+    /// P-384.
+    P384,
+    /// P-521.
+    P521,
+}
+
+impl Curve {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
+
+    /// The `crv` of a key.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+            Self::P521 => "P-521",
+        }
+    }
+
+    /// How large its field is.
+    #[must_use]
+    pub fn bits(self) -> usize {
+        match self {
+            Self::P256 => 256,
+            Self::P384 => 384,
+            Self::P521 => 521,
+        }
+    }
+
+    /// How long a coordinate is, in bytes.
+    #[must_use]
+    pub fn coordinate(self) -> usize {
+        self.bits().div_ceil(8)
+    }
+
+    /// The one algorithm of its keys: [RFC 7518 §3.4](https://www.rfc-editor.org/rfc/rfc7518#section-3.4).
+    #[must_use]
+    pub fn algorithm(self) -> Algorithm {
+        match self {
+            Self::P256 => Algorithm::ES256,
+            Self::P384 => Algorithm::ES384,
+            Self::P521 => Algorithm::ES512,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What is true: plain types and pure functions. No HTTP, no database, no async, no ambient clock.
 
+pub mod algorithm;
 pub mod audience;
 pub mod audit;
 pub mod brought_hash;
@@ -23,7 +24,9 @@ pub mod revocation;
 pub mod scope;
 pub mod secret;
 pub mod signing_key;
+pub mod spki;
 pub mod state;
 pub mod store_error;
+pub mod strict_json;
 pub mod webhook;
 pub mod window;

@@ -88,11 +88,9 @@ fn wish(body: &[u8]) -> Result<Wish, RegistryError> {
     }
     let malformed = |error: RegistryError| RegistryError::Malformed(error.to_string());
     let asked: Asked = json::from_object(object).map_err(malformed)?;
-    let algorithm = asked.algorithm.as_deref().map(str::parse::<Algorithm>).transpose();
-    let algorithm = algorithm.map_err(|_| {
-        let known = Algorithm::ALL.map(Algorithm::as_str).join(", ");
-        RegistryError::Malformed(format!("`algorithm` must be one of {known}"))
-    })?;
+    let algorithm = asked.algorithm.as_deref().map(Algorithm::for_tokens).transpose();
+    let algorithm =
+        algorithm.map_err(|error| RegistryError::Malformed(format!("`algorithm` {error}")))?;
     Ok(Wish { algorithm, hasty: asked.now })
 }
 

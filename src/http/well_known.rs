@@ -55,7 +55,7 @@ pub(super) fn open(response: &mut HttpResponseBuilder) -> &mut HttpResponseBuild
 fn metadata(app: &App) -> Map<String, Value> {
     let config = &app.config;
     let methods = AuthMethod::ALL.map(AuthMethod::as_str);
-    let algorithms = Algorithm::ALL.map(Algorithm::as_str);
+    let algorithms = Algorithm::names();
     let mut shown = members(json!({
         "issuer": config.issuer,
         "token_endpoint": config.url("/oauth/token"),

@@ -1,6 +1,5 @@
 //! Client assertions: reading those of others, and signing our own for the command line.
 
-use jsonwebtoken::Header;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -8,9 +7,10 @@ use crate::domain::clock::Timestamp;
 use crate::domain::jwk::PublicJwk;
 use crate::oauth::{AssertionReader, UnverifiedAssertion};
 
+use super::compact::{self, SigningError};
 use super::private_key::PrivateKey;
-use super::provider;
-use super::strict::{Parts, decoding_key};
+use super::strict::Parts;
+use super::verifying_key::VerifyingKey;
 
 /// Reads assertions strictly.
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +31,7 @@ impl AssertionReader for StrictReader {
 
     fn verify(&self, assertion: &str, key: &PublicJwk) -> Option<Map<String, Value>> {
         let parts = Parts::of(assertion)?;
-        let signed = parts.is_signed_by(key.algorithm, &decoding_key(key));
-        signed.then(|| serde_json::from_slice(&parts.payload).ok()).flatten()
+        if parts.is_signed_by(&VerifyingKey::of(key)?) { parts.claims() } else { None }
     }
 }
 
@@ -42,7 +41,7 @@ struct Subject {
     sub: Option<String>,
 }
 
-/// The claims of an assertion: RFC 7523 §3.
+/// The claims of an assertion: RFC 7523 §3, as RFC 10070 has them.
 #[derive(Clone, Debug, Serialize)]
 pub struct Assertion {
     /// The client.
@@ -64,9 +63,6 @@ pub fn sign_assertion(
     assertion: &Assertion,
     key: &PrivateKey,
     kid: &str,
-) -> Result<String, jsonwebtoken::errors::Error> {
-    provider::install();
-    let mut header = Header::new(super::algorithm(key.public().algorithm));
-    header.kid = Some(kid.to_owned());
-    jsonwebtoken::encode(&header, assertion, &key.encoding_key())
+) -> Result<String, SigningError> {
+    compact::sign("JWT", kid, assertion, key)
 }

@@ -12,9 +12,6 @@ use crate::files::{make_private_folder, write_private_from};
 
 use super::private_key::{KeyFileError, PrivateKey};
 
-/// A signature of a larger RSA key takes too long for what it is worth.
-const LARGEST: usize = 4096;
-
 /// Why the keys cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFolderError {
@@ -194,10 +191,8 @@ fn read(
     let pem = fs::read_to_string(path)
         .map_err(|source| KeyFolderError::File { path: path.to_owned(), source })?;
     let failed = |source| KeyFolderError::Key { path: path.to_owned(), source };
-    let key = PrivateKey::from_pem(&pem, password).map_err(failed)?;
-    if key.public().bits() > LARGEST {
-        return Err(failed(KeyFileError::Large));
-    }
+    let key = PrivateKey::from_pem(&pem, password).and_then(PrivateKey::for_tokens);
+    let key = key.map_err(failed)?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let named = |algorithm: Algorithm| name.starts_with(algorithm.as_str());
     let wanted = algorithm == Algorithm::PS256 && !named(Algorithm::RS256);

@@ -1,6 +1,5 @@
 //! Proofs of possession: verifying those of others, and signing our own for the command line.
 
-use jsonwebtoken::Header;
 use serde::Serialize;
 
 use crate::domain::clock::Timestamp;
@@ -9,17 +8,18 @@ use crate::registry::key_proof::PROOF_TYPE;
 use crate::registry::{ProofReader, VerifiedProof};
 
 use super::assertion::StrictReader;
+use super::compact::{self, SigningError};
 use super::private_key::PrivateKey;
-use super::provider;
-use super::strict::{Parts, decoding_key};
+use super::strict::Parts;
+use super::verifying_key::VerifyingKey;
 
 impl ProofReader for StrictReader {
     fn verify(&self, proof: &str, key: &PublicJwk) -> Option<VerifiedProof> {
         let parts = Parts::of(proof)?;
-        if !parts.is_signed_by(key.algorithm, &decoding_key(key)) {
+        if !parts.is_signed_by(&VerifyingKey::of(key)?) {
             return None;
         }
-        let claims = serde_json::from_slice(&parts.payload).ok()?;
+        let claims = parts.claims()?;
         Some(VerifiedProof { typ: parts.header.typ, claims })
     }
 }
@@ -40,13 +40,6 @@ pub struct KeyProof {
 }
 
 /// Signs a proof with the key that it is about.
-pub fn sign_key_proof(
-    proof: &KeyProof,
-    key: &PrivateKey,
-) -> Result<String, jsonwebtoken::errors::Error> {
-    provider::install();
-    let mut header = Header::new(super::algorithm(key.public().algorithm));
-    header.kid = Some(key.public().kid.clone());
-    header.typ = Some(PROOF_TYPE.to_owned());
-    jsonwebtoken::encode(&header, proof, &key.encoding_key())
+pub fn sign_key_proof(proof: &KeyProof, key: &PrivateKey) -> Result<String, SigningError> {
+    compact::sign(PROOF_TYPE, &key.public().kid, proof, key)
 }

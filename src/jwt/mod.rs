@@ -1,7 +1,9 @@
 //! Signed JWTs: the only module that imports `jsonwebtoken`. Behind the ports of [`crate::oauth`].
 
 mod assertion;
+mod compact;
 mod key_folder;
+mod key_pair;
 mod key_proof;
 mod opener;
 mod own_keys;
@@ -9,13 +11,17 @@ mod private_key;
 mod provider;
 mod ring;
 mod strict;
+mod verifying_key;
 
 pub use assertion::{Assertion, StrictReader, sign_assertion};
+pub use compact::SigningError;
 pub use key_folder::{KeyFolder, KeyFolderError, NamedKey, OwnKey};
 pub use key_proof::{KeyProof, sign_key_proof};
 pub use opener::CachedOpener;
 pub use private_key::{KeyFileError, PrivateKey};
 pub use ring::{Jwks, KeyRing};
+
+use crate::domain::jwk::Algorithm;
 
 /// The media type in the header of an access token:
 /// [RFC 9068 §2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1).
@@ -24,12 +30,18 @@ const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 /// [RFC 9701 §5](https://www.rfc-editor.org/rfc/rfc9701#section-5).
 const INTROSPECTION_TYPE: &str = "token-introspection+jwt";
 
-fn algorithm(algorithm: crate::domain::jwk::Algorithm) -> jsonwebtoken::Algorithm {
-    use crate::domain::jwk::Algorithm;
+/// What `jsonwebtoken` calls an algorithm that tokens are signed with.
+fn token_algorithm(algorithm: Algorithm) -> Option<jsonwebtoken::Algorithm> {
     match algorithm {
-        Algorithm::RS256 => jsonwebtoken::Algorithm::RS256,
-        Algorithm::PS256 => jsonwebtoken::Algorithm::PS256,
-        Algorithm::ES256 => jsonwebtoken::Algorithm::ES256,
-        Algorithm::EdDSA => jsonwebtoken::Algorithm::EdDSA,
+        Algorithm::RS256 => Some(jsonwebtoken::Algorithm::RS256),
+        Algorithm::PS256 => Some(jsonwebtoken::Algorithm::PS256),
+        Algorithm::ES256 => Some(jsonwebtoken::Algorithm::ES256),
+        Algorithm::EdDSA => Some(jsonwebtoken::Algorithm::EdDSA),
+        Algorithm::RS384
+        | Algorithm::RS512
+        | Algorithm::PS384
+        | Algorithm::PS512
+        | Algorithm::ES384
+        | Algorithm::ES512 => None,
     }
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::domain::claims::AccessTokenClaims;
 use crate::domain::clock::Timestamp;
@@ -60,7 +60,7 @@ impl CachedOpener {
         let imported = self.ring.verify(&parts)?;
         let claims: AccessTokenClaims = match imported {
             None => serde_json::from_slice(&parts.payload).map_err(|_| NotOurs::Claims)?,
-            Some(taken_over) => imported_claims(token, &parts.payload, taken_over)?,
+            Some(taken_over) => imported_claims(token, &parts, taken_over)?,
         };
         if claims.iss != self.issuer {
             return Err(NotOurs::Issuer);
@@ -88,11 +88,10 @@ impl TokenOpener for CachedOpener {
 /// A token that the platform before us signed says less; it is good if it is older than the move.
 fn imported_claims(
     token: &str,
-    payload: &[u8],
+    parts: &Parts<'_>,
     taken_over: Timestamp,
 ) -> Result<AccessTokenClaims, NotOurs> {
-    let mut claims: Map<String, Value> =
-        serde_json::from_slice(payload).map_err(|_| NotOurs::Claims)?;
+    let mut claims = parts.claims().ok_or(NotOurs::Claims)?;
     let subject = claims.get("sub").cloned().ok_or(NotOurs::Claims)?;
     claims.entry("client_id").or_insert(subject);
     // There its bearer may have chosen them; groups are what an admin gave.

@@ -4,8 +4,7 @@ use std::fmt;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair,
-    RsaPublicKeyComponents,
+    EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair, RsaPublicKeyComponents,
 };
 use jsonwebtoken::EncodingKey;
 use rsa::RsaPrivateKey;
@@ -14,9 +13,15 @@ use rsa::pkcs8::{EncodePrivateKey, EncryptedPrivateKeyInfo, LineEnding, SecretDo
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
+use crate::domain::algorithm::UnknownTokenAlgorithm;
 use crate::domain::jwk::{Algorithm, PublicJwk};
 use crate::domain::key_judge::KeyFault;
-use crate::domain::key_material::Material;
+use crate::domain::key_material::{Curve, Material};
+
+use super::key_pair::{KeyPair, ecdsa};
+
+/// A signature of a larger RSA key takes too long for what it is worth.
+const LARGEST: usize = 4096;
 
 /// Why a private key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -35,9 +40,13 @@ pub enum KeyFileError {
     OldEncryption,
     /// No key that we read.
     #[error(
-        "the file must hold one private key in PEM: PKCS#8 (RSA, EC P-256 or Ed25519) or PKCS#1"
+        "the file must hold one private key in PEM: PKCS#8 (RSA, EC P-256, P-384 or P-521, or \
+         Ed25519) or PKCS#1"
     )]
     Format,
+    /// A key of another algorithm than tokens are signed with.
+    #[error("the algorithm of a key that signs tokens {0}")]
+    Algorithm(#[from] UnknownTokenAlgorithm),
     /// A key that is too large to sign tokens.
     #[error("an RSA key that signs tokens has 2048 to 4096 bits")]
     Large,
@@ -57,22 +66,28 @@ pub struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// Makes a key: RSA of 2048 bits, P-256 or Ed25519, by the algorithm.
+    /// Makes a key by the algorithm: RSA of 2048 bits, on the curve that goes with it, or Ed25519.
     pub fn generate(algorithm: Algorithm) -> Result<Self, KeyFileError> {
         let failed = |_| KeyFileError::Generation;
         let random = SystemRandom::new();
+        let on = |curve| {
+            let made = EcdsaKeyPair::generate_pkcs8(ecdsa(curve), &random).map_err(failed)?;
+            Ok::<_, KeyFileError>(made.as_ref().to_vec())
+        };
         let pkcs8 = match algorithm {
-            Algorithm::RS256 | Algorithm::PS256 => {
+            Algorithm::RS256
+            | Algorithm::RS384
+            | Algorithm::RS512
+            | Algorithm::PS256
+            | Algorithm::PS384
+            | Algorithm::PS512 => {
                 let key = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048)
                     .map_err(|_| KeyFileError::Generation)?;
                 key.to_pkcs8_der().map_err(|_| KeyFileError::Generation)?.as_bytes().to_vec()
             }
-            Algorithm::ES256 => {
-                EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
-                    .map_err(failed)?
-                    .as_ref()
-                    .to_vec()
-            }
+            Algorithm::ES256 => on(Curve::P256)?,
+            Algorithm::ES384 => on(Curve::P384)?,
+            Algorithm::ES512 => on(Curve::P521)?,
             Algorithm::EdDSA => {
                 // Version 1 of PKCS#8: the one that OpenSSL reads.
                 Ed25519KeyPair::generate_pkcs8v1(&random).map_err(failed)?.as_ref().to_vec()
@@ -115,17 +130,24 @@ impl PrivateKey {
         Ok(Self { pkcs8, public })
     }
 
-    /// The same key for PS256 instead of RS256, under a name of its own: a `kid` has one algorithm.
+    /// The same RSA key for another algorithm than RS256, under a name of its own: a `kid` has one
+    /// algorithm.
     pub fn with_algorithm(mut self, algorithm: Algorithm) -> Result<Self, KeyFileError> {
-        match (self.public.algorithm, algorithm) {
-            (same, wanted) if same == wanted => {}
-            (Algorithm::RS256, Algorithm::PS256) => {
-                self.public.algorithm = Algorithm::PS256;
-                self.public.kid.push_str("-PS256");
+        match self.public.algorithm {
+            same if same == algorithm => Ok(self),
+            Algorithm::RS256 if self.public.material.fits(algorithm) => {
+                self.public.algorithm = algorithm;
+                self.public.kid = format!("{}-{algorithm}", self.public.kid);
+                Ok(self)
             }
-            _ => return Err(KeyFault::Algorithm.into()),
+            _ => Err(KeyFault::Algorithm.into()),
         }
-        Ok(self)
+    }
+
+    /// The same key, if it may sign tokens.
+    pub fn for_tokens(self) -> Result<Self, KeyFileError> {
+        Algorithm::for_tokens(self.public.algorithm.as_str())?;
+        if self.public.bits() > LARGEST { Err(KeyFileError::Large) } else { Ok(self) }
     }
 
     /// The same key under another name.
@@ -149,11 +171,17 @@ impl PrivateKey {
     }
 
     pub(super) fn encoding_key(&self) -> EncodingKey {
-        match self.public.algorithm {
-            Algorithm::RS256 | Algorithm::PS256 => EncodingKey::from_rsa_der(&self.pkcs8),
-            Algorithm::ES256 => EncodingKey::from_ec_der(&self.pkcs8),
-            Algorithm::EdDSA => EncodingKey::from_ed_der(&self.pkcs8),
+        match self.public.material {
+            Material::Ec { .. } => EncodingKey::from_ec_der(&self.pkcs8),
+            Material::Ed25519 { .. } => EncodingKey::from_ed_der(&self.pkcs8),
+            Material::Rsa { .. } => EncodingKey::from_rsa_der(&self.pkcs8),
         }
+    }
+
+    /// A signature with the algorithm of the key. The key is parsed each time: for commands alone.
+    pub(super) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let algorithm = self.public.algorithm;
+        KeyPair::parse(algorithm, &self.pkcs8)?.sign(algorithm, message).ok()
     }
 }
 
@@ -169,9 +197,12 @@ fn public_half(pkcs8: &[u8]) -> Option<Material> {
         let public = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
         return Some(Material::Rsa { n: public.n, e: public.e });
     }
-    if let Ok(pair) = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8) {
-        let (x, y) = pair.public_key().as_ref().get(1..)?.split_at_checked(32)?;
-        return Some(Material::Ec { x: x.to_vec(), y: y.to_vec() });
+    for curve in Curve::ALL {
+        if let Ok(pair) = EcdsaKeyPair::from_pkcs8(ecdsa(curve), pkcs8) {
+            let point = pair.public_key().as_ref().get(1..)?;
+            let (x, y) = point.split_at_checked(curve.coordinate())?;
+            return Some(Material::Ec { curve, x: x.to_vec(), y: y.to_vec() });
+        }
     }
     let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).ok()?;
     Some(Material::Ed25519 { x: pair.public_key().as_ref().to_vec() })

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use jsonwebtoken::{DecodingKey, EncodingKey, Header};
+use jsonwebtoken::{EncodingKey, Header};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -19,7 +19,8 @@ use crate::tasks::{Need, OwnPublicKey, Ring, succession};
 
 use super::key_folder::{KeyFolder, KeyFolderError};
 use super::own_keys::OwnKeys;
-use super::strict::{Parts, decoding_key};
+use super::strict::Parts;
+use super::verifying_key::VerifyingKey;
 use super::{ACCESS_TOKEN_TYPE, INTROSPECTION_TYPE, provider};
 
 /// Signs with one key, verifies with all.
@@ -30,7 +31,7 @@ pub struct KeyRing {
 
 struct State {
     active: Option<Active>,
-    verifying: HashMap<String, VerifyingKey>,
+    verifying: HashMap<String, Published>,
     jwks: Jwks,
 }
 
@@ -44,9 +45,8 @@ struct Active {
     until: Timestamp,
 }
 
-struct VerifyingKey {
-    algorithm: Algorithm,
-    key: DecodingKey,
+struct Published {
+    key: VerifyingKey,
     imported: Option<Timestamp>,
 }
 
@@ -78,14 +78,14 @@ impl KeyRing {
         };
         signs(wanted)
             .or_else(|| self.before(wanted, published, now))
-            .or_else(|| Algorithm::ALL.into_iter().find_map(signs))
+            .or_else(|| Algorithm::FOR_TOKENS.into_iter().find_map(signs))
     }
 
     fn active(&self, shown: &PublishedKey) -> Option<Active> {
         let all = self.own.all();
         let own = all.iter().find(|own| own.key.public().kid == shown.jwk.kid)?;
         let jwk = own.key.public();
-        let mut header = Header::new(super::algorithm(jwk.algorithm));
+        let mut header = Header::new(super::token_algorithm(jwk.algorithm)?);
         header.kid = Some(jwk.kid.clone());
         Some(Active {
             algorithm: jwk.algorithm,
@@ -124,7 +124,8 @@ impl KeyRing {
     /// The algorithms that tokens may be signed with, for the metadata.
     #[must_use]
     pub fn algorithms(&self) -> Vec<Algorithm> {
-        let mut all: Vec<_> = self.state().verifying.values().map(|key| key.algorithm).collect();
+        let state = self.state();
+        let mut all: Vec<_> = state.verifying.values().map(|shown| shown.key.algorithm).collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -160,18 +161,14 @@ impl KeyRing {
     pub(super) fn verify(&self, parts: &Parts<'_>) -> Result<Option<Timestamp>, NotOurs> {
         let state = self.state();
         let kid = parts.header.kid.as_deref().ok_or(NotOurs::Malformed)?;
-        let key = state.verifying.get(kid).ok_or(NotOurs::UnknownKey)?;
+        let shown = state.verifying.get(kid).ok_or(NotOurs::UnknownKey)?;
         let typ = parts.header.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
-        let imported = match (typ.strip_prefix("application/").unwrap_or(&typ), key.imported) {
+        let imported = match (typ.strip_prefix("application/").unwrap_or(&typ), shown.imported) {
             (ACCESS_TOKEN_TYPE, _) => None,
             ("jwt", Some(imported)) => Some(imported),
             _ => return Err(NotOurs::Type),
         };
-        if parts.is_signed_by(key.algorithm, &key.key) {
-            Ok(imported)
-        } else {
-            Err(NotOurs::Signature)
-        }
+        if parts.is_signed_by(&shown.key) { Ok(imported) } else { Err(NotOurs::Signature) }
     }
 }
 
@@ -197,13 +194,9 @@ impl Ring for KeyRing {
     }
 
     fn update(&self, published: &[PublishedKey], now: Timestamp) {
-        let verifying = published.iter().map(|shown| {
-            let key = VerifyingKey {
-                algorithm: shown.jwk.algorithm,
-                key: decoding_key(&shown.jwk),
-                imported: shown.imported,
-            };
-            (shown.jwk.kid.clone(), key)
+        let verifying = published.iter().filter_map(|shown| {
+            let key = VerifyingKey::of(&shown.jwk)?;
+            Some((shown.jwk.kid.clone(), Published { key, imported: shown.imported }))
         });
         let state = State {
             active: self.choose(published, now),

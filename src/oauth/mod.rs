@@ -39,7 +39,7 @@ pub trait ClientStore: Send + Sync {
     async fn find(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError>;
 }
 
-/// Where used assertions are remembered: RFC 7523 §3, item 7.
+/// Where used assertions are remembered: RFC 7523 §3, item 7, and RFC 10070.
 #[async_trait]
 pub trait AssertionStore: Send + Sync {
     /// Remembers, durably, that `client` used the assertion of this `jti`, until `until`.

@@ -18,6 +18,9 @@ pub const PROOF_TYPE: &str = "latchkey-key-proof+jwt";
 /// How long a proof may live.
 pub const LONGEST_LIFE: Duration = Duration::from_secs(300);
 
+/// How long a `jti` may be, in characters.
+const LONGEST_JTI: usize = 256;
+
 /// Why a proof is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ProofFault {
@@ -28,7 +31,7 @@ pub enum ProofFault {
     #[error("`iat` and `exp` are required, at most 300 seconds apart, with now between them")]
     Life,
     /// No name to remember it by.
-    #[error("`jti` is required: a string that is not empty")]
+    #[error("`jti` is required: a string of 1 to 256 characters")]
     Jti,
     /// It is no text.
     #[error("must be a JWT, or a list of them")]
@@ -102,7 +105,8 @@ fn check(
         return Err(ProofFault::Thumbprint);
     }
     let exp = end_of_life(&claims, now, skew).ok_or(ProofFault::Life)?;
-    let jti = claims.get("jti").and_then(Value::as_str).filter(|jti| !jti.is_empty());
+    let jti = claims.get("jti").and_then(Value::as_str);
+    let jti = jti.filter(|jti| (1..=LONGEST_JTI).contains(&jti.chars().count()));
     let jti = jti.ok_or(ProofFault::Jti)?.to_owned();
     Ok(Proof { thumbprint, jti, exp })
 }

@@ -5,7 +5,7 @@ use mongodb::bson::{Bson, Document, doc};
 use serde_json::Value;
 
 use crate::domain::clock::Timestamp;
-use crate::domain::jwk::PublicJwk;
+use crate::domain::jwk::{Algorithm, PublicJwk};
 use crate::domain::signing_key::{PUBLICATION_LEAD, PublishedKey, Rotation, SharedKeys};
 
 use super::record::{date, timestamp};
@@ -129,7 +129,10 @@ fn to_rotation(id: &str, document: &Document) -> Option<Rotation> {
     Some(Rotation {
         id: id.to_owned(),
         at: timestamp(document.get(REQUESTED_AT))?,
-        algorithm: document.get_str("algorithm").ok().and_then(|name| name.parse().ok()),
+        algorithm: document
+            .get_str("algorithm")
+            .ok()
+            .and_then(|name| Algorithm::for_tokens(name).ok()),
         hasty: document.get_bool("hasty").unwrap_or(false),
         succeeds: document.get_str("succeeds").ok().map(str::to_owned),
     })

@@ -219,7 +219,7 @@ impl KeyExchange {
         if !own.iter().any(is_usable) {
             self.make(own, signing, Need::Pressing);
         }
-        for algorithm in Algorithm::ALL {
+        for algorithm in Algorithm::FOR_TOKENS {
             if succession::wishes(own, shared, algorithm, signing).next().is_some() {
                 self.make(own, algorithm, Need::Wished);
             }

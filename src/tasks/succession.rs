@@ -51,7 +51,7 @@ pub fn superseded<'k>(
         let active = active.filter(|key| key.state_at(now) == KeyState::Active);
         active.filter(|key| signer.is_some_and(|signer| signer.jwk.kid != key.jwk.kid)).collect()
     };
-    Algorithm::ALL.into_iter().flat_map(|algorithm| -> Vec<_> { of(algorithm) }).collect()
+    Algorithm::FOR_TOKENS.into_iter().flat_map(|algorithm| -> Vec<_> { of(algorithm) }).collect()
 }
 
 /// The key of ours that will sign next with this algorithm.

@@ -214,7 +214,7 @@ async fn what_a_new_user_does() {
         home.run_with(&["tokeninfo", "--issuer", issuer, "-"], &[], &home.run(&with_file).stdout);
     assert_eq!(piped.json()["sub"], id);
 
-    for algorithm in ["RS256", "PS256", "ES256", "EdDSA"] {
+    for algorithm in ["RS256", "RS512", "PS256", "PS384", "ES256", "ES384", "ES512", "EdDSA"] {
         let file = format!("{algorithm}.key");
         let made = home.run(&["keypair", "--out", &file, "--algorithm", algorithm]);
         assert_eq!((home.mode(&file), made.stderr.as_str()), (0o600, ""));
@@ -223,8 +223,9 @@ async fn what_a_new_user_does() {
 
         let id = register_key(&server, "public_key", jwk).await;
         let key = ["--issuer", issuer, "--client-id", &id, "--key", &file];
-        let key =
-            [&key[..], if algorithm == "PS256" { &["--algorithm", "PS256"] } else { &[] }].concat();
+        let said = ["--algorithm", algorithm];
+        let needed = matches!(algorithm, "RS512" | "PS256" | "PS384");
+        let key = [&key[..], if needed { &said } else { &[] }].concat();
         let issued = home.run(&[&["token"], &key[..]].concat());
         assert_eq!(home.run(&["tokeninfo", "--issuer", issuer, issued.text()]).json()["sub"], id);
 
@@ -842,7 +843,7 @@ async fn a_key_pair_is_registered_with_a_proof() {
         home.run(&args)
     };
     let token = ["--name", "my app", "--initial-access-token-file", "token"];
-    for algorithm in ["EdDSA", "ES256", "RS256", "PS256"] {
+    for algorithm in ["EdDSA", "ES256", "ES512", "RS256", "PS256"] {
         let file = format!("{algorithm}.key");
         let ran = register(&file, &[&token[..], &["--algorithm", algorithm]].concat());
         let id = ran.text();

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256,
-    RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair,
+    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
+    RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
 };
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -449,13 +451,20 @@ fn signature(message: &[u8], key: &PrivateKey) -> Vec<u8> {
         pair.sign(padding, &SystemRandom::new(), message, &mut signature).unwrap();
         signature
     };
+    let ec = |curve: &'static EcdsaSigningAlgorithm| {
+        let pair = EcdsaKeyPair::from_pkcs8(curve, &der).unwrap();
+        pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec()
+    };
     match key.public().algorithm {
         Algorithm::RS256 => rsa(&RSA_PKCS1_SHA256),
+        Algorithm::RS384 => rsa(&RSA_PKCS1_SHA384),
+        Algorithm::RS512 => rsa(&RSA_PKCS1_SHA512),
         Algorithm::PS256 => rsa(&RSA_PSS_SHA256),
-        Algorithm::ES256 => {
-            let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der).unwrap();
-            pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec()
-        }
+        Algorithm::PS384 => rsa(&RSA_PSS_SHA384),
+        Algorithm::PS512 => rsa(&RSA_PSS_SHA512),
+        Algorithm::ES256 => ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
+        Algorithm::ES384 => ec(&ECDSA_P384_SHA384_FIXED_SIGNING),
+        Algorithm::ES512 => ec(&ECDSA_P521_SHA512_FIXED_SIGNING),
         Algorithm::EdDSA => {
             let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).unwrap();
             pair.sign(message).as_ref().to_vec()
@@ -475,9 +484,17 @@ pub(crate) fn signing_key() -> &'static PrivateKey {
     KEY.get_or_init(|| PrivateKey::generate(Algorithm::RS256).unwrap())
 }
 
-/// A client's key, one per algorithm.
+/// A client's key, one per algorithm. RS384, RS512, PS384 and PS512 share theirs with RS256.
 pub(crate) fn client_key(algorithm: Algorithm) -> &'static PrivateKey {
-    static KEYS: [OnceLock<PrivateKey>; 4] = [const { OnceLock::new() }; 4];
+    static KEYS: [OnceLock<PrivateKey>; Algorithm::ALL.len()] =
+        [const { OnceLock::new() }; Algorithm::ALL.len()];
     let place = Algorithm::ALL.iter().position(|known| *known == algorithm).unwrap();
-    KEYS[place].get_or_init(|| PrivateKey::generate(algorithm).unwrap())
+    KEYS[place].get_or_init(|| match algorithm {
+        Algorithm::RS384 | Algorithm::RS512 | Algorithm::PS384 | Algorithm::PS512 => {
+            let pem = client_key(Algorithm::RS256).to_pem().unwrap();
+            let key = PrivateKey::from_pem(&pem, None).unwrap();
+            key.with_algorithm(algorithm).unwrap()
+        }
+        _ => PrivateKey::generate(algorithm).unwrap(),
+    })
 }

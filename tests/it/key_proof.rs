@@ -5,7 +5,7 @@ use latchkey::domain::jwk::Algorithm;
 use latchkey::jwt::PrivateKey;
 use serde_json::{Value, json};
 
-use crate::harness::{Reply, START, Server, client_key, header_of, signed, store_in};
+use crate::harness::{Reply, START, Server, client_key, header_of, signed, signed_text, store_in};
 
 fn ec() -> &'static PrivateKey {
     client_key(Algorithm::ES256)
@@ -76,6 +76,8 @@ async fn what_a_proof_must_say() {
         ("jkt of another key",        json!({}),                                   json!({ "jkt": ed().public().thumbprint() }),             400),
         ("jti missing",               json!({}),                                   json!({ "jti": null }),                                   400),
         ("jti empty",                 json!({}),                                   json!({ "jti": "" }),                                     400),
+        ("jti of 256 characters",     json!({}),                                   json!({ "jti": "j".repeat(256) }),                        201),
+        ("jti of 257 characters",     json!({}),                                   json!({ "jti": "j".repeat(257) }),                        400),
         ("jti a number",              json!({}),                                   json!({ "jti": 1 }),                                      400),
         ("iat missing",               json!({}),                                   json!({ "iat": null }),                                   400),
         ("exp missing",               json!({}),                                   json!({ "exp": null }),                                   400),
@@ -103,6 +105,25 @@ async fn what_a_proof_must_say() {
             assert!(reply.body.get("proof").is_none(), "{why}: it is not echoed");
         }
     }
+}
+
+#[actix_web::test]
+async fn rfc7519_s4_a_claim_of_a_proof_is_there_once() {
+    let server = Server::start().await;
+    let spoiled = |part: &str, name: &str| format!("{{\"{name}\":1,{}", &part[1..]);
+    let good = claims(&server, ec(), "once").to_string();
+    let head = header(ec()).to_string();
+    for (why, head, claims) in [
+        ("jti twice", head.clone(), spoiled(&good, "jti")),
+        ("something unknown twice", head.clone(), spoiled(&spoiled(&good, "x"), "x")),
+        ("kid twice", spoiled(&head, "kid"), good.clone()),
+        ("something unknown twice, above", spoiled(&spoiled(&head, "x"), "x"), good.clone()),
+    ] {
+        let proof = signed_text(&head, &claims, ec());
+        refused(&server.register(metadata(&[ec()], json!(proof))).await, why);
+    }
+    let proof = signed_text(&head, &good, ec());
+    assert_eq!(server.register(metadata(&[ec()], json!(proof))).await.status, 201);
 }
 
 #[actix_web::test]

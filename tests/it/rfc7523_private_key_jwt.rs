@@ -1,4 +1,4 @@
-//! RFC 7523 §2.2 and §3, with the rules of FAPI 2.0: who is asking, proved by a signed assertion.
+//! RFC 7523 §2.2 and §3 and RFC 10070, with the rules of FAPI 2.0: who is asking, proved by a signed assertion.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use aws_lc_rs::hmac;
 use futures_util::future::join_all;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::jwt::PrivateKey;
+use reqwest::Method;
 use rsa::pkcs8::DecodePrivateKey;
 use rsa::pkcs8::EncodePublicKey;
 use serde_json::{Value, json};
@@ -46,13 +47,8 @@ async fn rfc7518_s3_1_the_algorithm_is_the_registered_keys() {
         let id = server.client_with_key(key).await;
         let good = server.assertion(&id, key);
         assert_eq!(server.token_by(&good, "").await.status, 200, "{registered}");
-        for claimed in [
-            "RS256", "PS256", "ES256", "EdDSA", "RS384", "RS512", "ES384", "HS256", "none",
-            "rs256", "",
-        ] {
-            if claimed == registered.as_str() {
-                continue;
-            }
+        let others = Algorithm::names().into_iter().filter(|name| !registered.is_named(name));
+        for claimed in others.chain(["HS256", "none", "rs256", "ES256K", "Ed448", "RSA256", ""]) {
             let header = with(&header_of(key), json!({ "alg": claimed }));
             let assertion = signed(&header, &server.assertion_claims(&id), key);
             let why = format!("{registered} key, {claimed} in the header");
@@ -181,7 +177,9 @@ async fn s3_claims() {
         ("jti is a list",                         json!({ "jti": ["a"] }),                                          401),
         ("jti of one character",                  json!({ "jti": "\u{e9}" }),                                       200),
         ("jti with a NUL",                        json!({ "jti": "a\0b" }),                                         200),
-        ("jti very long",                         json!({ "jti": "j".repeat(10_000) }),                             200),
+        ("jti of 256 characters",                 json!({ "jti": "\u{e9}".repeat(256) }),                           200),
+        ("jti of 257 characters",                 json!({ "jti": "j".repeat(257) }),                                401),
+        ("jti very long",                         json!({ "jti": "j".repeat(10_000) }),                             401),
         ("exp missing",                           json!({ "exp": null }),                                           401),
         ("exp is a string",                       json!({ "exp": (now + 60).to_string() }),                         401),
         ("exp is a date",                         json!({ "exp": "2027-01-15T08:00:00Z" }),                         401),
@@ -261,9 +259,19 @@ async fn s3_header() {
         ("kid of the server's key",       &id,    json!({ "kid": server.app.ring.active_kid() }),          401),
         ("kid of the first of two",       &two,   json!({}),                                               200),
         ("kid of the other of two",       &two,   json!({ "kid": other }),                                 401),
-        ("no kid, two keys",              &two,   json!({ "kid": null }),                                  401),
+        ("no kid, two keys",              &two,   json!({ "kid": null }),                                  200),
+        ("no kid, the other's algorithm", &two,   json!({ "kid": null, "alg": "EdDSA" }),                  401),
         ("no typ",                        &id,    json!({ "typ": null }),                                  200),
         ("typ of an assertion",           &id,    json!({ "typ": "client-authentication+jwt" }),           200),
+        ("typ of an assertion, in full",  &id,    json!({ "typ": "application/Client-Authentication+JWT" }), 200),
+        ("typ JWT, in lower case",        &id,    json!({ "typ": "jwt" }),                                 200),
+        ("typ JWT, in full",              &id,    json!({ "typ": "application/jwt" }),                     200),
+        ("typ empty",                     &id,    json!({ "typ": "" }),                                    401),
+        ("typ of a proof of possession",  &id,    json!({ "typ": "dpop+jwt" }),                            401),
+        ("typ of an event",               &id,    json!({ "typ": "secevent+jwt" }),                        401),
+        ("typ of a request object",       &id,    json!({ "typ": "oauth-authz-req+jwt" }),                 401),
+        ("typ of another top level",      &id,    json!({ "typ": "text/jwt" }),                            401),
+        ("typ JOSE",                      &id,    json!({ "typ": "JOSE" }),                                401),
         ("typ is a number",               &id,    json!({ "typ": 1 }),                                     401),
         ("typ of an access token",        &id,    json!({ "typ": "at+jwt" }),                              401),
         ("typ of an access token, long",  &id,    json!({ "typ": "application/at+jwt" }),                  401),
@@ -297,6 +305,10 @@ async fn s3_header() {
         ("alg twice", r#"{"alg":"ES256","alg":"ES256"}"#.to_owned()),
         ("alg twice, none", r#"{"alg":"none","alg":"ES256"}"#.to_owned()),
         ("crit twice", r#"{"alg":"ES256","crit":["x"],"crit":null}"#.to_owned()),
+        ("kid twice", format!(r#"{{"alg":"ES256","kid":"x","kid":"{kid}"}}"#)),
+        ("typ twice", r#"{"alg":"ES256","typ":"at+jwt","typ":"JWT"}"#.to_owned()),
+        ("something unknown twice", r#"{"alg":"ES256","x":1,"x":1}"#.to_owned()),
+        ("jwk with a member twice", r#"{"alg":"ES256","jwk":{"x":1,"x":2}}"#.to_owned()),
         ("a list", format!(r#"["ES256","{kid}","JWT",null,null]"#)),
         ("null", "null".to_owned()),
         ("a string", r#""ES256""#.to_owned()),
@@ -310,6 +322,10 @@ async fn s3_header() {
         let reply = server.token_by(&signed_text(&header, &claims, key), "").await;
         refused(&reply, &format!("header: {why}"));
     }
+    let twice = |name: &str, value: &Value| {
+        let claims = server.assertion_claims(&id).to_string();
+        format!("{{\"{name}\":{value},{}", &claims[1..])
+    };
     for (why, claims) in [
         ("null", "null".to_owned()),
         ("a list", format!("[{}]", server.assertion_claims(&id))),
@@ -320,10 +336,78 @@ async fn s3_header() {
         ("not JSON", format!("{}x", server.assertion_claims(&id))),
         ("deep", format!("{}{}", "{\"a\":".repeat(5000), "1")),
         ("number too large", format!("{{\"sub\":\"{id}\",\"iss\":\"{id}\",\"exp\":1e999}}")),
+        ("sub twice", twice("sub", &json!(id))),
+        ("iss twice, another first", twice("iss", &json!("x"))),
+        ("aud twice, another first", twice("aud", &json!("x"))),
+        ("exp twice, another first", twice("exp", &json!(START + 9_999))),
+        ("jti twice, another first", twice("jti", &json!("x"))),
+        ("something unknown twice", twice("x", &json!(1)).replacen('}', r#","x":1}"#, 1)),
+        (
+            "a member twice below",
+            twice("x", &json!(1)).replace(r#""x":1"#, r#""x":[{"y":1,"y":1}]"#),
+        ),
     ] {
         let header = header_of(key).to_string();
         let reply = server.token_by(&signed_text(&header, &claims, key), "").await;
         refused(&reply, &format!("claims: {why}"));
+    }
+}
+
+#[actix_web::test]
+async fn rfc7515_s4_1_4_without_a_kid_each_key_of_the_algorithm_is_tried() {
+    let server = Server::start().await;
+    let keys: Vec<PrivateKey> =
+        (0..10).map(|_| PrivateKey::generate(Algorithm::EdDSA).unwrap()).collect();
+    let jwks: Vec<Value> = keys.iter().map(|key| key.public().to_json()).collect();
+    let id = server.granted_with_key(&keys[0], json!({})).await;
+    let path = format!("/clients/{id}/keys");
+    for jwk in &jwks[1..] {
+        let added = server.admin_post(&path, &json!({ "public_key": jwk })).await;
+        assert_eq!(added.status, 201, "{added:?}");
+    }
+    let unnamed = |key: &PrivateKey| {
+        let header = with(&header_of(key), json!({ "kid": null }));
+        signed(&header, &server.assertion_claims(&id), key)
+    };
+    for (place, key) in keys.iter().enumerate() {
+        let issued = server.token_by(&unnamed(key), "").await;
+        assert_eq!(issued.status, 200, "{place}: {issued:?}");
+        let credential = claims_of(&issued.text_of("access_token"))["cred"].clone();
+        assert_eq!(credential, key.public().credential_id().as_str(), "the key that signed");
+    }
+    let strange = PrivateKey::generate(Algorithm::EdDSA).unwrap();
+    refused(&server.token_by(&unnamed(&strange), "").await, "the key of nobody");
+    refused(&server.token_by(&unnamed(client_key(Algorithm::ES256)), "").await, "another kind");
+
+    let ended = keys[9].public().credential_id();
+    let path = format!("/clients/{id}/keys/{}", ended.as_str());
+    assert_eq!(server.admin(Method::DELETE, &path, &Value::Null).await.status, 204);
+    refused(&server.token_by(&unnamed(&keys[9]), "").await, "a key that was deleted");
+    let short = PrivateKey::generate(Algorithm::EdDSA).unwrap();
+    let body = json!({ "public_key": short.public().to_json(), "expires_in": 10 });
+    assert_eq!(server.admin_post(&format!("/clients/{id}/keys"), &body).await.status, 201);
+    assert_eq!(server.token_by(&unnamed(&short), "").await.status, 200, "alive");
+    server.clock.advance(Duration::from_secs(10));
+    refused(&server.token_by(&unnamed(&short), "").await, "a key that has ended");
+}
+
+#[actix_web::test]
+async fn rfc9864_s2_2_ed25519_is_a_name_of_eddsa() {
+    let server = Server::start().await;
+    let key = client_key(Algorithm::EdDSA);
+    let named = with(&key.public().to_json(), json!({ "alg": "Ed25519" }));
+    let metadata = json!({
+        "client_name": "c", "token_endpoint_auth_method": "private_key_jwt", "public_key": named,
+    });
+    let registered = server.register(metadata).await;
+    assert_eq!(registered.status, 201, "{registered:?}");
+    assert_eq!(registered.body["jwks"]["keys"][0]["alg"], "EdDSA", "shown as it is kept");
+    for id in [registered.text_of("client_id"), server.client_with_key(key).await] {
+        for name in ["EdDSA", "Ed25519"] {
+            let header = with(&header_of(key), json!({ "alg": name }));
+            let assertion = signed(&header, &server.assertion_claims(&id), key);
+            assert_eq!(server.token_by(&assertion, "").await.status, 200, "{name}");
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use latchkey::config::RegistrationSetting;
 use latchkey::domain::jwk::Algorithm;
+use latchkey::jwt::PrivateKey;
 use rsa::pkcs1::EncodeRsaPublicKey;
 use rsa::pkcs8::{DecodePrivateKey, EncodePublicKey, LineEnding};
 use serde_json::{Value, json};
@@ -296,7 +297,16 @@ async fn keys_in_every_form_work() {
     let mut both = [rsa.public().to_json(), rsa.public().to_json()];
     both[0]["kid"] = "first".into();
     both[1]["alg"] = "PS256".into();
+    let (p384, p521) = (client_key(Algorithm::ES384), client_key(Algorithm::ES512));
+    let pem = |key: &PrivateKey| {
+        let pair = rcgen::KeyPair::from_pem(&key.to_pem().unwrap()).unwrap();
+        json!({ "public_key_pem": pair.public_key_pem() })
+    };
     for (why, metadata, key) in [
+        ("P-256 in PEM", pem(ec), ec),
+        ("P-384 in PEM", pem(p384), p384),
+        ("P-521 in PEM", pem(p521), p521),
+        ("Ed25519 in PEM", pem(ed), ed),
         ("SPKI", json!({ "public_key_pem": spki }), rsa),
         ("PKCS#1, other line ends", json!({ "public_key_pem": pkcs1 }), rsa),
         ("space around the PEM", json!({ "public_key_pem": format!("\n{spki}\n\n") }), rsa),
@@ -322,9 +332,9 @@ async fn keys_in_every_form_work() {
         LineEnding::LF,
     )
     .unwrap();
-    let named = latchkey::jwt::PrivateKey::from_pem(&again, None).unwrap().named("first");
+    let named = PrivateKey::from_pem(&again, None).unwrap().named("first");
     assert_eq!(server.token_by(&server.assertion(&id, &named), "").await.status, 200, "first");
-    let second = latchkey::jwt::PrivateKey::from_pem(&again, None).unwrap();
+    let second = PrivateKey::from_pem(&again, None).unwrap();
     let second = second.with_algorithm(Algorithm::PS256).unwrap().named(&rsa.public().kid);
     assert_eq!(server.token_by(&server.assertion(&id, &second), "").await.status, 200, "second");
 }

@@ -1,4 +1,5 @@
-//! `private_key_jwt`: RFC 7523 §3, with the `aud` rule of its successor (the issuer, alone).
+//! `private_key_jwt`: RFC 7523 §3, with the rules of RFC 10070 for `aud` (the issuer, alone) and
+//! `typ`.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Map, Value};
@@ -15,8 +16,15 @@ use super::{
     published,
 };
 
-/// Types that we give to JWTs of another purpose; none of those is an assertion.
-const OTHER_TYPES: [&str; 3] = ["at+jwt", "latchkey-key-proof+jwt", "token-introspection+jwt"];
+/// What `typ` may say, in whatever case: that of [RFC 10070](https://www.rfc-editor.org/rfc/rfc10070),
+/// and what was usual before. A JWT for any other purpose is not an assertion.
+const TYPES: [&str; 2] = ["client-authentication+jwt", "jwt"];
+
+/// How long a `jti` may be, in characters.
+const LONGEST_JTI: usize = 256;
+
+/// How many keys are tried for an assertion that does not name one; a registration has no more.
+const MOST_TRIED: usize = 10;
 
 impl Authenticator {
     pub(super) async fn by_assertion(
@@ -38,8 +46,12 @@ impl Authenticator {
             return Err(AuthFailure::Method.into());
         }
 
-        let key = self.key(client, unverified, now).await?;
-        let claims = self.reader.verify(assertion, &key.jwk).ok_or(AuthFailure::Signature)?;
+        let keys = self.keys(client, unverified, now).await?;
+        let verified = keys.into_iter().find_map(|key| {
+            let claims = self.reader.verify(assertion, &key.jwk)?;
+            Some((key, claims))
+        });
+        let (key, claims) = verified.ok_or(AuthFailure::Signature)?;
         published(client)?;
         let proof = Proof::check(claims, client, &self.rules, now)?;
         // No guess comes this far: the disk is not waited for one after the other.
@@ -49,18 +61,19 @@ impl Authenticator {
         Ok(AuthenticatedClient::proved(found, key.id, proof.asserted))
     }
 
-    /// The key that the assertion names, of those that the client registered or publishes.
-    async fn key(
+    /// The keys that the assertion may be signed with, of those that the client registered or
+    /// publishes: at least one.
+    async fn keys(
         &self,
         client: &Client,
         unverified: &UnverifiedAssertion,
         now: Timestamp,
-    ) -> Result<ClientKey, AuthFailure> {
+    ) -> Result<Vec<ClientKey>, AuthFailure> {
         if is_of_another_type(unverified) {
             return Err(AuthFailure::Key);
         }
         let Some(uri) = &client.jwks_uri else {
-            return named_key(&client.keys, unverified, now).cloned().ok_or(AuthFailure::Key);
+            return fitting(&client.keys, unverified, now);
         };
         // Nobody is asked for the keys of a client that gets no token anyway.
         published(client)?;
@@ -68,7 +81,7 @@ impl Authenticator {
         let set = self.remote_keys.key_set(uri, kid, now).await;
         let set = set.map_err(|_| AuthFailure::KeysUnavailable)?;
         let keys: Vec<_> = set.iter().map(|jwk| ClientKey::new(jwk.clone(), now)).collect();
-        named_key(&keys, unverified, now).cloned().ok_or(AuthFailure::Key)
+        fitting(&keys, unverified, now)
     }
 
     async fn use_up(
@@ -88,25 +101,27 @@ impl Authenticator {
     }
 }
 
-/// The key comes from the registration, or from where that says: the header of the assertion only
-/// names it.
-fn named_key<'a>(
-    keys: &'a [ClientKey],
+/// The keys come from the registration, or from where that says: the header of the assertion only
+/// names them. Without a `kid`, each of its algorithm may be the one:
+/// [RFC 7515 §4.1.4](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.4).
+fn fitting(
+    keys: &[ClientKey],
     unverified: &UnverifiedAssertion,
     now: Timestamp,
-) -> Option<&'a ClientKey> {
-    let mut live = keys.iter().filter(|key| key.is_live_at(now));
-    let key = match &unverified.kid {
-        Some(kid) => live.find(|key| key.jwk.kid == *kid),
-        None => live.next().filter(|_| live.next().is_none()),
-    };
-    key.filter(|key| key.jwk.algorithm.as_str() == unverified.algorithm)
+) -> Result<Vec<ClientKey>, AuthFailure> {
+    let UnverifiedAssertion { algorithm, kid, .. } = unverified;
+    let live = keys.iter().filter(|key| key.is_live_at(now));
+    let fits = live.filter(|ClientKey { jwk, .. }| {
+        jwk.algorithm.is_named(algorithm) && kid.as_ref().is_none_or(|kid| jwk.kid == *kid)
+    });
+    let fits: Vec<ClientKey> = fits.take(MOST_TRIED).cloned().collect();
+    if fits.is_empty() { Err(AuthFailure::Key) } else { Ok(fits) }
 }
 
 fn is_of_another_type(unverified: &UnverifiedAssertion) -> bool {
-    let typ = unverified.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let typ = typ.strip_prefix("application/").unwrap_or(&typ);
-    OTHER_TYPES.contains(&typ)
+    let Some(typ) = &unverified.typ else { return false };
+    let typ = typ.to_ascii_lowercase();
+    !TYPES.contains(&typ.strip_prefix("application/").unwrap_or(&typ))
 }
 
 /// What a good assertion says.
@@ -134,8 +149,8 @@ impl Proof {
         }
         let exp = check_dates(&mut claims, rules, now)?;
         let jti = text(&mut claims, "jti")
-            .filter(|jti| !jti.is_empty())
-            .ok_or(AuthFailure::Claim("jti is required, and must be a string"))?;
+            .filter(|jti| (1..=LONGEST_JTI).contains(&jti.chars().count()))
+            .ok_or(AuthFailure::Claim("jti is required: a string of 1 to 256 characters"))?;
         let audiences = claims.remove("requested_audiences").map(requested).transpose()?;
         Ok(Self { jti, exp, asserted: Asserted { audiences, custom: claims } })
     }

@@ -1,4 +1,4 @@
-//! Who is asking? Client authentication: RFC 6749 §2.3 and RFC 7523 §2.2.
+//! Who is asking? Client authentication: RFC 6749 §2.3, RFC 7523 §2.2 and RFC 10070.
 
 mod assertion;
 mod secret;
