@@ -5,9 +5,9 @@ use serde_json::Value;
 use url::Url;
 
 use super::access::{Access, json_of};
-use super::remote::harmless;
 use super::remote::{self, RemoteError};
 use super::{Outcome, date, print, wait_for};
+use crate::domain::printable::escaped;
 
 /// How many records are asked for at once.
 const PAGE: usize = 200;
@@ -21,7 +21,7 @@ struct Question {
     #[arg(long, value_name = "CLIENT ID")]
     client: Option<String>,
 
-    /// By this actor only: a client id, or `latchkey` for what the server did by itself
+    /// By this actor only: a client id, or `latchkey:server` for what the server did by itself
     #[arg(long)]
     actor: Option<String>,
 
@@ -107,7 +107,7 @@ fn row_of(record: &Value) -> String {
 }
 
 fn row([at, action, actor, client, address]: [&str; 5]) -> String {
-    harmless(&format!("{at:<20}  {action:<20}  {actor:<32}  {client:<32}  {address}"))
+    escaped(&format!("{at:<20}  {action:<20}  {actor:<32}  {client:<32}  {address}")).into_owned()
 }
 
 #[cfg(test)]

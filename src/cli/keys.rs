@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 use crate::domain::jwk::Algorithm;
 
 use super::access::{Access, json_of};
-use super::remote::{self, RemoteError, harmless};
+use super::remote::{self, RemoteError};
 use super::{Outcome, print, wait_for};
+use crate::domain::printable::escaped;
 
 #[derive(Subcommand)]
 enum Deed {
@@ -98,7 +99,7 @@ async fn rotate(access: &Access, now: bool, algorithm: Option<Algorithm>, json: 
 async fn retire(access: &Access, kid: &str) -> Outcome {
     let api = access.open().await?;
     api.exchange(Method::POST, &api.at(&["keys", kid, "retire"]), |request| request).await?;
-    print(&harmless(&format!("{kid} is retired")))
+    print(&escaped(&format!("{kid} is retired")))
 }
 
 fn row_of(key: &Value) -> String {
@@ -110,5 +111,5 @@ fn row_of(key: &Value) -> String {
 
 fn row(kid: &str, alg: &str, state: &str, from: &str, retired: &str, dropped: &str) -> String {
     let row = format!("{kid:<43}  {alg:<5}  {state:<7}  {from:<20}  {retired:<20}  {dropped}");
-    harmless(&row)
+    escaped(&row).into_owned()
 }

@@ -29,6 +29,7 @@ use clap::{Arg, ArgMatches, Args, Command, value_parser};
 
 use crate::config::{self, Loaded, Settings};
 use crate::domain::clock::Timestamp;
+use crate::domain::printable::escaped_lines;
 
 /// What goes wrong is one line on standard error.
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -42,7 +43,7 @@ pub fn main() -> ExitCode {
         // `latchkey clients list | head` is no failure.
         Err(error) if error.is::<NobodyReads>() => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("latchkey: {}", chain(&*error));
+            eprintln!("latchkey: {}", escaped_lines(&chain(&*error)));
             ExitCode::FAILURE
         }
     }
@@ -161,9 +162,10 @@ fn date(at: &serde_json::Value) -> Option<String> {
 #[error("nobody reads the output")]
 struct NobodyReads;
 
-/// Writes a line to standard output.
+/// Writes a line, or several, to standard output. What comes from elsewhere must not command a
+/// terminal; JSON means the same afterwards.
 fn print(line: &str) -> Outcome {
-    let mut output = io::stdout().lock();
+    let (line, mut output) = (escaped_lines(line), io::stdout().lock());
     match writeln!(output, "{line}").and_then(|()| output.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(NobodyReads.into()),
         written => Ok(written?),

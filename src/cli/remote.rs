@@ -10,6 +10,7 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use super::variable;
+use crate::domain::printable::escaped;
 
 /// The issuer of a server that nobody configured.
 const DEFAULT_ISSUER: &str = "http://localhost:8080";
@@ -114,7 +115,8 @@ fn checked(metadata: Metadata, given: &str, base: &Url) -> Result<Metadata, Remo
     let found = &metadata.issuer;
     let is_url = Url::parse(found).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
     if is_url && found.trim_end_matches('/') != given.trim_end_matches('/') {
-        return Err(RemoteError::OtherIssuer { given: given.to_owned(), found: found.clone() });
+        let found = escaped(found).into_owned();
+        return Err(RemoteError::OtherIssuer { given: given.to_owned(), found });
     }
     if base.scheme() == "https" && metadata.token_endpoint.scheme() != "https" {
         return Err(RemoteError::Downgrade(given.to_owned(), metadata.token_endpoint));
@@ -227,12 +229,7 @@ fn explained(body: &Value) -> Option<String> {
         let separator = if text.len() == error.len() { ": " } else { "; " };
         text = format!("{text}{separator}{more}");
     }
-    Some(harmless(&text))
-}
-
-/// What comes from elsewhere must not command a terminal.
-pub(super) fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    Some(escaped(&text).into_owned())
 }
 
 #[cfg(test)]

@@ -4,6 +4,9 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use icu_properties::CodePointSetData;
+use icu_properties::props::DefaultIgnorableCodePoint;
+
 /// How many characters of a stranger's text are quoted.
 pub const LONGEST: usize = 64;
 
@@ -13,6 +16,15 @@ pub const LONGEST: usize = 64;
 pub fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether a name shows something, and nothing but itself: people tell things apart by it.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
+    // The empty pattern of Braille is a letter, and blank.
+    let is_seen = |c: char| !c.is_whitespace() && !ignorable.contains(c) && c != '\u{2800}';
+    !text.chars().any(is_deceptive) && text.chars().any(is_seen)
 }
 
 /// The whole text on one line; deceptive characters are escaped as in JSON, such as `\u202e`.
@@ -69,6 +81,32 @@ mod tests {
             ("joiners, which emoji need", "👩\u{200d}🔬", "👩\u{200d}🔬"),
         ] {
             assert_eq!(escaped(text), shown, "{why}");
+        }
+    }
+
+    #[test]
+    fn uax9_and_what_cannot_be_seen_are_no_names() {
+        for (why, text, is_it) in [
+            ("letters", "svc", true),
+            ("any letters", "名 é", true),
+            ("from right to left by itself", "שלום", true),
+            ("an emoji with a joiner", "👩\u{200d}🔬", true),
+            ("empty", "", false),
+            ("a blank", " \u{a0}\u{3000}", false),
+            ("no width", "\u{200b}\u{2060}\u{feff}", false),
+            ("fillers", "\u{3164}\u{115f}\u{ffa0}", false),
+            ("an empty pattern", "\u{2800}", false),
+            ("a soft hyphen", "\u{ad}", false),
+            ("tags", "\u{e0041}", false),
+            ("an override", "a\u{202e}b", false),
+            ("an isolate", "a\u{2066}b", false),
+            ("a mark of direction", "a\u{200f}", false),
+            ("a line separator", "a\u{2028}b", false),
+            ("a paragraph separator", "a\u{2029}b", false),
+            ("a line feed", "a\nb", false),
+            ("C1", "a\u{9b}b", false),
+        ] {
+            assert_eq!(is_name(text), is_it, "{why}");
         }
     }
 

@@ -16,6 +16,7 @@ mod authzen;
 mod balancer;
 mod cli_clients;
 mod cli_import;
+mod cli_terminal;
 mod clients_api;
 mod command_line;
 mod crash;

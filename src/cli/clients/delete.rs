@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::cli::Outcome;
 use crate::cli::access::json_of;
 use crate::cli::access::{Access, Api};
-use crate::cli::remote::harmless;
+use crate::domain::printable::escaped;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -47,7 +47,7 @@ async fn confirm(api: &Api, id: &str) -> Outcome {
     let url = api.client(id, &[]);
     let client = json_of(api.get(&url).await?, &url)?;
     let name = client.get("client_name").and_then(Value::as_str).unwrap_or_default();
-    eprint!("Remove `{}` ({id}) for good, with its tokens? [y/N] ", harmless(name));
+    eprint!("Remove `{}` ({id}) for good, with its tokens? [y/N] ", escaped(name));
     let mut answer = String::new();
     stdin().read_line(&mut answer)?;
     match answer.trim().to_lowercase().as_str() {

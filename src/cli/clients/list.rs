@@ -6,10 +6,11 @@ use url::Url;
 
 use super::Failure;
 use crate::cli::access::{Access, json_of};
-use crate::cli::remote::{RemoteError, harmless};
+use crate::cli::remote::RemoteError;
 use crate::cli::{Outcome, date, duration, print};
 use crate::domain::client::AuthMethod;
 use crate::domain::clock::{Clock, SystemClock};
+use crate::domain::printable::escaped;
 use crate::domain::state::State;
 
 #[derive(Args)]
@@ -117,5 +118,6 @@ fn hint(client: &Value) -> String {
 
 fn row([id, state, method, login, hint, name]: [&str; 6]) -> String {
     // A name that another tool wrote must not command a terminal.
-    harmless(&format!("{id:<32}  {state:<7}  {method:<19}  {login:<20}  {hint:<24}  {name}"))
+    escaped(&format!("{id:<32}  {state:<7}  {method:<19}  {login:<20}  {hint:<24}  {name}"))
+        .into_owned()
 }

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::cli::access::Access;
 use crate::cli::access::json_of;
-use crate::cli::remote::harmless;
 use crate::cli::{Outcome, print};
+use crate::domain::printable::escaped;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -48,7 +48,7 @@ pub(super) fn printed(client: &Value, as_json: bool) -> Outcome {
 }
 
 fn row(name: &str, value: &str) -> String {
-    harmless(&format!("{name:<28}  {value}"))
+    escaped(&format!("{name:<28}  {value}")).into_owned()
 }
 
 fn cell(value: &Value) -> String {

@@ -7,8 +7,8 @@ use std::io::Write;
 use serde_json::{Map, Value, json};
 
 use super::{Arguments, Failure};
-use crate::cli::remote::harmless;
 use crate::cli::{Outcome, print};
+use crate::domain::printable::escaped;
 use crate::files::create_private;
 
 /// How outcomes are told at the end, in this order.
@@ -131,5 +131,5 @@ impl Report {
 
 fn row(id: &str, outcome: &str, more: &str) -> String {
     let id = if id.is_empty() { "-" } else { id };
-    harmless(format!("{id:<32}  {outcome:<24}  {more}").trim_end())
+    escaped(format!("{id:<32}  {outcome:<24}  {more}").trim_end()).into_owned()
 }
