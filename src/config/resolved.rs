@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::domain::clock::Timestamp;
+use crate::domain::id::ClientId;
 use crate::domain::lists::ListLimits;
 use crate::registry::register::RegistrationMode;
 
@@ -214,7 +215,13 @@ fn admin(settings: &Settings) -> Result<Option<(String, SecretString)>, ConfigEr
     )?;
     match (&settings.admin_client_id, secret) {
         (None, None) => Ok(None),
-        (Some(id), Some(secret)) => Ok(Some((id.clone(), secret))),
+        (Some(id), Some(secret)) => match id.parse::<ClientId>() {
+            Ok(parsed) if parsed.is_reserved() => conflict(&format!(
+                "admin_client_id must not be `{id}`, which stands for no client; choose another",
+            )),
+            Ok(_) => Ok(Some((id.clone(), secret))),
+            Err(malformed) => conflict(&format!("admin_client_id: {malformed}")),
+        },
         _ => conflict("admin_client_id and admin_secret (or admin_secret_file) go together"),
     }
 }

@@ -11,8 +11,8 @@ use super::clock::Timestamp;
 use super::entropy::{ALPHANUMERIC, Entropy, NoEntropy};
 use super::id::ClientId;
 
-/// The actor of what this server does by itself.
-pub const SERVER: &str = "latchkey";
+/// The actor of what this server does by itself. No client id begins so.
+pub const SERVER: &str = "latchkey:server";
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -56,6 +56,9 @@ pub enum Action {
     /// A key of a client ended.
     #[serde(rename = "key.deleted")]
     KeyDeleted,
+    /// A registration access token of a client ended.
+    #[serde(rename = "registration_token.deleted")]
+    RegistrationTokenDeleted,
     /// A client got another secret.
     #[serde(rename = "secret.added")]
     SecretAdded,

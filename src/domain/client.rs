@@ -13,7 +13,8 @@ use super::id::{ClientId, CredentialId};
 use super::jwk::PublicJwk;
 use super::jwks_uri::JwksUri;
 use super::permission::Permission;
-use super::registration_token::RegistrationTokenDigest;
+use super::provenance::Provenance;
+use super::registration_token::StoredRegistrationToken;
 use super::scope::Scope;
 use super::secret::SecretHash;
 use super::state::State;
@@ -166,10 +167,12 @@ pub struct Client {
     pub keys: Vec<ClientKey>,
     /// What it may show to look after itself: the current one last; before it the one that goes
     /// when the current one is first used.
-    pub registration_tokens: Vec<RegistrationTokenDigest>,
+    pub registration_tokens: Vec<StoredRegistrationToken>,
     /// Where it publishes its keys; if it does, they are looked up there and nowhere else.
     pub jwks_uri: Option<JwksUri>,
-    /// Who registered it.
+    /// How it came here; `None`: its document is from before that was noted, or another tool's.
+    pub provenance: Option<Provenance>,
+    /// Who registered it, as it is told: nothing is decided by it.
     pub creator: String,
     /// The id that it had first, if it got another one since.
     pub first_id: Option<ClientId>,
@@ -208,6 +211,7 @@ impl Client {
             keys: Vec::new(),
             registration_tokens: Vec::new(),
             jwks_uri: None,
+            provenance: None,
             creator: String::new(),
             first_id: None,
             created,
@@ -224,12 +228,22 @@ impl Client {
     }
 
     /// Brings it into a state. Going into use and out of it both bring the next epoch: the tokens
-    /// of one time of use are no good in the next.
+    /// of one time of use are no good in the next. What was shown to look after it ends when it goes
+    /// out of use.
     pub fn move_to(&mut self, state: State, next_epoch: u64) {
         if (self.state == State::Public) != (state == State::Public) {
             self.token_epoch = next_epoch;
         }
+        if self.state == State::Public && state != State::Public {
+            self.registration_tokens.clear();
+        }
         self.state = state;
+    }
+
+    /// Whether it has power over this server: then an administrator looks after it, and nobody else.
+    #[must_use]
+    pub fn has_power(&self) -> bool {
+        self.permissions.iter().any(Permission::is_ours)
     }
 
     /// Whether it may use the client credentials grant.

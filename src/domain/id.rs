@@ -7,18 +7,23 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::entropy::{ALPHANUMERIC, Entropy, LETTERS, NoEntropy};
+use super::provenance::{FORMER_SERVER, NOBODY};
 
 /// The public name of a registered client.
 ///
-/// One to 128 `VSCHAR`: [RFC 6749 Appendix A.1](https://www.rfc-editor.org/rfc/rfc6749#appendix-A.1).
+/// One to 128 `VSCHAR`: [RFC 6749 Appendix A.1](https://www.rfc-editor.org/rfc/rfc6749#appendix-A.1). Names
+/// that begin with `latchkey:` are this server's own, for actors that are no client.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
 pub struct ClientId(Arc<str>);
 
 /// The text is no client id.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("a client id is 1 to 128 printable ASCII characters")]
+#[error("a client id is 1 to 128 printable ASCII characters, and does not begin with `latchkey:`")]
 pub struct MalformedClientId;
+
+/// What stands before every actor that is no client.
+const OURS: &str = "latchkey:";
 
 impl ClientId {
     /// A fresh id: 32 ASCII letters, which no encoding changes.
@@ -31,14 +36,22 @@ impl ClientId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it stands for no client where somebody's id is told. A client that other tools gave
+    /// such an id is a client; this server takes in no other.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        [FORMER_SERVER, NOBODY].contains(&self.as_str())
+    }
 }
 
 impl FromStr for ClientId {
     type Err = MalformedClientId;
 
     fn from_str(text: &str) -> Result<Self, MalformedClientId> {
-        let legal =
-            (1..=128).contains(&text.len()) && text.bytes().all(|b| matches!(b, 0x20..=0x7e));
+        let legal = (1..=128).contains(&text.len())
+            && text.bytes().all(|b| matches!(b, 0x20..=0x7e))
+            && !text.starts_with(OURS);
         legal.then(|| Self(text.into())).ok_or(MalformedClientId)
     }
 }
@@ -106,6 +119,8 @@ mod tests {
             ("empty", "", false),
             ("control character", "a\nb", false),
             ("not ASCII", "é", false),
+            ("an actor of ours", super::super::audit::SERVER, false),
+            ("nearly one", "latchkey", true),
         ] {
             assert_eq!(text.parse::<ClientId>().is_ok(), legal, "{why}");
         }

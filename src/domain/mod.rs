@@ -19,6 +19,7 @@ pub mod key_material;
 pub mod lists;
 pub mod permission;
 pub mod printable;
+pub mod provenance;
 pub mod registration_token;
 pub mod revocation;
 pub mod scope;

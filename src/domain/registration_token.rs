@@ -7,7 +7,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
+use super::clock::Timestamp;
 use super::entropy::{ALPHANUMERIC, Entropy, NoEntropy};
+use super::id::CredentialId;
 
 const PREFIX: &str = "lkr_";
 const RANDOM_LENGTH: usize = 43;
@@ -44,6 +46,27 @@ impl From<&str> for RegistrationToken {
     }
 }
 
+/// A registration access token as it is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StoredRegistrationToken {
+    /// Its name.
+    pub id: CredentialId,
+    /// By which it is known when it is shown.
+    pub digest: RegistrationTokenDigest,
+    /// When it was made.
+    pub created: Timestamp,
+    /// The day of its last use, as far as that was seen.
+    pub last_used: Option<Timestamp>,
+}
+
+impl StoredRegistrationToken {
+    /// One that was made now.
+    #[must_use]
+    pub fn new(digest: RegistrationTokenDigest, created: Timestamp) -> Self {
+        Self { id: digest.credential_id(), digest, created, last_used: None }
+    }
+}
+
 /// The SHA-256 of a registration access token: what the store keeps. The token is random enough for
 /// a fast hash.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -54,6 +77,13 @@ impl RegistrationTokenDigest {
     #[must_use]
     pub fn is_of(&self, presented: &RegistrationToken) -> bool {
         self.0.ct_eq(&presented.digest().0).into()
+    }
+
+    /// The name of the token: the beginning of its digest.
+    #[must_use]
+    pub fn credential_id(self) -> CredentialId {
+        let beginning = self.0.iter().take(8).map(|byte| format!("{byte:02x}"));
+        CredentialId::from(&*beginning.collect::<String>())
     }
 
     /// As the store keeps it.

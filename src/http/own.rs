@@ -29,7 +29,10 @@ async fn owner(app: &App, request: &HttpRequest) -> Result<Owner, Refusal> {
         token => token.ok().map(RegistrationToken::from),
     };
     let id = segment(request, "client_id");
-    Ok(app.enrolment.owner(&id, token, origin::of(app, request), app.clock.now()).await?)
+    let now = app.clock.now();
+    let owner = app.enrolment.owner(&id, token, origin::of(app, request), now).await?;
+    app.logins.note_use(&owner.client().id, &owner.credential(), now);
+    Ok(owner)
 }
 
 /// The same, about to do what costs slow hashes and writes. To end something costs little, and is
@@ -46,7 +49,7 @@ fn shown(app: &App, registered: &Registered) -> HttpResponse {
     let uri = register::uri(app, &registered.client.id);
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));
-    response.json(view::registration(registered, &uri))
+    response.json(view::own(registered, &uri))
 }
 
 pub(super) async fn get(app: Running, request: HttpRequest) -> Result<HttpResponse, Refusal> {

@@ -66,6 +66,7 @@ pub const TABLE: &[Entry] = &[
     Entry { method: "DELETE", path: "/clients/{client_id}/secrets/{credential_id}", at: Where::Admin,   handler: |route| route.to(clients::delete_secret) },
     Entry { method: "POST", path: "/clients/{client_id}/keys",               at: Where::Admin,          handler: |route| route.to(clients::add_key) },
     Entry { method: "DELETE", path: "/clients/{client_id}/keys/{credential_id}", at: Where::Admin,      handler: |route| route.to(clients::delete_key) },
+    Entry { method: "DELETE", path: "/clients/{client_id}/registration-tokens/{credential_id}", at: Where::Admin, handler: |route| route.to(clients::delete_registration_token) },
     Entry { method: "POST", path: "/clients/{client_id}/regenerate",         at: Where::Admin,          handler: |route| route.to(clients::regenerate) },
     Entry { method: "GET",  path: "/register/{client_id}",                   at: Where::Service,        handler: |route| route.to(own::get) },
     Entry { method: "PUT",  path: "/register/{client_id}",                   at: Where::Service,        handler: |route| route.to(own::put) },

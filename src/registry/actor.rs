@@ -60,6 +60,19 @@ impl Actor {
         self.owns.as_ref()
     }
 
+    /// Ends what others may hold to look after this client. Who shows such a token keeps that one.
+    pub(super) fn end_registration_tokens(&self, client: &mut Client) {
+        let shown = self.owns.as_ref();
+        client.registration_tokens.retain(|held| shown.is_some_and(|shown| held.digest == *shown));
+    }
+
+    /// Refuses a new credential to a client that is not in use and looks after itself: it would be
+    /// there when an administrator publishes the client.
+    pub(super) fn may_add_credentials(&self, client: &Client) -> Result<(), RegistryError> {
+        let refused = self.owns.is_some() && client.state != State::Public;
+        if refused { Err(RegistryError::NotPublished) } else { Ok(()) }
+    }
+
     /// Its client id.
     #[must_use]
     pub fn id(&self) -> &ClientId {
@@ -84,7 +97,8 @@ impl Actor {
     fn may_change(&self, client: &Client) -> Result<(), RegistryError> {
         let Some(token) = &self.owns else { return self.may_grant(&client.permissions) };
         let is_there = matches!(client.state, State::Public | State::Draft);
-        let is_owner = client.id == self.id && client.registration_tokens.contains(token);
+        let is_owner = client.id == self.id
+            && client.registration_tokens.iter().any(|held| held.digest == *token);
         if is_there && is_owner { Ok(()) } else { Err(RegistryError::RegistrationToken) }
     }
 

@@ -1,11 +1,12 @@
 //! The first admin: without one, nobody could make the next.
 
-use crate::domain::audit::{Action, AuditRecord, Origin};
+use crate::domain::audit::{Action, AuditRecord, Origin, SERVER};
 use crate::domain::client::{AuthMethod, Client, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::permission::{ADMIN, Permission};
+use crate::domain::provenance::{FORMER_SERVER, Provenance};
 use crate::domain::secret::{ClientSecret, Form, Pepper};
 use crate::domain::state::State;
 
@@ -15,9 +16,6 @@ use super::{Inserted, Registry};
 
 /// What an admin client is called where nobody named it.
 const NAME: &str = "Latchkey administrator";
-
-/// Who is said to have made it.
-const CREATOR: &str = "latchkey";
 
 /// Why a secret can be nobody's: it would be refused at every use.
 const UNUSABLE: &str = "its secret has a control character in it, or begins with `lk_` and was not \
@@ -64,6 +62,11 @@ impl Enrolment {
         credentials: &AdminCredentials,
         now: Timestamp,
     ) -> Result<(), RegistryError> {
+        if credentials.client_id.is_reserved() {
+            let why =
+                format!("`{}` stands for no client; choose another id", credentials.client_id);
+            return Err(RegistryError::Metadata(why));
+        }
         if let Form::Forged = credentials.secret.form(&credentials.client_id, &self.pepper) {
             return Err(RegistryError::Metadata(UNUSABLE.to_owned()));
         }
@@ -72,7 +75,8 @@ impl Enrolment {
             let Some(found) = self.registry.read(&credentials.client_id).await? else {
                 let id = credentials.client_id.clone();
                 let mut client = Client::new(id, NAME.to_owned(), AuthMethod::default(), now);
-                CREATOR.clone_into(&mut client.creator);
+                client.provenance = Some(Provenance::Installed);
+                SERVER.clone_into(&mut client.creator);
                 let client = self.promoted(&client, credentials, now).await?;
                 let record = self.admin_record(Action::AdminInstalled, (None, &client), now)?;
                 match self.registry.insert(&client, &record).await? {
@@ -103,7 +107,15 @@ impl Enrolment {
         let permission = admin()?;
         let mut ended = Vec::new();
         for former in self.registry.holders(&permission).await? {
-            if former.id == *current || former.creator != CREATOR {
+            if former.id == *current {
+                continue;
+            }
+            if !former.was_installed() {
+                if former.provenance.is_none() && former.creator == FORMER_SERVER {
+                    let (client_id, why) =
+                        (&former.id, "it may be of a former start, and was changed since");
+                    tracing::warn!(%client_id, why, "an administrator is left alone: end it if it should be gone");
+                }
                 continue;
             }
             let mut without = former.clone();
@@ -135,7 +147,10 @@ impl Enrolment {
         found: &Client,
         secret: &ClientSecret,
     ) -> Result<bool, RegistryError> {
-        let is_admin = found.permissions.contains(&admin()?)
+        // One from before that was noted is written once more, with it.
+        let is_noted = found.provenance.is_some() || !found.was_installed();
+        let is_admin = is_noted
+            && found.permissions.contains(&admin()?)
             && found.state == State::Public
             && found.may_use_client_credentials()
             && found.auth_method != AuthMethod::PrivateKeyJwt;
@@ -158,8 +173,12 @@ impl Enrolment {
         if !client.permissions.contains(&permission) {
             client.permissions.push(permission);
         }
+        client.registration_tokens.clear();
         let epoch = self.revoker.revocations.next_epoch(&client.id, client.token_epoch);
         client.move_to(State::Public, epoch);
+        if client.was_installed() {
+            client.provenance = Some(Provenance::Installed);
+        }
         client.grant_types = None;
         client.auth_method = AuthMethod::default();
         let (id, checksummed) = match credentials.secret.form(&client.id, &self.pepper) {

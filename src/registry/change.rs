@@ -51,6 +51,10 @@ impl Enrolment {
             let mut new = old.clone();
             alter(&mut new)?;
             self.may_change(actor, &new).await?;
+            if new.permissions.iter().any(|it| it.is_ours() && !old.permissions.contains(it)) {
+                // Whoever held one before could add a credential to what has power now.
+                new.registration_tokens.clear();
+            }
             new.updater = actor.id().to_string();
             let pair = (Some(&old), Some(&new));
             let record = self.recorder.change(actor.origin(), action, pair, now)?;

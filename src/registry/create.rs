@@ -12,6 +12,8 @@ use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::lists::{self, ListLimits};
 use crate::domain::permission::Permission;
+use crate::domain::printable::is_name;
+use crate::domain::provenance::Provenance;
 use crate::domain::scope::Scope;
 use crate::domain::state::State;
 
@@ -106,6 +108,7 @@ pub async fn create(
     let mut client = metadata.to_client(enrolment.fresh_id()?, now)?;
     enrolment.limits.check(&client)?;
     grant(&mut client, grants, longest_life, &enrolment.limits.lists)?;
+    client.provenance = Some(Provenance::Created);
     client.creator = actor.id().to_string();
     client.updater = actor.id().to_string();
     let shared_keys = keys.admit_first(&client, &metadata.proofs()?, now).await?;
@@ -149,8 +152,14 @@ pub(super) fn grant(
             "`metadata` must not have a member `{name}`: no `.`, no leading `$`"
         ));
     }
-    if grants.groups.iter().any(|group| group.is_empty() || group.contains(char::is_control)) {
-        return refused("a group is a name without control characters".to_owned());
+    let groups = grants.groups.iter().map(|group| ("group", group.as_str()));
+    let permissions = grants.permissions.iter().map(|held| ("permission", held.as_str()));
+    let claims = custom.iter().map(|claim| ("claim", claim.as_str()));
+    if let Some((kind, _)) = groups.chain(permissions).chain(claims).find(|(_, it)| !is_name(it)) {
+        return refused(format!(
+            "a {kind} is a name: one character can be seen, and none controls lines or the direction \
+             of writing"
+        ));
     }
 
     client.permissions = lists::unique(grants.permissions);

@@ -50,6 +50,7 @@ impl Enrolment {
         // Before a slow hash is computed for nothing.
         let mut found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
         self.may_change(actor, &found).await?;
+        actor.may_add_credentials(&found)?;
         make_room(&mut found.secrets, lives.overlap, now);
         if found.secrets.len() >= self.limits.secrets {
             return too_many("secrets", self.limits.secrets);
@@ -59,6 +60,7 @@ impl Enrolment {
         let credential_id = stored.id.clone();
         let most = self.limits.secrets;
         let alter = |client: &mut Client| {
+            actor.may_add_credentials(client)?;
             make_room(&mut client.secrets, lives.overlap, now);
             if client.secrets.len() >= most {
                 return too_many("secrets", most);
@@ -83,11 +85,13 @@ impl Enrolment {
     ) -> Result<Added<PublicJwk>, RegistryError> {
         let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
         self.may_change(actor, &found).await?;
+        actor.may_add_credentials(&found)?;
         let expires = lives.expires_in.map(|life| now + life);
         let key = ClientKey { expires, ..ClientKey::new(jwk.clone(), now) };
         let shared_keys = admission.admit(id, std::slice::from_ref(&key), proofs, now).await?;
         let (credential_id, most) = (key.id.clone(), self.limits.keys);
         let alter = |client: &mut Client| {
+            actor.may_add_credentials(client)?;
             if client.jwks_uri.is_some() {
                 let why = "the client publishes its keys at its `jwks_uri`; add it there";
                 return Err(RegistryError::Metadata(why.to_owned()));
@@ -120,7 +124,10 @@ impl Enrolment {
         let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
         let is_there = found.secrets.iter().any(|held| held.id == *secret);
         self.end_first(&found, is_there.then_some(secret), tokens, actor, now).await?;
-        let alter = |client: &mut Client| without(&mut client.secrets, |held| held.id == *secret);
+        let alter = |client: &mut Client| {
+            tokens.end_registration_tokens(actor, client);
+            without(&mut client.secrets, |held| held.id == *secret)
+        };
         let deed = (actor, Action::SecretDeleted);
         self.change(id, &Precondition::None, deed, now, alter).await.map(drop)
     }
@@ -137,8 +144,25 @@ impl Enrolment {
         let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
         let is_there = found.keys.iter().any(|held| held.id == *key);
         self.end_first(&found, is_there.then_some(key), tokens, actor, now).await?;
-        let alter = |client: &mut Client| without(&mut client.keys, |held| held.id == *key);
+        let alter = |client: &mut Client| {
+            tokens.end_registration_tokens(actor, client);
+            without(&mut client.keys, |held| held.id == *key)
+        };
         let deed = (actor, Action::KeyDeleted);
+        self.change(id, &Precondition::None, deed, now, alter).await.map(drop)
+    }
+
+    /// Ends a registration access token at once.
+    pub async fn delete_registration_token(
+        &self,
+        id: &ClientId,
+        token: &CredentialId,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(), RegistryError> {
+        let alter =
+            |client: &mut Client| without(&mut client.registration_tokens, |it| it.id == *token);
+        let deed = (actor, Action::RegistrationTokenDeleted);
         self.change(id, &Precondition::None, deed, now, alter).await.map(drop)
     }
 
@@ -160,7 +184,8 @@ impl Enrolment {
     }
 }
 
-/// What becomes of the tokens that were obtained with a credential that ends.
+/// What becomes of the tokens that were obtained with a credential that ends, and of the registration
+/// access tokens of its client.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Tokens {
     /// They live on until they expire.
@@ -168,6 +193,15 @@ pub enum Tokens {
     Keep,
     /// They end with it.
     Revoke,
+}
+
+impl Tokens {
+    /// What a client is looked after with is one of them.
+    fn end_registration_tokens(self, actor: &Actor, client: &mut Client) {
+        if self == Self::Revoke {
+            actor.end_registration_tokens(client);
+        }
+    }
 }
 
 /// What secrets and keys have in common.

@@ -13,7 +13,8 @@ use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
 use crate::domain::jwks_uri::{JwksUri, MalformedJwksUri};
 use crate::domain::lists::ListLimits;
-use crate::domain::registration_token::RegistrationToken;
+use crate::domain::printable::is_name;
+use crate::domain::registration_token::{RegistrationToken, StoredRegistrationToken};
 use crate::domain::secret::{ClientSecret, Pepper};
 use crate::hashing::SlowHashes;
 use crate::oauth::revoke::Revoker;
@@ -166,14 +167,11 @@ fn listed(set: &Value) -> usize {
 /// A name for people.
 pub(super) fn client_name(name: &Value) -> Result<String, RegistryError> {
     match name {
-        Value::String(name)
-            if !name.trim().is_empty()
-                && name.chars().count() <= 256
-                && !name.contains(char::is_control) =>
-        {
-            Ok(name.clone())
-        }
-        _ => refused("`client_name` is required: 1 to 256 characters"),
+        Value::String(name) if name.chars().count() <= 256 && is_name(name) => Ok(name.clone()),
+        _ => refused(
+            "`client_name` is required: 1 to 256 characters, of which one can be seen, and none \
+             controls lines or the direction of writing",
+        ),
     }
 }
 
@@ -188,8 +186,8 @@ pub struct Registered {
     pub client: Client,
     /// Its secret, if it authenticates with one.
     pub secret: Option<ClientSecret>,
-    /// What it shows to look after itself.
-    pub registration_token: RegistrationToken,
+    /// What it shows to look after itself, unless it has power over this server.
+    pub registration_token: Option<RegistrationToken>,
     /// Those of its keys that other clients have too: for admins alone.
     pub shared_keys: Vec<SharedKey>,
 }
@@ -263,10 +261,15 @@ impl Enrolment {
             }
         };
         self.limits.check(&client)?;
-        let registration_token = RegistrationToken::random(&*self.entropy)?;
-        // Behind one that its owner has, who may not hear of this one.
-        client.registration_tokens.push(registration_token.digest());
         let now = client.created;
+        let registration_token = match client.has_power() {
+            true => None,
+            false => Some(RegistrationToken::random(&*self.entropy)?),
+        };
+        // Behind one that its owner has, who may not hear of this one.
+        let kept = registration_token.as_ref().map(RegistrationToken::digest);
+        let kept = kept.map(|digest| StoredRegistrationToken::new(digest, now));
+        client.registration_tokens.extend(kept);
         let record = self.recorder.change(origin, action, (None, Some(&client)), now)?;
         match self.registry.insert(&client, &record).await? {
             Inserted::Yes => {

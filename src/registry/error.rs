@@ -55,6 +55,9 @@ pub enum RegistryError {
     /// The bearer does not hold the permission.
     #[error("this needs the permission `{0}`")]
     NotPermitted(&'static str),
+    /// The client looks after itself, and is not in use.
+    #[error("the client is not published and cannot add credentials; ask an administrator")]
+    NotPublished,
     /// There is no such signing key.
     #[error("there is no such signing key")]
     NoSigningKey,
@@ -101,7 +104,7 @@ impl RegistryError {
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Closed => ErrorCode::AccessDenied,
+            Self::Closed | Self::NotPublished => ErrorCode::AccessDenied,
             Self::Changed => ErrorCode::PreconditionFailed,
             Self::Duplicate | Self::Raced => ErrorCode::Conflict,
             Self::InitialTokenMissing | Self::RegistrationTokenMissing => ErrorCode::MissingToken,
@@ -150,6 +153,7 @@ impl RegistryError {
             | Self::NoSigningKey
             | Self::NotFound
             | Self::NotPermitted(_)
+            | Self::NotPublished
             | Self::Raced
             | Self::RegistrationToken
             | Self::RegistrationTokenMissing

@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::domain::audit::{Action, Origin};
 use crate::domain::client::{AuthMethod, Client, ClientKey};
 use crate::domain::clock::Timestamp;
-use crate::domain::id::ClientId;
-use crate::domain::registration_token::RegistrationToken;
+use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::registration_token::{RegistrationToken, StoredRegistrationToken};
 use crate::domain::secret::{ClientSecret, Form};
 use crate::domain::state::State;
 
@@ -46,13 +46,19 @@ impl Owner {
         &self.client
     }
 
+    /// The name of the token that it showed.
+    #[must_use]
+    pub fn credential(&self) -> CredentialId {
+        self.token.digest().credential_id()
+    }
+
     /// Its registration, with the token that it showed.
     #[must_use]
     pub fn registration(self) -> Registered {
         Registered {
             client: self.client,
             secret: None,
-            registration_token: self.token,
+            registration_token: Some(self.token),
             shared_keys: Vec::new(),
         }
     }
@@ -73,15 +79,16 @@ impl Enrolment {
         let found = self.registry.read(&id).await?;
         let mut client = found.ok_or(RegistryError::RegistrationToken)?;
         let mut known = client.registration_tokens.iter().rev();
-        let place = known.position(|digest| digest.is_of(&token));
-        let is_there = matches!(client.state, State::Public | State::Draft);
+        let place = known.position(|held| held.digest.is_of(&token));
+        // What has power over this server is for administrators to look after, whoever granted it.
+        let is_there = matches!(client.state, State::Public | State::Draft) && !client.has_power();
         let place = place.filter(|_| is_there).ok_or(RegistryError::RegistrationToken)?;
 
         let digest = token.digest();
         let actor = Actor::owner(&client, digest, origin);
         if place == 0 && client.registration_tokens.len() > 1 {
             let alter = |client: &mut Client| {
-                client.registration_tokens.retain(|held| *held == digest);
+                client.registration_tokens.retain(|held| held.digest == digest);
                 Ok(())
             };
             let deed = (&actor, Action::ClientUpdated);
@@ -100,26 +107,34 @@ impl Enrolment {
         metadata: &ClientMetadata,
         now: Timestamp,
     ) -> Result<Registered, RegistryError> {
-        let Owner { actor, client: old, token } = owner;
+        let Owner { actor, client: old, .. } = owner;
         self.says_who_it_is(&old, body, now).await?;
         let asked = metadata.to_client(old.id.clone(), now)?;
         self.limits.check(&asked)?;
         let fresh =
             asked.keys.iter().filter(|key| !old.keys.iter().any(|held| held.jwk == key.jwk));
         let fresh: Vec<ClientKey> = fresh.cloned().collect();
-        admission.admit(&old.id, &fresh, &metadata.proofs()?, now).await?;
-        if let Some(uri) = asked.jwks_uri.as_ref().filter(|uri| old.jwks_uri.as_ref() != Some(uri))
-        {
-            admission.admit_uri(uri, now).await?;
-        }
         let had_secret = old.auth_method != AuthMethod::PrivateKeyJwt;
         let needs_secret = asked.auth_method != AuthMethod::PrivateKeyJwt;
+        let new_uri = asked.jwks_uri.as_ref().filter(|uri| old.jwks_uri.as_ref() != Some(uri));
+        let adds = !fresh.is_empty() || new_uri.is_some() || (needs_secret && !had_secret);
+        if adds {
+            actor.may_add_credentials(&old)?;
+        }
+        admission.admit(&old.id, &fresh, &metadata.proofs()?, now).await?;
+        if let Some(uri) = new_uri {
+            admission.admit_uri(uri, now).await?;
+        }
         let made = match needs_secret && !had_secret {
             true => Some(self.make_secret(&old.id, now).await?),
             false => None,
         };
         let registration_token = RegistrationToken::random(&*self.entropy)?;
+        let fresh_token = StoredRegistrationToken::new(registration_token.digest(), now);
         let alter = |client: &mut Client| {
+            if adds {
+                actor.may_add_credentials(client)?;
+            }
             client.name.clone_from(&asked.name);
             client.auth_method = asked.auth_method;
             client.jwks_uri.clone_from(&asked.jwks_uri);
@@ -136,12 +151,14 @@ impl Enrolment {
                 None if !needs_secret => client.secrets.clear(),
                 None => {}
             }
-            client.registration_tokens = vec![token.digest(), registration_token.digest()];
+            actor.end_registration_tokens(client);
+            client.registration_tokens.push(fresh_token.clone());
             Ok(())
         };
         let deed = (&actor, Action::ClientUpdated);
         let client = self.change(&old.id, &Precondition::None, deed, now, alter).await?;
         let secret = made.map(|(secret, _)| secret);
+        let registration_token = Some(registration_token);
         Ok(Registered { client, secret, registration_token, shared_keys: Vec::new() })
     }
 

@@ -28,6 +28,9 @@ impl Enrolment {
     ) -> Result<Registered, RegistryError> {
         let old = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
         self.may_change(actor, &old).await?;
+        actor.may_add_credentials(&old)?;
+        let mut shown = old.registration_tokens.clone();
+        shown.retain(|held| actor.registration_token() == Some(&held.digest));
         let mut new = Client {
             id: self.fresh_id()?,
             first_id: Some(old.lineage().clone()),
@@ -37,7 +40,7 @@ impl Enrolment {
             last_login: None,
             revision: Revision::default(),
             secrets: Vec::new(),
-            registration_tokens: actor.registration_token().copied().into_iter().collect(),
+            registration_tokens: shown,
             ..old
         };
         new.keys.retain(|key| key.is_live_at(now));

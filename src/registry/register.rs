@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq;
 use crate::domain::audit::{Action, Origin};
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
+use crate::domain::provenance::Provenance;
 
 use super::draft::{ClientMetadata, Enrolment, Registered};
 use super::error::RegistryError;
@@ -63,7 +64,7 @@ impl Registration {
     ) -> Result<Client, RegistryError> {
         let client = metadata.to_client(self.enrolment.fresh_id()?, now)?;
         self.enrolment.limits.check(&client)?;
-        Ok(client)
+        Ok(Client { provenance: Some(Provenance::Registered), ..client })
     }
 
     /// Registers it.

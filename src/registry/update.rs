@@ -66,6 +66,7 @@ impl Enrolment {
             patched(client, &update.patch, (longest_life, &self.limits.lists), now)?;
             if update.revoke_tokens {
                 client.token_epoch = self.revoker.revocations.next_epoch(id, client.token_epoch);
+                actor.end_registration_tokens(client);
             }
             Ok(())
         };

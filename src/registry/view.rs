@@ -21,9 +21,16 @@ pub fn registration(registered: &Registered, uri: &str) -> Value {
         "token_endpoint_auth_method": client.auth_method,
         "grant_types": ["client_credentials"],
         "response_types": [],
-        "registration_client_uri": uri,
-        "registration_access_token": registered.registration_token.reveal(),
     });
+    if let Some(token) = &registered.registration_token {
+        extend(
+            &mut shown,
+            json!({
+                "registration_client_uri": uri,
+                "registration_access_token": token.reveal(),
+            }),
+        );
+    }
     if let Some(secret) = &registered.secret {
         extend(
             &mut shown,
@@ -40,6 +47,15 @@ pub fn registration(registered: &Registered, uri: &str) -> Value {
     if let Some(uri) = &client.jwks_uri {
         extend(&mut shown, json!({ "jwks_uri": uri.as_str() }));
     }
+    shown
+}
+
+/// The same when it looks after its registration, with what it may do so with.
+#[must_use]
+pub fn own(registered: &Registered, uri: &str) -> Value {
+    let mut shown = registration(registered, uri);
+    let tokens = used_registration_tokens(&registered.client);
+    extend(&mut shown, json!({ "registration_tokens": tokens }));
     shown
 }
 
@@ -71,6 +87,7 @@ pub fn client(client: &Client, watch: Watch) -> Value {
             extend(item, reported(this, &all, watch));
         }
     }
+    extend(&mut shown, json!({ "registration_tokens": used_registration_tokens(client) }));
     shown
 }
 
@@ -104,6 +121,7 @@ pub(super) fn recorded(client: &Client) -> Value {
         json!({
             "secrets": secrets(client),
             "keys": keys(client),
+            "registration_tokens": registration_tokens(client),
             "jwks_uri": client.jwks_uri.as_ref().map(JwksUri::as_str),
             "creatorId": client.creator,
             "updaterId": client.updater,
@@ -139,6 +157,21 @@ pub fn keys(client: &Client) -> Vec<Value> {
         })
     });
     shown.collect()
+}
+
+/// What a client may be looked after with, by their ids alone.
+fn registration_tokens(client: &Client) -> Vec<Value> {
+    let tokens = client.registration_tokens.iter();
+    tokens.map(|token| json!({ "id": token.id, "created_at": token.created })).collect()
+}
+
+/// The same, with the days of their last use.
+fn used_registration_tokens(client: &Client) -> Vec<Value> {
+    let mut shown = registration_tokens(client);
+    for (shown, token) in shown.iter_mut().zip(&client.registration_tokens) {
+        extend(shown, json!({ "last_used_at": token.last_used }));
+    }
+    shown
 }
 
 /// What an admin granted.

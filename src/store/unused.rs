@@ -9,7 +9,7 @@ use super::{Document, record};
 /// wrote has no version: it is for the tool that made it to remove.
 pub(super) fn is_unused(document: &Document, before: Timestamp) -> bool {
     record::to_client(document).is_some_and(|client| {
-        client.creator == record::NOBODY
+        client.registered_itself()
             && client.revision.version.is_some()
             && client.state == State::Public
             && client.permissions.is_empty()

@@ -21,29 +21,45 @@ pub struct PendingLogins(Mutex<HashMap<ClientId, Login>>);
 
 impl LoginLog for PendingLogins {
     fn note(&self, client: &ClientId, credential: &CredentialId, at: Timestamp) {
-        let mut pending = self.lock();
-        // Most logins are of clients that have one pending: no copy of the id for those.
-        match pending.get_mut(client) {
-            Some(login) => login.add(credential, at),
-            None => {
-                let used = vec![(credential.clone(), at.day())];
-                pending.insert(client.clone(), Login { client: client.clone(), at, used });
-            }
-        }
+        self.add(client, credential, at, Some(at));
     }
 }
 
 impl Login {
-    fn add(&mut self, credential: &CredentialId, at: Timestamp) {
-        self.at = self.at.max(at);
+    fn add(&mut self, credential: &CredentialId, day: Timestamp, login: Option<Timestamp>) {
+        self.at = self.at.max(login);
         match self.used.iter_mut().find(|(used, _)| used == credential) {
-            Some((_, day)) => *day = at.day().max(*day),
-            None => self.used.push((credential.clone(), at.day())),
+            Some((_, last)) => *last = day.max(*last),
+            None => self.used.push((credential.clone(), day)),
         }
     }
 }
 
 impl PendingLogins {
+    /// Notes the use of a credential that gets no token.
+    pub fn note_use(&self, client: &ClientId, credential: &CredentialId, at: Timestamp) {
+        self.add(client, credential, at, None);
+    }
+
+    fn add(
+        &self,
+        client: &ClientId,
+        credential: &CredentialId,
+        at: Timestamp,
+        login: Option<Timestamp>,
+    ) {
+        let mut pending = self.lock();
+        // Most logins are of clients that have one pending: no copy of the id for those.
+        match pending.get_mut(client) {
+            Some(held) => held.add(credential, at.day(), login),
+            None => {
+                let used = vec![(credential.clone(), at.day())];
+                let login = Login { client: client.clone(), at: login, used };
+                pending.insert(client.clone(), login);
+            }
+        }
+    }
+
     /// Writes all of them. Each stays until it is written, so none is lost if the store does not
     /// answer, or if whoever flushes is stopped half-way.
     pub async fn flush(&self, store: &dyn Upkeep) {

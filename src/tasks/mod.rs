@@ -163,13 +163,13 @@ pub enum Need {
     Wished,
 }
 
-/// The last login of a client.
+/// The last login of a client, or a use of its credentials that was none.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Login {
     /// Whose.
     pub client: ClientId,
-    /// When.
-    pub at: Timestamp,
+    /// When it got a token; `None`: it got none.
+    pub at: Option<Timestamp>,
     /// Its credentials that were used, each with the last day of its use.
     pub used: Vec<(CredentialId, Timestamp)>,
 }

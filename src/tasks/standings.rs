@@ -129,6 +129,7 @@ impl Standings {
         }
         let mut new = old.clone();
         new.token_epoch = epoch;
+        new.registration_tokens.clear();
         let (origin, now) = (Origin::server(), self.clock.now());
         let pair = (Some(&old), Some(&new));
         let record = self.recorder.change(&origin, Action::ClientLeft, pair, now);

@@ -267,6 +267,10 @@ async fn what_is_refused() {
         ("scope with a quote",            json!({ "scope": "a\"" }),                           "scope"),
         ("scope a list",                  json!({ "scope": ["a"] }),                           "scope"),
         ("groups with a line break",      json!({ "groups": ["a\n"] }),                        "group"),
+        ("groups that turn round",        json!({ "groups": ["a\u{202e}"] }),                  "group"),
+        ("group that cannot be seen",     json!({ "groups": ["\u{200b}"] }),                   "group"),
+        ("permission on two lines",       json!({ "permissions": ["a\u{2028}b"] }),            "permission"),
+        ("claim that cannot be seen",     json!({ "allowedCustomClaims": ["\u{3164}"] }),      "claim"),
         ("group empty",                   json!({ "groups": [""] }),                           "group"),
         ("lifetime 0",                    json!({ "access_token_lifetime": 0 }),               "access_token_lifetime"),
         ("lifetime too long",             json!({ "access_token_lifetime": 86_401 }),          "access_token_lifetime"),
@@ -512,4 +516,86 @@ async fn a_configured_administrator_ends_the_one_before() {
     let server = Server::on(store_in(folder.path()).await, named(Some("third"), "three")).await;
     assert_eq!(status(&server, "second", "two").await, 401, "of the former name");
     assert_eq!(status(&server, "third", "three").await, 200);
+}
+
+/// Authors are told by clients and other platforms: what the server made it knows by itself.
+#[actix_web::test]
+async fn administrators_of_persons_are_not_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let named = |id: &'static str| {
+        move |settings: &mut latchkey::config::Settings| {
+            settings.admin_client_id = Some(id.to_owned());
+        }
+    };
+    let admin = |id: &str, creator: &str, updater: &str| {
+        mongodb::bson::doc! {
+            "clientId": id, "name": id, "__STATE__": "PUBLIC", "permissions": ["latchkey:admin"],
+            "creatorId": creator, "updaterId": updater, "version": 1_i64,
+        }
+    };
+    let store = store_in(folder.path()).await;
+    let before = vec![
+        admin("of a start", "latchkey", "public"),
+        admin("of a client `latchkey`", "latchkey", "latchkey"),
+        admin("imported", "latchkey", "admin"),
+        admin("renewed", "latchkey", "public"),
+    ];
+    assert_eq!(store.store().import(before).await.unwrap(), 4);
+    let server = Server::on(store, named("renewed")).await;
+    let document = server.document("renewed").await;
+    assert_eq!(document.get_str("provenance").unwrap(), "installed", "noted when it is set again");
+    let token = server.token(Some(("renewed", ADMIN.1)), GRANT).await.text_of("access_token");
+
+    let theirs = json!({ "clients": [
+        { "clientId": "brought", "__STATE__": "PUBLIC", "creatorId": "latchkey" },
+        { "clientId": "brought too", "__STATE__": "PUBLIC", "creatorId": "latchkey:server" },
+        { "clientId": "of nobody", "__STATE__": "PUBLIC", "creatorId": "public" },
+        { "clientId": "latchkey" }, { "clientId": "public" }, { "clientId": "latchkey:server" },
+    ]});
+    let results = ask(&server, "POST", "/clients/import", &token, &theirs).await;
+    for (index, outcome) in [
+        "imported_with_new_secret",
+        "imported_with_new_secret",
+        "imported_with_new_secret",
+        "refused",
+        "refused",
+        "refused",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(results.body["results"][index]["outcome"], outcome, "{index}: {results:?}");
+    }
+    for id in ["brought", "brought%20too", "of%20nobody"] {
+        let url = format!("{}/clients/{id}", server.url);
+        let granted = json!({ "permissions": ["latchkey:admin"] });
+        let patched = server.send(server.http.patch(&url).bearer_auth(&token).json(&granted)).await;
+        assert_eq!((patched.status, &patched.body["creatorId"]), (200, &json!("renewed")), "{id}");
+    }
+    server.stop().await;
+
+    let server = Server::on(store_in(folder.path()).await, named("next")).await;
+    for (id, state) in [
+        ("of a start", "DRAFT"),
+        ("renewed", "DRAFT"),
+        ("of a client `latchkey`", "PUBLIC"),
+        ("imported", "PUBLIC"),
+        ("brought", "PUBLIC"),
+        ("brought too", "PUBLIC"),
+        ("of nobody", "PUBLIC"),
+        ("next", "PUBLIC"),
+    ] {
+        assert_eq!(server.document(id).await.get_str("__STATE__").unwrap(), state, "{id}");
+    }
+    assert_eq!(server.document("next").await.get_str("creatorId").unwrap(), "latchkey:server");
+}
+
+#[test]
+fn an_administrator_is_not_called_what_stands_for_others() {
+    for id in ["latchkey", "public", "latchkey:server", "latchkey:x", "\u{7}"] {
+        let mut settings = crate::harness::settings();
+        settings.admin_client_id = Some(id.to_owned());
+        let refused = latchkey::config::Resolved::of(settings, 8080).unwrap_err().to_string();
+        assert!(refused.contains("admin_client_id"), "{id}: {refused}");
+    }
 }

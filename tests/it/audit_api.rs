@@ -53,7 +53,8 @@ async fn records_are_found_by_what_they_say() {
     for (why, query, found) in [
         ("of a client", format!("client_id={by_itself}"), vec!["client.registered"]),
         ("by an actor", "actor=admin".to_owned(), vec!["client.created"]),
-        ("by the server", "actor=latchkey".to_owned(), vec!["admin.installed"]),
+        ("by the server", "actor=latchkey:server".to_owned(), vec!["admin.installed"]),
+        ("as it was called before", "actor=latchkey".to_owned(), vec![]),
         ("of a name", "action=client.created".to_owned(), vec!["client.created"]),
         ("of another", "action=client.deleted".to_owned(), vec![]),
         ("from", format!("from={}", START + 20), vec!["client.created"]),

@@ -273,6 +273,18 @@ async fn a_secret_is_replaced_without_an_outage() {
 }
 
 #[actix_web::test]
+async fn a_registration_access_token_is_ended() {
+    let desk = Desk::open();
+    let (id, _) = desk.create(&[]);
+    let held = desk.show(&id)["registration_tokens"].clone();
+    let token = held[0]["id"].as_str().unwrap();
+    desk.clients(&["registration-token", "delete", &id, token]).text();
+    assert_eq!(desk.show(&id)["registration_tokens"], json!([]));
+    let gone = desk.clients(&["registration-token", "delete", &id, token]);
+    assert!(gone.stderr.contains("no such credential"), "{gone:?}");
+}
+
+#[actix_web::test]
 async fn a_key_is_replaced_without_an_outage() {
     let desk = Desk::open();
     for name in ["old", "new"] {

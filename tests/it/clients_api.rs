@@ -454,6 +454,49 @@ async fn only_an_admin_touches_those_who_have_power_over_the_server() {
     assert_eq!(server.admin_get(&format!("/clients/{boss}")).await.status, 200);
 }
 
+/// People tell clients apart by their names: wherever one comes in, it shows itself and nothing else.
+#[actix_web::test]
+async fn names_are_what_they_look_like() {
+    let server = Server::start().await;
+    let made = server.register(json!({ "client_name": "svc" })).await;
+    let (id, token) = (made.text_of("client_id"), made.text_of("registration_access_token"));
+    #[rustfmt::skip]
+    let cases = [
+        // why                       name                  good
+        ("any letters",              "名 שלום 👩\u{200d}🔬", true),
+        ("an override",              "a\u{202e}b",         false),
+        ("an isolate",               "a\u{2067}b",         false),
+        ("a line separator",         "a\u{2028}b",         false),
+        ("a paragraph separator",    "a\u{2029}b",         false),
+        ("C1",                       "a\u{9b}b",           false),
+        ("a blank",                  "\u{a0}",             false),
+        ("no width",                 "\u{200b}\u{feff}",   false),
+        ("a filler",                 "\u{3164}",           false),
+    ];
+    for (index, (why, name, good)) in cases.into_iter().enumerate() {
+        let named = json!({ "client_name": name });
+        let own = json!({ "client_name": name, "client_id": id });
+        let url = format!("{}/register/{id}", server.url);
+        let put = server.http.put(url).bearer_auth(&token).json(&own);
+        for (route, reply) in [
+            ("POST /register", server.register(named.clone()).await),
+            ("POST /clients", server.create_client(named.clone()).await),
+            ("PATCH", server.admin(Method::PATCH, &format!("/clients/{id}"), &named).await),
+            ("PUT", server.send(put).await),
+        ] {
+            assert_eq!(reply.status < 300, good, "{why}: {route}: {reply:?}");
+            if !good {
+                assert_eq!(reply.error(), Some("invalid_client_metadata"), "{why}: {route}");
+            }
+        }
+        let theirs = json!({ "clients": [{ "clientId": format!("c{index}"), "name": name }] });
+        let reply = server.admin_post("/clients/import", &theirs).await;
+        let result = &reply.body["results"][0];
+        assert_eq!(result["outcome"] == "refused", !good, "{why}: import: {result}");
+        assert_eq!(result["reason"].is_string(), !good, "{why}: import: {result}");
+    }
+}
+
 #[actix_web::test]
 async fn every_deed_needs_the_permission_to_write() {
     let server = Server::start().await;
@@ -466,6 +509,7 @@ async fn every_deed_needs_the_permission_to_write() {
         (Method::PATCH, ""), (Method::DELETE, ""), (Method::POST, "/state"),
         (Method::POST, "/secrets"), (Method::DELETE, "/secrets/x"), (Method::POST, "/keys"),
         (Method::DELETE, "/keys/x"), (Method::POST, "/regenerate"),
+        (Method::DELETE, "/registration-tokens/x"),
     ];
     for (method, below) in deeds {
         let url = format!("{}/clients/{id}{below}", server.url);

@@ -505,7 +505,7 @@ async fn the_audit_trail_is_printed() {
     assert_eq!(of(&all, "client_id")[..2], [json!(other), json!(id)]);
     for (args, count) in [
         (vec!["--client", &id], 1),
-        (vec!["--actor", "latchkey"], 1),
+        (vec!["--actor", "latchkey:server"], 1),
         (vec!["--action", "client.registered"], 2),
         (vec!["--from", "2000-01-01T00:00:00+00:00"], 3),
         (vec!["--to", "2000-01-01T00:00:00+00:00"], 0),
@@ -947,6 +947,8 @@ fn each_help_has_an_example() {
         "clients key delete",
         "clients list",
         "clients regenerate",
+        "clients registration-token",
+        "clients registration-token delete",
         "clients secret",
         "clients secret add",
         "clients secret delete",

@@ -112,7 +112,7 @@ async fn what_ends_soon_is_said_once_for_each_threshold() {
         assert_eq!(told, expected, "{days_left} days left");
         if within.is_some() {
             assert_eq!(records[0]["at"], end - days_left * DAY);
-            assert_eq!(records[0]["actor"], "latchkey");
+            assert_eq!(records[0]["actor"], "latchkey:server");
             assert_eq!(records[0]["client_id"], *name);
             assert_eq!(records[0]["after"]["credential_id"], credential["id"]);
             assert_eq!(records[0]["after"]["expires_at"], end);
@@ -179,7 +179,7 @@ async fn an_old_secret_is_safe_to_remove_when_only_the_new_one_is_used() {
     go_to(&server, START + 30 * DAY).await;
     assert_eq!(safe().await, [false, false], "neither was used");
     let used = vec![(CredentialId::from("second"), server.clock.now().day())];
-    let login = latchkey::tasks::Login { client: id(&name), at: server.clock.now(), used };
+    let login = latchkey::tasks::Login { client: id(&name), at: Some(server.clock.now()), used };
     server.store.store().write_logins(&[login]).await.unwrap();
     assert_eq!(safe().await, [true, false]);
     let shown = server.admin_get("/clients").await.body;

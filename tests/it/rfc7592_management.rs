@@ -68,6 +68,9 @@ impl<'a> Own<'a> {
     }
 }
 
+/// The day on which every test begins.
+const START_DAY: u64 = START - START % 86_400;
+
 /// The id that a secret of ours carries.
 fn id_in(secret: &str) -> &str {
     &secret[3..11]
@@ -130,13 +133,24 @@ async fn s2_1_read() {
             "registration_client_uri": format!("http://issuer.test/register/{}", own.id),
             "registration_access_token": own.token,
         });
-        let before = own.document().await;
-        for turn in ["first", "again"] {
-            let reply = own.ask("GET", "", Value::Null).await;
+        let kept = async || {
+            server.document(&own.id).await.get_array("registrationTokens").unwrap().clone()
+        };
+        let before = kept().await;
+        for (turn, last_used) in [("first", Value::Null), ("again", json!(START_DAY))] {
+            let mut reply = own.ask("GET", "", Value::Null).await;
+            let tokens = reply.body.as_object_mut().unwrap().shift_remove("registration_tokens");
             assert_eq!((reply.status, &reply.body), (200, &expected), "{turn}: nothing privileged");
             assert_eq!(reply.header("cache-control"), Some("no-store"));
+            let [token] = &tokens.as_ref().unwrap().as_array().unwrap()[..] else { panic!() };
+            assert_eq!(token["id"].as_str().unwrap().len(), 16, "{turn}");
+            assert_eq!((&token["created_at"], &token["last_used_at"]), (&json!(START), &last_used));
+            server.app.logins.flush(&*server.app.upkeep).await;
         }
-        assert_eq!(own.document().await, before, "reading replaces no token");
+        assert_eq!(kept().await, before, "reading replaces no token");
+        let shown = server.admin_get(&format!("/clients/{}", own.id)).await.body;
+        assert_eq!(shown["registration_tokens"][0]["last_used_at"], START_DAY);
+        assert_eq!(shown["last_login_at"], Value::Null, "it got no access token");
     }
 
     let key = client_key(Algorithm::ES256).public().to_json();
@@ -229,6 +243,157 @@ async fn s2_a_draft_may_look_after_itself_and_registration_may_be_closed() {
     assert_eq!(own.ask("GET", "", Value::Null).await.status, 200);
     assert_eq!(own.put(&json!({})).await.status, 200);
     assert_eq!(own.login(&own.secret).await.status, 401, "it does not publish itself");
+}
+
+/// It would be there when an administrator publishes the client.
+#[actix_web::test]
+async fn a_draft_adds_no_credentials() {
+    let server = Server::start().await;
+    let draft = json!({ "client_name": "svc", "__STATE__": "DRAFT" });
+    let own = Own::of(&server, &server.create_client(draft).await);
+    let key = client_key(Algorithm::ES256).public().to_json();
+    let to_key = json!({
+        "client_id": own.id, "client_name": "svc", "jwks": { "keys": [key] },
+        "token_endpoint_auth_method": "private_key_jwt",
+    });
+    let renamed = json!({ "client_id": own.id, "client_name": "renamed" });
+    let secret = format!("/secrets/{}", id_in(&own.secret));
+    #[rustfmt::skip]
+    let cases = [
+        // why            method    below          body                            as a draft  published
+        ("a secret",      "POST",   "/secrets",    json!({}),                      403,        201),
+        ("a key",         "POST",   "/keys",       json!({ "public_key": key }),   403,        201),
+        ("another method", "PUT",   "",            to_key,                         403,        200),
+        ("another name",  "PUT",    "",            renamed,                        200,        200),
+        ("reading",       "GET",    "",            Value::Null,                    200,        200),
+        ("fewer secrets", "DELETE", &*secret,      Value::Null,                    204,        404),
+        ("a new pair",    "POST",   "/regenerate", Value::Null,                    403,        201),
+    ];
+    for (why, method, below, body, status, _) in &cases {
+        let reply = own.ask(method, below, body.clone()).await;
+        assert_eq!(reply.status, *status, "{why}: {reply:?}");
+        assert_eq!(reply.error(), (*status == 403).then_some("access_denied"), "{why}");
+    }
+    let path = format!("/clients/{}/state", own.id);
+    assert_eq!(server.admin_post(&path, &json!({ "stateTo": "PUBLIC" })).await.status, 204);
+    for (why, method, below, body, _, status) in cases {
+        let reply = own.ask(method, below, body).await;
+        assert_eq!(reply.status, status, "{why}: {reply:?}");
+    }
+}
+
+/// It is a credential like others: whoever registered a client may hold it still.
+#[actix_web::test]
+async fn what_ends_registration_access_tokens() {
+    let server = Server::start().await;
+    let patch = |query: &str, body: Value| ("PATCH", query.to_owned(), body);
+    let revoke = |body: Value| ("REVOKE", String::new(), body);
+    #[rustfmt::skip]
+    let cases = [
+        // why                                  method, below the client, body                                    ends it
+        ("an administrator",                    ("DELETE", "/registration-tokens/TOKEN".to_owned(), Value::Null), true),
+        ("of another name",                     ("DELETE", "/registration-tokens/x".to_owned(), Value::Null),     false),
+        ("a secret, with tokens",               ("DELETE", "/secrets/SECRET?revoke_tokens=true".to_owned(), Value::Null), true),
+        ("a secret alone",                      ("DELETE", "/secrets/SECRET".to_owned(), Value::Null),            false),
+        ("a change, with tokens",               patch("?revoke_tokens=true", json!({ "client_name": "x" })),      true),
+        ("a change alone",                      patch("", json!({ "client_name": "x" })),                         false),
+        ("power over this server",              patch("", json!({ "permissions": ["latchkey:clients:read"] })),   true),
+        ("another permission",                  patch("", json!({ "permissions": ["read:x"] })),                  false),
+        ("out of use",                          ("STATE", "DRAFT".to_owned(), Value::Null),                       true),
+        ("a revocation of the client",          revoke(json!({ "client_id": "ID" })),                             true),
+        ("by its date",                         revoke(json!({ "client_id": "ID", "issued_before": START })),     true),
+        ("by a date before",                    revoke(json!({ "client_id": "ID", "issued_before": START - 1 })), false),
+        ("of this credential",                  revoke(json!({ "client_id": "ID", "credential": "TOKEN" })),      true),
+        ("of another",                          revoke(json!({ "client_id": "ID", "credential": "SECRET" })),     false),
+    ];
+    for (why, (method, below, body), ends) in cases {
+        let own = Own::with_secret(&server).await;
+        let path = format!("/clients/{}", own.id);
+        let shown = server.admin_get(&path).await.body;
+        let token = shown["registration_tokens"][0]["id"].as_str().unwrap().to_owned();
+        let filled = |text: &str| {
+            let text = text.replace("TOKEN", &token).replace("SECRET", id_in(&own.secret));
+            text.replace("ID", &own.id)
+        };
+        let body: Value = serde_json::from_str(&filled(&body.to_string())).unwrap();
+        match method {
+            "STATE" => {
+                for state in [&*below, "PUBLIC"] {
+                    let to = json!({ "stateTo": state });
+                    let reply = server.admin_post(&format!("{path}/state"), &to).await;
+                    assert_eq!(reply.status, 204, "{why}");
+                }
+            }
+            "REVOKE" => assert_eq!(server.admin_post("/revocations", &body).await.status, 200),
+            method => {
+                let path = format!("{path}{}", filled(&below));
+                let reply = server.admin(method.parse().unwrap(), &path, &body).await;
+                let status = if why == "of another name" { 404 } else { reply.status };
+                assert!(reply.status == status && (status < 300 || status == 404), "{reply:?}");
+            }
+        }
+        let left = server.admin_get(&path).await.body["registration_tokens"].clone();
+        assert_eq!(left.as_array().unwrap().is_empty(), ends, "{why}");
+        let reply = own.ask("POST", "/secrets", json!({})).await;
+        assert_eq!(reply.status, if ends { 401 } else { 201 }, "{why}: {reply:?}");
+    }
+
+    // Of its own accord: those that it did not show.
+    let own = Own::with_secret(&server).await;
+    let unused = own.put(&json!({})).await.text_of("registration_access_token");
+    let path = format!("/secrets/{}?revoke_tokens=true", id_in(&own.secret));
+    assert_eq!(own.ask("DELETE", &path, Value::Null).await.status, 204);
+    assert_eq!(own.ask_as(&unused, "GET", "", &Value::Null).await.status, 401);
+    assert_eq!(own.ask("GET", "", Value::Null).await.status, 200);
+}
+
+#[actix_web::test]
+async fn what_has_power_is_not_looked_after_by_itself() {
+    let server = Server::start().await;
+    let permissions = ["latchkey:clients:read"];
+    let made =
+        server.create_client(json!({ "client_name": "c", "permissions": permissions })).await;
+    let path = format!("/clients/{}/regenerate", made.text_of("client_id"));
+    let again = server.admin_post(&path, &Value::Null).await;
+    for reply in [made, again] {
+        assert_eq!(reply.status, 201, "{reply:?}");
+        for member in ["registration_access_token", "registration_client_uri"] {
+            assert_eq!(reply.body.get(member), None, "{member}");
+        }
+    }
+
+    // Granted by another tool, past this server.
+    let own = Own::with_secret(&server).await;
+    let found = server.app.registry.read(&own.id.parse().unwrap()).await.unwrap().unwrap();
+    let mut powerful = found.clone();
+    powerful.permissions = vec![permissions[0].parse().unwrap()];
+    let deed = crate::store_contract::deed();
+    assert!(server.app.registry.replace(&found, &powerful, &deed).await.unwrap());
+    assert_eq!(own.ask("GET", "", Value::Null).await.status, 401);
+    assert_eq!(own.ask("POST", "/secrets", json!({})).await.status, 401);
+}
+
+/// What stood there before their dates were noted.
+#[actix_web::test]
+async fn a_digest_alone_is_read_too() {
+    use aws_lc_rs::digest::{SHA256, digest};
+    use mongodb::bson::{Binary, DateTime, doc, spec::BinarySubtype};
+
+    let bytes = digest(&SHA256, b"lkr_known").as_ref().to_vec();
+    let alone = Binary { subtype: BinarySubtype::Generic, bytes };
+    let created = DateTime::from_millis(1_700_000_000_000);
+    let server = Server::holding(vec![doc! {
+        "clientId": "svc", "name": "svc", "__STATE__": "PUBLIC", "createdAt": created,
+        "version": 1_i64, "registrationTokens": [alone],
+    }])
+    .await;
+    let (id, token, secret) = ("svc".to_owned(), "lkr_known".to_owned(), String::new());
+    let own = Own { server: &server, id, token, secret };
+    let reply = own.ask("GET", "", Value::Null).await;
+    assert_eq!((reply.status, &reply.body["client_id"]), (200, &json!("svc")), "{reply:?}");
+    assert_eq!(reply.body["registration_tokens"][0]["created_at"], 1_700_000_000);
+    assert_eq!(own.put(&json!({})).await.status, 200, "and is written in the new form");
+    assert_eq!(own.ask("GET", "", Value::Null).await.status, 200);
 }
 
 #[actix_web::test]

@@ -8,6 +8,7 @@ mod key;
 mod list;
 mod lists;
 mod regenerate;
+mod registration_token;
 mod secret;
 mod show;
 mod shown_once;
@@ -50,6 +51,12 @@ enum Deed {
     /// Give a client a new id and new credentials; the old ones end, with their tokens
     #[command(after_help = "Example:  latchkey clients regenerate \"$ID\"")]
     Regenerate(Box<regenerate::Arguments>),
+    /// Remove what a client, or whoever registered it, looks after it with
+    #[command(subcommand)]
+    #[command(
+        after_help = "Example:  latchkey clients registration-token delete \"$ID\" \"$TOKEN_ID\""
+    )]
+    RegistrationToken(registration_token::Deed),
     /// Add and remove the secrets of a client
     #[command(subcommand)]
     #[command(after_help = "Example:  latchkey clients secret add \"$ID\" --overlap 7d")]
@@ -84,6 +91,7 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
             Deed::Key(deed) => key::run(&deed).await,
             Deed::List(arguments) => list::run(&arguments).await,
             Deed::Regenerate(arguments) => regenerate::run(&arguments).await,
+            Deed::RegistrationToken(deed) => registration_token::run(&deed).await,
             Deed::Secret(deed) => secret::run(&deed).await,
             Deed::Show(arguments) => show::run(&arguments).await,
             Deed::State(arguments) => state::run(&arguments).await,

@@ -202,6 +202,18 @@ pub(in crate::http) async fn delete_key(
     Ok(done())
 }
 
+pub(in crate::http) async fn delete_registration_token(
+    app: Running,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refusal> {
+    let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
+    let (id, token) = (client_id(&request)?, credential_id(&request));
+
+    app.enrolment.delete_registration_token(&id, &token, &actor, app.clock.now()).await?;
+
+    Ok(done())
+}
+
 pub(in crate::http) async fn regenerate(
     app: Running,
     request: HttpRequest,

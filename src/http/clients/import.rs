@@ -53,7 +53,7 @@ pub(in crate::http) async fn import(
 
     let logins = imported.iter().filter_map(|client| {
         let id = client.client_id.as_deref()?.parse().ok()?;
-        Some(Login { client: id, at: client.last_login?, used: Vec::new() })
+        Some(Login { client: id, at: Some(client.last_login?), used: Vec::new() })
     });
     // It only informs: no reason to hold back what happened to the clients.
     if let Err(error) = app.upkeep.write_logins(&logins.collect::<Vec<_>>()).await {

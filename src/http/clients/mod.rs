@@ -21,7 +21,9 @@ pub(super) use create::post;
 pub(super) use credentials::{
     NewKey, NewKeys, new_key, new_keys, new_secret, removal, shown_key, shown_secret,
 };
-pub(super) use credentials::{add_key, add_secret, delete_key, delete_secret, regenerate};
+pub(super) use credentials::{
+    add_key, add_secret, delete_key, delete_registration_token, delete_secret, regenerate,
+};
 pub(super) use import::import;
 pub(super) use list::list;
 pub(super) use one::{delete, patch, show, state};

@@ -11,6 +11,7 @@ use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS, Client};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
+use crate::domain::provenance::{FORMER_SERVER, NOBODY, Provenance};
 use crate::domain::scope::Scope;
 use crate::domain::secret::ClientSecret;
 use crate::domain::state::State;
@@ -110,7 +111,8 @@ pub(super) fn read(
     if client.token_epoch > HIGHEST_EPOCH {
         return refused("its `tokenEpoch` leaves no room for higher ones");
     }
-    client.creator = members.creator_id.clone().unwrap_or_default();
+    client.provenance = Some(Provenance::Imported);
+    client.creator = members.creator_id.clone().filter(|id| is_somebody(id)).unwrap_or_default();
     let last_login =
         members.last_login.as_deref().and_then(Timestamp::from_rfc3339).map(|at| at.min(now));
     let secret = members.client_secret.as_ref().map(|text| text.0.clone());
@@ -121,6 +123,11 @@ pub(super) fn read(
     let secret = secret.filter(|_| uses_secret).map(ClientSecret::from);
     grant(&mut client, members.grants()?, longest_life, &limits.lists)?;
     Ok(Brought { client, secret, last_login })
+}
+
+/// Whether an author can be somebody: what stands for this server, or for nobody, is for us to say.
+fn is_somebody(author: &str) -> bool {
+    author != FORMER_SERVER && author != NOBODY && !author.starts_with("latchkey:")
 }
 
 impl Members {
@@ -140,12 +147,20 @@ impl Members {
         };
         let parsed: Result<ClientId, _> = id.parse();
         let id = parsed.map_err(|error| RegistryError::Metadata(error.to_string()))?;
+        if id.is_reserved() {
+            return refused(&format!("`{id}` stands for no client, and cannot be the id of one"));
+        }
         if id.as_str() == TAKEN {
             return refused("`import` is the name of a route, and cannot be that of a client");
         }
         let name = match &self.name {
             Value::Null => id.to_string(),
-            name => client_name(name).or_else(|_| refused("`name` must be 1 to 256 characters"))?,
+            name => client_name(name).or_else(|_| {
+                refused(
+                    "`name` must be 1 to 256 characters, of which one can be seen, and none \
+                     controls lines or the direction of writing",
+                )
+            })?,
         };
         Ok(Client::new(id, name, AuthMethod::default(), created))
     }
@@ -218,6 +233,11 @@ mod tests {
             ("no id", json!({ "clientId": null }), "no `clientId`"),
             ("an id that is none", json!({ "clientId": "é" }), "printable ASCII"),
             ("the name of a route", json!({ "clientId": "import" }), "name of a route"),
+            ("nobody", json!({ "clientId": "public" }), "stands for no client"),
+            ("the server once", json!({ "clientId": "latchkey" }), "stands for no client"),
+            ("the server", json!({ "clientId": "latchkey:server" }), "latchkey:"),
+            ("a name that turns round", json!({ "name": "a\u{202e}b" }), "`name`"),
+            ("a name that cannot be seen", json!({ "name": "\u{200b}" }), "`name`"),
             ("a state that is none", json!({ "__STATE__": "public" }), "`__STATE__`"),
             ("permissions as text", json!({ "permissions": "read" }), "`permissions`"),
             ("power over us", json!({ "permissions": ["latchkey:admin"] }), "latchkey:admin"),

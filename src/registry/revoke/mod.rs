@@ -11,6 +11,7 @@ use crate::domain::audit::{Action, AuditRecord, Recorder};
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
+use crate::domain::registration_token::StoredRegistrationToken;
 use crate::domain::revocation::{Revocation, Revoked};
 use crate::oauth::revocation_rate::RevocationRate;
 use crate::oauth::revoke::Revoker;
@@ -61,10 +62,15 @@ impl TokenRevocation {
         let (revoked, until) = match order {
             Order::Client(id) => return self.end_client(&deed, id).await,
             Order::ClientBefore(client_id, before) => {
-                (Revoked::ClientBefore { client_id, before: past(before, now)? }, horizon)
+                let before = past(before, now)?;
+                let ends = |token: &StoredRegistrationToken| token.created <= before;
+                self.end_registration_tokens(&deed, &client_id, ends).await?;
+                (Revoked::ClientBefore { client_id, before }, horizon)
             }
             // It may be in use again: what was obtained so far.
             Order::Credential(client_id, credential) => {
+                let ends = |token: &StoredRegistrationToken| token.id == credential;
+                self.end_registration_tokens(&deed, &client_id, ends).await?;
                 (Revoked::Credential { client_id, credential, before: now }, horizon)
             }
             Order::Everything(before) => {
@@ -119,11 +125,39 @@ impl TokenRevocation {
         old: &Client,
         epoch: u64,
     ) -> Result<bool, RegistryError> {
-        let new =
-            Client { token_epoch: epoch, updater: deed.actor.id().to_string(), ..old.clone() };
+        let new = Client {
+            token_epoch: epoch,
+            registration_tokens: Vec::new(),
+            updater: deed.actor.id().to_string(),
+            ..old.clone()
+        };
         let revoked = Revoked::ClientEpoch { client_id: old.id.clone(), epoch };
         let record = self.record(deed, &revoked)?;
         Ok(self.registry.replace(old, &new, &record).await?)
+    }
+
+    /// Ends what a client is looked after with, as far as the order is about it.
+    async fn end_registration_tokens(
+        &self,
+        deed: &Deed<'_>,
+        id: &ClientId,
+        ends: impl Fn(&StoredRegistrationToken) -> bool + Send,
+    ) -> Result<(), RegistryError> {
+        for _ in 0..ATTEMPTS {
+            let Some(old) = self.registry.read(id).await? else { return Ok(()) };
+            let mut new = Client { updater: deed.actor.id().to_string(), ..old.clone() };
+            new.registration_tokens.retain(|token| !ends(token));
+            if new.registration_tokens.len() == old.registration_tokens.len() {
+                return Ok(());
+            }
+            let (origin, action) = (deed.actor.origin(), Action::RegistrationTokenDeleted);
+            let pair = (Some(&old), Some(&new));
+            let record = self.recorder.change(origin, action, pair, deed.now)?;
+            if self.registry.replace(&old, &new, &record).await? {
+                return Ok(());
+            }
+        }
+        Err(RegistryError::Raced)
     }
 
     async fn end(&self, deed: &Deed<'_>, revocation: &Revocation) -> Result<(), RegistryError> {

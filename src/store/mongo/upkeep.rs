@@ -55,7 +55,8 @@ async fn write_login(clients: &Collection<Document>, login: &Login) -> Result<()
         return Err(error);
     }
     // `lastUsed` is no document: another tool keeps something else there. That is its business.
-    let set = doc! { "$set": { record::LAST_LOGIN: record::date(login.at) } };
+    let Some(at) = login.at else { return Ok(()) };
+    let set = doc! { "$set": { record::LAST_LOGIN: record::date(at) } };
     clients.update_one(client, set).await.map(drop)
 }
 

@@ -7,11 +7,11 @@ use crate::domain::client::{Client, ClientKey, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::CredentialId;
 use crate::domain::jwk::PublicJwk;
-use crate::domain::registration_token::RegistrationTokenDigest;
+use crate::domain::registration_token::StoredRegistrationToken;
 use crate::domain::secret::SecretHash;
 use crate::domain::state::State;
 
-use super::values::{date, json_to_bson, text, timestamp};
+use super::values::{binary, date, json_to_bson, text, timestamp};
 use super::{LAST_USED, REGISTRATION_TOKENS};
 
 pub(super) fn secret_document(secret: &StoredSecret) -> Document {
@@ -47,13 +47,27 @@ pub(super) fn secrets(document: &Document, created: Timestamp) -> Vec<StoredSecr
         .collect()
 }
 
-pub(super) fn registration_tokens(document: &Document) -> Vec<RegistrationTokenDigest> {
+pub(super) fn registration_token_document(token: &StoredRegistrationToken) -> Document {
+    doc! { "digest": binary(&token.digest.to_bytes()), "createdAt": date(token.created) }
+}
+
+/// Before their dates were noted, the digests stood there alone.
+pub(super) fn registration_tokens(
+    document: &Document,
+    created: Timestamp,
+) -> Vec<StoredRegistrationToken> {
     let items = document.get_array(REGISTRATION_TOKENS).map(Vec::as_slice).unwrap_or_default();
-    let bytes = items.iter().filter_map(|item| match item {
-        Bson::Binary(binary) => <[u8; 32]>::try_from(binary.bytes.as_slice()).ok(),
-        _ => None,
+    let read = items.iter().filter_map(|item| {
+        let (digest, noted) = match item {
+            Bson::Document(item) => (item.get("digest")?, timestamp(item.get("createdAt"))),
+            alone => (alone, None),
+        };
+        let Bson::Binary(digest) = digest else { return None };
+        let bytes = <[u8; 32]>::try_from(digest.bytes.as_slice()).ok()?;
+        let token = StoredRegistrationToken::new(bytes.into(), noted.unwrap_or(created));
+        Some(StoredRegistrationToken { last_used: last_used(document, &token.id), ..token })
     });
-    bytes.map(RegistrationTokenDigest::from).collect()
+    read.collect()
 }
 
 /// The first key also stands in `publicKey`, where the platform's tools look for it.

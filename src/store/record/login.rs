@@ -1,7 +1,7 @@
 //! When a client last got a token, and when each credential was last used: written behind, beside
 //! everything else.
 
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{DateTime, Document};
 
 use crate::tasks::Login;
 
@@ -10,14 +10,17 @@ use super::{LAST_LOGIN, LAST_USED};
 
 /// What is set in the document of a client that logged in; names with dots reach into members.
 pub(in crate::store) fn login(login: &Login) -> Document {
-    let mut set = doc! { LAST_LOGIN: date(login.at) };
+    let mut set = Document::new();
+    set.extend(login.at.map(|at| (LAST_LOGIN.to_owned(), date(at).into())));
     set.extend(used(login).map(|(id, day)| (format!("{LAST_USED}.{id}"), day.into())));
     set
 }
 
 /// The same, set in a document that is at hand.
 pub(in crate::store) fn set_login(document: &mut Document, login: &Login) {
-    document.insert(LAST_LOGIN, date(login.at));
+    if let Some(at) = login.at {
+        document.insert(LAST_LOGIN, date(at));
+    }
     let mut held = document.get_document(LAST_USED).cloned().unwrap_or_default();
     held.extend(used(login).map(|(id, day)| (id.to_owned(), day.into())));
     if !held.is_empty() {

@@ -21,8 +21,11 @@ use crate::domain::permission::Permission;
 use crate::domain::state::State;
 use crate::tasks::Standing;
 
-use credentials::{key_document, keys, registration_tokens, secret_document, secrets, thumbprints};
-use values::{binary, json_to_bson, list, text, texts, whole};
+use credentials::{
+    key_document, keys, registration_token_document, registration_tokens, secret_document, secrets,
+    thumbprints,
+};
+use values::{json_to_bson, list, text, texts, whole};
 
 pub(in crate::store) use credentials::key_holder;
 pub(in crate::store) use login::{login, set_login};
@@ -42,8 +45,7 @@ pub(in crate::store) const UPDATED_AT: &str = "updatedAt";
 pub(in crate::store) const VERSION: &str = "version";
 pub(in crate::store) const KEY_THUMBPRINTS: &str = "keyThumbprints";
 
-/// What is said to be the author of a document that nobody signed: the platform's word for it.
-pub(in crate::store) const NOBODY: &str = "public";
+pub(in crate::store) use crate::domain::provenance::NOBODY;
 
 /// The document of a client, but for `_id`, `updatedAt`, `lastLogin` and `lastUsed`,
 /// which the store sets.
@@ -70,8 +72,8 @@ pub(in crate::store) fn to_document(client: &Client) -> Document {
         VERSION: client.revision.version.unwrap_or(0),
     };
     if !client.registration_tokens.is_empty() {
-        let digests = client.registration_tokens.iter().map(|digest| binary(&digest.to_bytes()));
-        document.insert(REGISTRATION_TOKENS, digests.collect::<Vec<Bson>>());
+        let tokens = client.registration_tokens.iter().map(registration_token_document);
+        document.insert(REGISTRATION_TOKENS, tokens.collect::<Vec<_>>());
     }
     if let Some(first) = client.keys.first() {
         document.insert("publicKey", json_to_bson(first.jwk.to_json()));
@@ -79,6 +81,9 @@ pub(in crate::store) fn to_document(client: &Client) -> Document {
     }
     if let Some(uri) = &client.jwks_uri {
         document.insert("jwksUri", uri.as_str());
+    }
+    if let Some(provenance) = client.provenance {
+        document.insert("provenance", provenance.as_str());
     }
     if let Some(first) = &client.first_id {
         document.insert("firstClientId", first.as_str());
@@ -139,8 +144,9 @@ pub(in crate::store) fn to_client(document: &Document) -> Option<Client> {
             .unwrap_or_default(),
         secrets: secrets(document, created),
         keys,
-        registration_tokens: registration_tokens(document),
+        registration_tokens: registration_tokens(document, created),
         jwks_uri,
+        provenance: text(document, "provenance").and_then(|word| word.parse().ok()),
         creator: text(document, "creatorId").unwrap_or_default(),
         first_id: text(document, "firstClientId").and_then(|first| first.parse().ok()),
         created,

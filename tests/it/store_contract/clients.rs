@@ -51,7 +51,7 @@ async fn absence_is_an_answer(place: &Place) {
     assert!(store.agreed("nothing").await.unwrap().is_none());
     assert_eq!(store.published().await.unwrap(), SharedKeys::default());
     store.forget("nothing").await.unwrap();
-    let login = Login { client: id("who"), at: Timestamp(1), used: Vec::new() };
+    let login = Login { client: id("who"), at: Some(Timestamp(1)), used: Vec::new() };
     store.write_logins(&[login]).await.unwrap();
     assert!(store.read(&id("who")).await.unwrap().is_none(), "a login adds nothing");
     assert_eq!(store.sweep(Timestamp(u64::from(u32::MAX)), 10).await.unwrap(), 0);

@@ -17,6 +17,8 @@ use latchkey::domain::clock::Timestamp;
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::id::{ClientId, CredentialId};
 use latchkey::domain::jwk::PublicJwk;
+use latchkey::domain::provenance::Provenance;
+use latchkey::domain::registration_token::{RegistrationToken, StoredRegistrationToken};
 use latchkey::domain::secret::SecretHash;
 use latchkey::domain::state::State;
 use latchkey::registry::Inserted;
@@ -102,8 +104,13 @@ pub fn full_client() -> Client {
             secret("second", false),
         ],
         keys: vec![ending(rsa), ClientKey::new(ed25519, Timestamp(1_700_000_003)), ending(ec)],
+        registration_tokens: vec![StoredRegistrationToken::new(
+            RegistrationToken::from("lkr_x").digest(),
+            Timestamp(1_700_000_004),
+        )],
         creator: "alice".to_owned(),
         first_id: Some(id("once")),
+        provenance: Some(Provenance::Imported),
         updater: "bob".to_owned(),
         ..client("full")
     }
@@ -111,7 +118,7 @@ pub fn full_client() -> Client {
 
 /// A login that says nothing of its credential.
 pub fn login(client: &ClientId, at: Timestamp) -> Login {
-    Login { client: client.clone(), at, used: Vec::new() }
+    Login { client: client.clone(), at: Some(at), used: Vec::new() }
 }
 
 pub async fn add(store: &dyn Store, client: &Client) -> Client {

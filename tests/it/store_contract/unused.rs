@@ -3,6 +3,7 @@
 use latchkey::domain::client::Client;
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::id::ClientId;
+use latchkey::domain::provenance::Provenance;
 use latchkey::domain::state::State;
 use latchkey::store::Store;
 use mongodb::bson::doc;
@@ -57,7 +58,10 @@ async fn who_was_never_used_goes(place: &Place) {
         Client { permissions: vec!["read:x".parse().unwrap()], ..client("has a permission") };
     let late = Client { created: AFTER, ..client("registered at that moment") };
     let draft = Client { state: State::Draft, ..client("not published") };
-    for stays in [by_alice, granted, late, draft] {
+    let came = |name: &str, how| Client { provenance: Some(how), ..client(name) };
+    let by_public = came("made by a client that is called `public`", Provenance::Created);
+    let imported = came("imported", Provenance::Imported);
+    for stays in [by_alice, granted, late, draft, by_public, imported] {
         add(store, &stays).await;
     }
     add(store, &client("has logged in")).await;
@@ -71,9 +75,10 @@ async fn who_was_never_used_goes(place: &Place) {
     let renamed = Client { name: "renamed".to_owned(), ..rewritten.clone() };
     assert!(store.replace(&rewritten, &renamed, &deed()).await.unwrap());
     add(store, &client("never used")).await;
+    add(store, &came("registered itself", Provenance::Registered)).await;
 
     let removed = remove_unused(store, 10).await;
-    assert_eq!(removed, [id("never used"), id("was changed")]);
+    assert_eq!(removed, [id("never used"), id("registered itself"), id("was changed")]);
     assert!(store.read(&id("never used")).await.unwrap().is_none());
     for name in [
         "made by somebody",
@@ -82,6 +87,8 @@ async fn who_was_never_used_goes(place: &Place) {
         "not published",
         "has logged in",
         "of another tool",
+        "made by a client that is called `public`",
+        "imported",
     ] {
         read(store, &id(name)).await;
     }

@@ -91,7 +91,7 @@ async fn a_login_is_no_change(place: &Place) {
 
 fn login(client: &str, at: u64, used: &[(&str, u64)]) -> Login {
     let used = used.iter().map(|(name, day)| (CredentialId::from(*name), Timestamp(*day)));
-    Login { client: id(client), at: Timestamp(at), used: used.collect() }
+    Login { client: id(client), at: Some(Timestamp(at)), used: used.collect() }
 }
 
 async fn the_last_use_of_each_credential_is_noted(place: &Place) {
