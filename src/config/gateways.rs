@@ -1,8 +1,11 @@
 //! How gateways ask, and how they are answered.
 
+use std::cmp::Reverse;
+
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::domain::resource::ProtectedResource;
 use crate::gateway::AnswerHeaders;
 use crate::gateway::answer_headers::FieldName;
 
@@ -48,6 +51,7 @@ pub struct Gateways {
     pub properties: Vec<String>,
     /// What headers are called.
     pub headers: AnswerHeaders,
+    resources: Vec<ProtectedResource>,
 }
 
 /// Headers that a policy may ask about, and that only a gateway may write.
@@ -89,9 +93,40 @@ impl Gateways {
             strict: settings.auth_strict,
             trusted: is_mias.then_some(TrustedHeaders { client_type, backoffice }),
             properties: settings.user_properties.clone(),
+            resources: resources(settings)?,
             headers: headers
                 .map_err(|error| ConfigError::Conflict(format!("answer_headers: {error}")))?,
         })
+    }
+}
+
+impl Gateways {
+    /// The resource that a request for this path is about: of several the one with the longest path.
+    #[must_use]
+    pub fn resource_of(&self, path: &str) -> Option<&ProtectedResource> {
+        self.resources.iter().find(|resource| resource.covers(path))
+    }
+
+    /// The resource of exactly this path.
+    #[must_use]
+    pub fn resource_at(&self, path: &str) -> Option<&ProtectedResource> {
+        self.resources.iter().find(|resource| resource.path() == path)
+    }
+}
+
+/// Those with the longest paths first.
+fn resources(settings: &Settings) -> Result<Vec<ProtectedResource>, ConfigError> {
+    let mut resources = settings.gateway_resources.clone();
+    resources.sort_by_key(|resource| (Reverse(resource.path().len()), resource.path().to_owned()));
+    let repeated = resources.windows(2).find(|pair| match pair {
+        [one, other] => one.path() == other.path(),
+        _ => false,
+    });
+    match repeated.and_then(|pair| pair.first()) {
+        None => Ok(resources),
+        Some(one) => Err(ConfigError::Conflict(format!(
+            "gateway_resources: `{one}` and another one have the same path, by which they are told apart"
+        ))),
     }
 }
 

@@ -23,6 +23,7 @@ use crate::domain::audience::Audience;
 use crate::domain::jwk::Algorithm;
 use crate::domain::jwks_uri::AdmittedHost;
 use crate::domain::lists::ListLimits;
+use crate::domain::resource::ProtectedResource;
 use crate::domain::webhook::Topic;
 use crate::gateway::answer_headers::{FieldName, Renamed};
 
@@ -317,6 +318,10 @@ pub struct Settings {
     /// Other names for headers that say who asks, such as `mia-userid=miauserid,X-Client-Id=X-Consumer`
     #[arg(long, value_delimiter = ',', help_heading = "Gateways")]
     pub answer_headers: Vec<Renamed>,
+
+    /// URLs of what is behind the gateways, shown at /.well-known/oauth-protected-resource (RFC 9728)
+    #[arg(long, value_delimiter = ',', help_heading = "Gateways")]
+    pub gateway_resources: Vec<ProtectedResource>,
 
     /// A further address, for Envoy to ask over gRPC; with TLS if there is a certificate
     #[arg(long, help_heading = "Gateways")]

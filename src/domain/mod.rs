@@ -21,6 +21,7 @@ pub mod permission;
 pub mod printable;
 pub mod provenance;
 pub mod registration_token;
+pub mod resource;
 pub mod revocation;
 pub mod scope;
 pub mod secret;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use crate::app::gatekeeper::{Verdict, Why};
 use crate::domain::error_code::ErrorCode;
+use crate::domain::resource::ProtectedResource;
 use crate::gateway::{AnswerHeader, Identity};
 use crate::grpc::{Answer, Asked, Gate, Refused};
 use crate::oauth::bearer;
@@ -54,7 +55,13 @@ async fn judge(lobby: &Lobby, asked: Asked<'_>) -> Result<Verdict, Refusal> {
         None => Ok(Verdict::at_once(Why::Unclear)),
     };
     let method = asked.question.map(|question| question.method);
-    verdict::settle(lobby, judged, verdict::Asked { method, ..verdict::Asked::default() })
+    let asked_path = asked.question.map(|question| question.path);
+    let asked = verdict::Asked { method, ..verdict::Asked::default() };
+    verdict::settle(lobby, judged, asked).map_err(|no| {
+        let path = asked_path.map(|path| path.split('?').next().unwrap_or_default());
+        let resource = path.and_then(|path| lobby.config().gateways.resource_of(path));
+        no.about(resource.map(ProtectedResource::metadata_url))
+    })
 }
 
 fn identity(lobby: &Lobby, verdict: &Verdict) -> Vec<(String, String)> {

@@ -19,6 +19,7 @@ pub(super) struct Refusal {
     description: String,
     allow: Option<String>,
     retry_after: Option<Duration>,
+    resource_metadata: Option<String>,
 }
 
 /// RFC 6749 §5.2, and beside it what tools of other platforms print.
@@ -35,13 +36,24 @@ struct Body<'a> {
 
 impl Refusal {
     pub(super) fn new(code: ErrorCode, description: &str) -> Self {
-        Self { code, description: printable(description), allow: None, retry_after: None }
+        Self {
+            code,
+            description: printable(description),
+            allow: None,
+            retry_after: None,
+            resource_metadata: None,
+        }
     }
 
     pub(super) fn method_not_allowed(allow: &str) -> Self {
         let description = format!("this route knows {allow}");
         let refusal = Self::new(ErrorCode::MethodNotAllowed, &description);
         Self { allow: Some(allow.to_owned()), ..refusal }
+    }
+
+    /// The same about a request for a resource whose metadata is there: RFC 9728 §5.1.
+    pub(super) fn about(self, resource_metadata: Option<String>) -> Self {
+        Self { resource_metadata, ..self }
     }
 
     /// The headers that the status demands: RFC 9110 §15.
@@ -71,6 +83,16 @@ impl Refusal {
     }
 
     fn challenge(&self) -> Option<String> {
+        let challenge = self.challenge_of_code()?;
+        Some(match &self.resource_metadata {
+            Some(url) if self.status_code() == StatusCode::UNAUTHORIZED => {
+                format!(r#"{challenge}, resource_metadata="{url}""#)
+            }
+            _ => challenge,
+        })
+    }
+
+    fn challenge_of_code(&self) -> Option<String> {
         match self.code {
             ErrorCode::InvalidClient => {
                 Some(r#"Basic realm="latchkey", charset="UTF-8""#.to_owned())

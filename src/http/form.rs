@@ -8,17 +8,19 @@ use actix_web::web::Payload;
 use crate::app::App;
 use crate::domain::audience::{self, Audience};
 use crate::domain::lists::{self, ListLimits};
+use crate::domain::resource::Resource;
 use crate::domain::scope::Scope;
 use crate::oauth::error::OAuthError;
-use crate::oauth::token::TokenRequest;
+use crate::oauth::token::{TokenRequest, one_list};
 
 use super::body;
 use super::error::Refusal;
 
 pub(super) const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 
-/// The only parameter that may be repeated: RFC 8707 §2 says so of its like.
+/// The parameters that may be repeated: RFC 8707 §2 says so of `resource`.
 const AUDIENCE: &str = "audience";
+const RESOURCE: &str = "resource";
 
 /// How many parameters a form may have beside those that may be repeated.
 const MOST_OTHERS: usize = 64;
@@ -27,6 +29,7 @@ const MOST_OTHERS: usize = 64;
 pub struct Form {
     values: BTreeMap<String, String>,
     audience: Vec<String>,
+    resource: Vec<String>,
 }
 
 /// Reads the form that is the body of a request.
@@ -45,19 +48,23 @@ impl Form {
     ///
     /// Nobody has proved anything yet: values are taken as they are, and not looked into.
     pub fn parse(body: &[u8], limits: &ListLimits) -> Result<Self, OAuthError> {
-        let most = MOST_OTHERS + limits.audiences;
+        let most = MOST_OTHERS + 2 * limits.audiences;
         if body.split(|byte| *byte == b'&').nth(most).is_some() {
             return Err(OAuthError::TooManyParameters(most));
         }
-        let mut form = Self { values: BTreeMap::new(), audience: Vec::new() };
+        let mut form = Self { values: BTreeMap::new(), audience: Vec::new(), resource: Vec::new() };
         if std::str::from_utf8(body).is_err() {
             return Err(OAuthError::NotAForm);
         }
         for (name, value) in form_urlencoded::parse(body) {
-            if name == AUDIENCE {
-                form.audience.push(value.into_owned());
-            } else if form.values.insert(name.to_string(), value.into_owned()).is_some() {
-                return Err(OAuthError::Repeated(name.into_owned()));
+            match &*name {
+                AUDIENCE => form.audience.push(value.into_owned()),
+                RESOURCE => form.resource.push(value.into_owned()),
+                _ => {
+                    if form.values.insert(name.to_string(), value.into_owned()).is_some() {
+                        return Err(OAuthError::Repeated(name.into_owned()));
+                    }
+                }
             }
         }
         form.values.retain(|_, value| !value.is_empty());
@@ -73,9 +80,11 @@ impl Form {
     /// What is asked for, beside the proof of who asks. For callers that have proved it: here the
     /// values are looked into.
     pub fn token_request(&self, limits: &ListLimits) -> Result<TokenRequest, OAuthError> {
+        let (audience, resource) =
+            (self.audience(limits.audiences)?, self.resource(limits.audiences)?);
         Ok(TokenRequest {
             scope: self.scope(limits.scopes)?,
-            audience: self.audience(limits.audiences)?,
+            audience: one_list(audience, resource)?,
         })
     }
 
@@ -94,6 +103,18 @@ impl Form {
             return Err(OAuthError::TooManyAudiences(most));
         }
         let list = audience::parse_list(&joined).map_err(|_| OAuthError::Malformed(AUDIENCE))?;
+        Ok((!list.is_empty()).then_some(list))
+    }
+
+    /// A resource has no spaces in it: one parameter names one.
+    fn resource(&self, most: usize) -> Result<Option<Vec<Audience>>, OAuthError> {
+        let sent = self.resource.iter().filter(|resource| !resource.is_empty());
+        if sent.clone().count() > most {
+            return Err(OAuthError::TooManyAudiences(most));
+        }
+        let read = sent.map(|text| text.parse().map_err(|_| OAuthError::MalformedResource));
+        let list: Vec<Resource> = read.collect::<Result<_, _>>()?;
+        let list = lists::unique(list.into_iter().map(Audience::from));
         Ok((!list.is_empty()).then_some(list))
     }
 }

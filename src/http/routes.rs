@@ -84,6 +84,8 @@ pub const TABLE: &[Entry] = &[
     Entry { method: "GET",  path: "/.well-known/jwks.json",                  at: Where::RootAndService, handler: |route| route.to(well_known::jwks) },
     Entry { method: "GET",  path: "/.well-known/oauth-authorization-server", at: Where::RootAndService, handler: |route| route.to(well_known::authorization_server) },
     Entry { method: "GET",  path: "/.well-known/openid-configuration",       at: Where::RootAndService, handler: |route| route.to(well_known::openid_configuration) },
+    Entry { method: "GET",  path: "/.well-known/oauth-protected-resource",   at: Where::RootAndService, handler: |route| route.to(well_known::protected_resource) },
+    Entry { method: "GET",  path: "/.well-known/oauth-protected-resource/{path:.*}", at: Where::RootAndService, handler: |route| route.to(well_known::protected_resource) },
     Entry { method: "GET",  path: "/.well-known/authzen-configuration",      at: Where::RootAndService, handler: |route| route.to(authzen::configuration) },
     Entry { method: "GET",  path: "/-/healthz",                              at: Where::Status,         handler: |route| route.to(status::healthz) },
     Entry { method: "GET",  path: "/-/ready",                                at: Where::Status,         handler: |route| route.to(status::ready) },

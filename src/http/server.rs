@@ -179,7 +179,7 @@ impl Server {
     ) -> Result<Arc<App>, StartError> {
         let mut waited = false;
         let app = loop {
-            match assemble(config.clone(), store, environment.clone()).await {
+            match Box::pin(assemble(config.clone(), store, environment.clone())).await {
                 Ok(app) => break Arc::new(app),
                 Err(error) if error.is_temporary() => {
                     if !waited {

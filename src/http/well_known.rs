@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS};
+use crate::domain::error_code::ErrorCode;
 use crate::domain::jwk::Algorithm;
+use crate::domain::resource::WELL_KNOWN;
 use crate::domain::signing_key::PUBLICATION_LEAD;
 
 use super::error::Refusal;
@@ -44,6 +46,32 @@ pub(super) async fn openid_configuration(app: Running) -> Result<HttpResponse, R
     Ok(open(&mut HttpResponse::Ok()).json(shown))
 }
 
+/// What is behind a gateway: RFC 9728 §2. Its path is behind the name of the document.
+pub(super) async fn protected_resource(
+    app: Running,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refusal> {
+    let (_, path) = request.uri().path().split_once(WELL_KNOWN).unwrap_or_default();
+    let config = &app.config;
+    let found = config.gateways.resource_at(path);
+    let resource = found.ok_or_else(|| {
+        Refusal::new(ErrorCode::NotFound, "no protected resource of this path is configured")
+    })?;
+    let mut shown = members(json!({
+        "resource": resource.as_str(),
+        "bearer_methods_supported": ["header"],
+    }));
+    if is_url(&config.issuer) {
+        shown.insert("authorization_servers".to_owned(), json!([config.issuer]));
+    }
+    Ok(open(&mut HttpResponse::Ok()).json(shown))
+}
+
+/// Whether clients can find the metadata of a server of this name.
+pub(super) fn is_url(issuer: &str) -> bool {
+    url::Url::parse(issuer).is_ok_and(|url| url.has_host())
+}
+
 /// An answer that is open to every origin, and kept for a while.
 pub(super) fn open(response: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder {
     let lead = PUBLICATION_LEAD.as_secs();
@@ -75,6 +103,9 @@ fn metadata(app: &App) -> Map<String, Value> {
     if config.settings.admin_listen.is_none() {
         let documentation = format!("{}/documentation", config.root());
         shown.insert("service_documentation".to_owned(), documentation.into());
+    }
+    if !config.settings.gateway_resources.is_empty() {
+        shown.insert("protected_resources".to_owned(), json!(config.settings.gateway_resources));
     }
     if app.registration.is_possible() {
         shown.insert("registration_endpoint".to_owned(), config.url("/register").into());

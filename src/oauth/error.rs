@@ -70,7 +70,7 @@ pub enum OAuthError {
     #[error("an `audience` is required")]
     AudienceRequired,
     /// Two lists of audiences that differ.
-    #[error("`audience` and `requested_audiences` differ")]
+    #[error("`audience`, `resource` and `requested_audiences` differ")]
     AudiencesDiffer,
     /// The queue for slow hashes is full.
     #[error(transparent)]
@@ -117,6 +117,9 @@ pub enum OAuthError {
     /// The scope is not granted to the client.
     #[error("the scope is not granted to this client")]
     Scope,
+    /// A resource is not an absolute URI without a fragment.
+    #[error("a `resource` is malformed: it must be an absolute URI without a fragment")]
+    MalformedResource,
     /// The scope cannot be read.
     #[error("the scope is malformed")]
     MalformedScope,
@@ -154,7 +157,9 @@ impl OAuthError {
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Audience(_) | Self::TooManyAudiences(_) => ErrorCode::InvalidTarget,
+            Self::Audience(_) | Self::MalformedResource | Self::TooManyAudiences(_) => {
+                ErrorCode::InvalidTarget
+            }
             Self::Client(_) => ErrorCode::InvalidClient,
             Self::AudienceRequired
             | Self::AudiencesDiffer
@@ -210,6 +215,7 @@ impl OAuthError {
             | Self::CustomClaim(_)
             | Self::GrantNotAllowed
             | Self::Malformed(_)
+            | Self::MalformedResource
             | Self::MalformedScope
             | Self::Missing(_)
             | Self::NotAForm

@@ -27,7 +27,7 @@ use super::{IssuanceQuota, LoginLog, TokenSealer};
 pub struct TokenRequest {
     /// `scope`; `None`: whatever the client is granted.
     pub scope: Option<Scope>,
-    /// `audience`; `None`: whatever the client is granted.
+    /// `audience`, or `resource`, which says the same; `None`: whatever the client is granted.
     pub audience: Option<Vec<Audience>>,
 }
 
@@ -166,19 +166,19 @@ fn administers(client: &Client) -> bool {
     client.permissions.iter().any(Permission::is_ours)
 }
 
-/// The form and the assertion may both name audiences, if they name the same.
-fn one_list(
-    form: Option<Vec<Audience>>,
-    assertion: Option<Vec<Audience>>,
+/// Audiences may be named in more than one place, if the same are named in each.
+pub fn one_list(
+    first: Option<Vec<Audience>>,
+    second: Option<Vec<Audience>>,
 ) -> Result<Option<Vec<Audience>>, OAuthError> {
-    let form = form.filter(|list| !list.is_empty());
-    let assertion = assertion.filter(|list| !list.is_empty());
-    match (form, assertion) {
-        (Some(form), Some(assertion)) => {
-            let same = HashSet::<&Audience>::from_iter(&form) == HashSet::from_iter(&assertion);
-            if same { Ok(Some(form)) } else { Err(OAuthError::AudiencesDiffer) }
+    let first = first.filter(|list| !list.is_empty());
+    let second = second.filter(|list| !list.is_empty());
+    match (first, second) {
+        (Some(first), Some(second)) => {
+            let same = HashSet::<&Audience>::from_iter(&first) == HashSet::from_iter(&second);
+            if same { Ok(Some(first)) } else { Err(OAuthError::AudiencesDiffer) }
         }
-        (form, assertion) => Ok(form.or(assertion)),
+        (first, second) => Ok(first.or(second)),
     }
 }
 

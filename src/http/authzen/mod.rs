@@ -56,7 +56,7 @@ pub(super) async fn evaluations(
 /// What clients need to know: §9.
 pub(super) async fn configuration(app: Running) -> HttpResponse {
     let config = &app.config;
-    let is_url = url::Url::parse(&config.issuer).is_ok_and(|url| url.has_host());
+    let is_url = well_known::is_url(&config.issuer);
     well_known::open(&mut HttpResponse::Ok()).json(json!({
         "policy_decision_point": if is_url { &config.issuer } else { config.root() },
         "access_evaluation_endpoint": config.url("/access/v1/evaluation"),

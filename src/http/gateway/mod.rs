@@ -15,6 +15,7 @@ use futures_util::StreamExt;
 
 use crate::app::gatekeeper::{Question, Verdict, Why};
 use crate::config::{AuthSource, ForwardAuthSource};
+use crate::domain::resource::ProtectedResource;
 use crate::gateway::{AnswerHeader, Identity};
 use crate::oauth::tokeninfo::LiveToken;
 
@@ -75,8 +76,11 @@ async fn judge(
     question: Result<Question<'_>, Unclear<'_>>,
 ) -> Result<Verdict, Refusal> {
     let app = lobby.app().ok_or_else(lobby::starting)?;
+    let resource = |path| lobby.config().gateways.resource_of(path);
+    let mut metadata = None;
     let (judged, asked) = match question {
         Ok(question) => {
+            metadata = resource(question.path);
             let token = bearer::sole_token(call);
             let judged = app.gatekeeper.judge(&question, token, app.clock.now()).await;
             (judged, Asked { method: Some(question.method), ..Asked::default() })
@@ -85,7 +89,8 @@ async fn judge(
             (Ok(Verdict::at_once(Why::Unclear)), Asked { header, ..Asked::default() })
         }
     };
-    verdict::settle(lobby, judged, asked)
+    let settled = verdict::settle(lobby, judged, asked);
+    settled.map_err(|no| no.about(metadata.map(ProtectedResource::metadata_url)))
 }
 
 /// The answer begins when the body is over, because a connection with a body that was not read to
