@@ -7,6 +7,7 @@ use crate::config::{Resolved, Settings, Switch};
 use crate::domain::audit::Recorder;
 use crate::domain::entropy::{ALPHANUMERIC, Entropy};
 use crate::domain::secret::Pepper;
+use crate::domain::token_size;
 use crate::fetch::RemoteKeySets;
 use crate::hashing::SlowHashes;
 use crate::jwt::{CachedOpener, KeyFolder, KeyRing, NamedKey, StrictReader};
@@ -169,6 +170,7 @@ impl Parts {
                 default_audience: settings.default_audience.clone(),
                 require_audience: settings.require_audience,
                 lists: config.list_limits(),
+                longest_token: token_size::longest_in(settings.header_limit),
             },
         }
     }

@@ -30,5 +30,6 @@ pub mod spki;
 pub mod state;
 pub mod store_error;
 pub mod strict_json;
+pub mod token_size;
 pub mod webhook;
 pub mod window;

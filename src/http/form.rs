@@ -10,6 +10,7 @@ use crate::domain::audience::{self, Audience};
 use crate::domain::lists::{self, ListLimits};
 use crate::domain::resource::Resource;
 use crate::domain::scope::Scope;
+use crate::domain::token_size::LONGEST;
 use crate::oauth::error::OAuthError;
 use crate::oauth::token::{TokenRequest, one_list};
 
@@ -39,6 +40,17 @@ pub(super) async fn read(
     payload: Payload,
 ) -> Result<Form, Refusal> {
     let body = body::read(request, payload, MEDIA_TYPE).await?;
+    Ok(Form::parse(&body, &app.issuer.rules.lists)?)
+}
+
+/// Reads a form with a token in it: there is room for every token that is issued.
+pub(super) async fn read_with_token(
+    app: &App,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<Form, Refusal> {
+    let limit = app.config.settings.body_limit.max(2 * LONGEST);
+    let body = body::read_up_to(limit, request, payload, &[MEDIA_TYPE]).await?;
     Ok(Form::parse(&body, &app.issuer.rules.lists)?)
 }
 

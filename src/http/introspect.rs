@@ -23,7 +23,7 @@ pub(super) async fn post(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let form = form::read(&app, &request, payload).await?;
+    let form = form::read_with_token(&app, &request, payload).await?;
     let now = app.clock.now();
     let (caller, token) = caller(&app, &lobby, &request, &form, now).await?;
 

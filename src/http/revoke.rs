@@ -18,7 +18,7 @@ pub(super) async fn post(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let form = form::read(&app, &request, payload).await?;
+    let form = form::read_with_token(&app, &request, payload).await?;
     let presented = credentials::presented(&request, &form)?;
     let token = form.value("token").ok_or(OAuthError::Missing("token"))?.to_owned();
     let (now, origin) = (app.clock.now(), origin::of(&app, &request));

@@ -9,11 +9,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::domain::strict_json;
+use crate::domain::token_size::LONGEST;
 
 use super::verifying_key::VerifyingKey;
-
-/// Longer texts are no JWT that anybody sends us in earnest.
-const LONGEST: usize = 32 * 1024;
 
 /// A JWT taken apart; nothing is verified yet.
 pub(super) struct Parts<'a> {

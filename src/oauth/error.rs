@@ -123,6 +123,17 @@ pub enum OAuthError {
     /// The scope cannot be read.
     #[error("the scope is malformed")]
     MalformedScope,
+    /// A token that no route would take.
+    #[error(
+        "the token would have {size} bytes, and at most {most} are taken; ask for less, or have the \
+         client granted less"
+    )]
+    TokenTooLarge {
+        /// How many bytes it would have.
+        size: usize,
+        /// How many it may have.
+        most: usize,
+    },
     /// More audiences than may be asked for at once.
     #[error("at most {0} audiences may be asked for")]
     TooManyAudiences(usize),
@@ -169,6 +180,7 @@ impl OAuthError {
             | Self::NotAForm
             | Self::QueryCredentials
             | Self::Repeated(_)
+            | Self::TokenTooLarge { .. }
             | Self::TooManyParameters(_)
             | Self::TwoClients
             | Self::TwoCredentials => ErrorCode::InvalidRequest,
@@ -225,6 +237,7 @@ impl OAuthError {
             | Self::Repeated(_)
             | Self::Revocations(_)
             | Self::Scope
+            | Self::TokenTooLarge { .. }
             | Self::TooManyAudiences(_)
             | Self::TooManyParameters(_)
             | Self::TooManyScopes(_)

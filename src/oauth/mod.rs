@@ -11,6 +11,7 @@ pub mod revocation_rate;
 pub mod revocations;
 pub mod revoke;
 pub mod token;
+pub mod token_notice;
 pub mod tokeninfo;
 
 use std::sync::Arc;

@@ -57,6 +57,8 @@ pub struct TokenRules {
     pub require_audience: bool,
     /// How much may be asked for at once.
     pub lists: ListLimits,
+    /// How many bytes a token may have: as many as are taken where tokens are judged.
+    pub longest_token: usize,
 }
 
 /// Issues access tokens.
@@ -127,7 +129,8 @@ impl TokenIssuer {
             return Err(OAuthError::Changed);
         }
         self.quota.take(client, now)?;
-        let sealed = self.sealer.seal(&claims);
+        let sealed = self.sealer.seal(&claims).map_err(OAuthError::from);
+        let sealed = sealed.and_then(|token| self.rules.fitting(token));
         let access_token = sealed.inspect_err(|_| self.quota.give_back(client, now))?;
         self.revocations.note_token(&claims);
 
@@ -157,6 +160,14 @@ impl TokenIssuer {
             Some(refused) => Err(OAuthError::Audience(refused.clone())),
             None => Ok(asked),
         }
+    }
+}
+
+impl TokenRules {
+    /// The token, unless it would be refused wherever it is shown.
+    fn fitting(&self, token: String) -> Result<String, OAuthError> {
+        let (size, most) = (token.len(), self.longest_token);
+        if size > most { Err(OAuthError::TokenTooLarge { size, most }) } else { Ok(token) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! A client as it is shown: RFC 7591's names where it has them, never a hash.
 
+use std::fmt;
+
 use serde_json::{Value, json};
 
 use crate::domain::client::Client;
@@ -70,9 +72,19 @@ pub fn created(registered: &Registered, uri: &str) -> Value {
 
 /// Adds what an admin is told of keys that other clients have too, if there are such.
 pub fn warn(shown: &mut Value, shared: &[SharedKey]) {
-    if !shared.is_empty() {
-        let warnings: Vec<String> = shared.iter().map(ToString::to_string).collect();
-        extend(shown, json!({ "warnings": warnings }));
+    add_warnings(shown, shared.iter());
+}
+
+/// Adds to what an admin is told that is fine and yet worth a look.
+pub fn add_warnings(shown: &mut Value, more: impl IntoIterator<Item: fmt::Display>) {
+    let Some(shown) = shown.as_object_mut() else { return };
+    let more: Vec<Value> = more.into_iter().map(|it| it.to_string().into()).collect();
+    if more.is_empty() {
+        return;
+    }
+    let warnings = shown.entry("warnings").or_insert_with(|| Value::Array(Vec::new()));
+    if let Some(warnings) = warnings.as_array_mut() {
+        warnings.extend(more);
     }
 }
 

@@ -77,6 +77,7 @@ mod signing_keys;
 mod store_contract;
 mod stores;
 mod throttle;
+mod token_size;
 mod trouble;
 mod unused_clients;
 mod webhooks;

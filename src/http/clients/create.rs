@@ -5,13 +5,13 @@ use std::time::Duration;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::created;
 use crate::domain::permission::CLIENTS_WRITE;
 use crate::http::error::Refusal;
 use crate::http::lobby::{Lobby, Running};
-use crate::http::{bearer, body, json, register};
+use crate::http::{bearer, body, json};
 use crate::registry::create::{self, Grants};
 use crate::registry::draft::ClientMetadata;
-use crate::registry::view;
 
 pub(in crate::http) async fn post(
     app: Running,
@@ -32,8 +32,7 @@ pub(in crate::http) async fn post(
 
     lobby.metrics().clients_registered.inc();
     let client_id = &registered.client.id;
-    let uri = register::uri(&app, client_id);
-    let mut response = register::created(&view::created(&registered, &uri));
+    let mut response = created(&app, &registered);
     // Relative: the admin's listener may be reached by another name than the issuer's.
     if let Ok(location) = format!("clients/{client_id}").parse() {
         response.headers_mut().insert(LOCATION, location);

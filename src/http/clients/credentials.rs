@@ -15,7 +15,7 @@ use crate::domain::secret::ClientSecret;
 use crate::http::carry_out::carry_out;
 use crate::http::error::Refusal;
 use crate::http::lobby::Running;
-use crate::http::{bearer, body, json, register};
+use crate::http::{bearer, body, json};
 use crate::registry::credentials::{Added, Lives, Tokens};
 use crate::registry::draft::ClientMetadata;
 use crate::registry::error::RegistryError;
@@ -227,8 +227,7 @@ pub(in crate::http) async fn regenerate(
     carry_out(async move {
         let keys = (keys, &*proofs);
         let registered = app.enrolment.regenerate(&app.keys, &id, keys, &actor, now).await?;
-        let uri = register::uri(&app, &registered.client.id);
-        Ok(register::created(&view::created(&registered, &uri)))
+        Ok(super::created(&app, &registered))
     })
     .await
 }

@@ -45,6 +45,7 @@ pub(in crate::http) async fn import(
     let terms = Terms {
         actor: &actor,
         keys: &app.keys,
+        rules: &app.issuer.rules,
         longest_life: Duration::from_secs(app.config.settings.max_token_lifetime),
         mode: if dry_run { Mode::Try } else { Mode::Do },
         now: app.clock.now(),
@@ -77,5 +78,6 @@ fn shown(imported: &Imported) -> Value {
     }
     let mut shown = Value::Object(shown);
     view::warn(&mut shown, &imported.shared_keys);
+    view::add_warnings(&mut shown, imported.large_token);
     shown
 }

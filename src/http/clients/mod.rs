@@ -12,8 +12,10 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use crate::app::App;
 use crate::domain::client::Client;
 use crate::domain::id::{ClientId, CredentialId};
+use crate::http::register;
 use crate::registry::change::Precondition;
 use crate::registry::credentials::Tokens;
+use crate::registry::draft::Registered;
 use crate::registry::error::RegistryError;
 use crate::registry::view;
 
@@ -82,7 +84,17 @@ fn shown(app: &App, client: &Client) -> HttpResponse {
     let watch = app.credentials.at(app.clock.now());
     let mut response = no_store();
     response.insert_header((ETAG, client.revision.etag()));
-    response.json(view::client(client, watch))
+    let mut shown = view::client(client, watch);
+    view::add_warnings(&mut shown, app.issuer.rules.notice(client));
+    response.json(shown)
+}
+
+/// A client as it was added.
+fn created(app: &App, registered: &Registered) -> HttpResponse {
+    let client = &registered.client;
+    let mut shown = view::created(registered, &register::uri(app, &client.id));
+    view::add_warnings(&mut shown, app.issuer.rules.notice(client));
+    register::created(&shown)
 }
 
 pub(super) fn no_store() -> HttpResponseBuilder {

@@ -22,9 +22,12 @@ use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::secret::{ClientSecret, Form};
 use crate::hashing::Busy;
 
+use crate::oauth::token::TokenRules;
+use crate::oauth::token_notice::LargeToken;
+
 use super::Inserted;
 use super::actor::Actor;
-use super::draft::{Enrolment, Limits};
+use super::draft::Enrolment;
 use super::error::RegistryError;
 use super::key_admission::{KeyAdmission, SharedKey};
 use document::Brought;
@@ -75,6 +78,8 @@ pub struct Imported {
     pub last_login: Option<Timestamp>,
     /// Those of its keys that other clients have too.
     pub shared_keys: Vec<SharedKey>,
+    /// What is to be said of the size of its tokens.
+    pub large_token: Option<LargeToken>,
 }
 
 impl Imported {
@@ -93,6 +98,8 @@ impl Imported {
 pub struct Terms<'a> {
     /// What lets keys in.
     pub keys: &'a KeyAdmission,
+    /// What their tokens will obey.
+    pub rules: &'a TokenRules,
     /// Who brings them.
     pub actor: &'a Actor,
     /// How long tokens live at the most.
@@ -112,13 +119,17 @@ impl Enrolment {
         terms: Terms<'_>,
     ) -> Result<Vec<Imported>, RegistryError> {
         let Terms { longest_life, now, .. } = terms;
-        let limits = self.limits;
+        let (limits, rules) = (self.limits, terms.rules.clone());
+        let judge = move |document| {
+            let brought = document::read(document, longest_life, &limits, now)?;
+            Ok((rules.notice(&brought.client), brought))
+        };
         // Judging a batch takes a while, in which others want to be served.
-        let judge = move || judged(documents, longest_life, &limits, now);
-        let judged = tokio::task::spawn_blocking(judge).await.map_err(|_| Busy)?;
-        let each = judged.into_iter().map(|(id, brought)| async move {
-            let done = match brought {
-                Some(brought) => self.import_one(brought, terms).await,
+        let judging = tokio::task::spawn_blocking(move || judged(documents, judge));
+        let judged = judging.await.map_err(|_| Busy)?;
+        let each = judged.into_iter().map(|(id, judged)| async move {
+            let done = match judged {
+                Some(judged) => self.import_one(judged, terms).await,
                 None => Ok(Done { outcome: Outcome::Exists, ..Done::default() }),
             };
             reported(id, done)
@@ -126,12 +137,8 @@ impl Enrolment {
         Ok(stream::iter(each.collect::<Vec<_>>()).buffered(WORKED_ON).collect().await)
     }
 
-    async fn import_one(
-        &self,
-        brought: Result<Brought, RegistryError>,
-        terms: Terms<'_>,
-    ) -> Result<Done, RegistryError> {
-        let brought = brought?;
+    async fn import_one(&self, judged: Judged, terms: Terms<'_>) -> Result<Done, RegistryError> {
+        let (large_token, brought) = judged?;
         // Before a slow hash is computed for nothing.
         if self.registry.read(&brought.client.id).await?.is_some() {
             return Ok(Done { outcome: Outcome::Exists, ..Done::default() });
@@ -142,14 +149,14 @@ impl Enrolment {
         self.refuse_forged(&brought)?;
         let shared_keys = terms.keys.admit_shared(&brought.client.id, &brought.client.keys).await?;
         if terms.mode == Mode::Try {
-            return Ok(Done { outcome, shared_keys, ..Done::default() });
+            return Ok(Done { outcome, shared_keys, large_token, ..Done::default() });
         }
         let (client, secret) = self.with_secrets(brought, needs_secret, terms).await?;
         let (actor, pair) = (terms.actor, (None, Some(&client)));
         let record =
             self.recorder.change(actor.origin(), Action::ClientImported, pair, terms.now)?;
         match self.registry.insert(&client, &record).await? {
-            Inserted::Yes => Ok(Done { outcome, secret, last_login, shared_keys }),
+            Inserted::Yes => Ok(Done { outcome, secret, last_login, shared_keys, large_token }),
             Inserted::Duplicate => Ok(Done { outcome: Outcome::Exists, ..Done::default() }),
         }
     }
@@ -214,21 +221,20 @@ impl Brought {
     }
 }
 
-/// A client as it is brought, or why it is refused; nothing if one of its id came before it.
-type Judged = (Option<String>, Option<Result<Brought, RegistryError>>);
+/// A client that can be one here, with what is to be said of the size of its tokens; or why it
+/// cannot.
+type Judged = Result<(Option<LargeToken>, Brought), RegistryError>;
 
+/// Each document with its id; nothing more if one of the same id came before it.
 fn judged(
     documents: Vec<Value>,
-    longest_life: Duration,
-    limits: &Limits,
-    now: Timestamp,
-) -> Vec<Judged> {
+    judge: impl Fn(Value) -> Judged,
+) -> Vec<(Option<String>, Option<Judged>)> {
     let mut seen = HashSet::new();
     let each = documents.into_iter().map(|document| {
         let id = document.get("clientId").and_then(Value::as_str).map(str::to_owned);
         let is_first = id.as_ref().is_none_or(|id| seen.insert(id.clone()));
-        let brought = is_first.then(|| document::read(document, longest_life, limits, now));
-        (id, brought)
+        (id, is_first.then(|| judge(document)))
     });
     each.collect()
 }
@@ -239,19 +245,21 @@ struct Done {
     secret: Option<ClientSecret>,
     last_login: Option<Timestamp>,
     shared_keys: Vec<SharedKey>,
+    large_token: Option<LargeToken>,
 }
 
 impl Default for Done {
     fn default() -> Self {
         let (outcome, shared_keys) = (Outcome::Imported, Vec::new());
-        Self { outcome, secret: None, last_login: None, shared_keys }
+        Self { outcome, secret: None, last_login: None, shared_keys, large_token: None }
     }
 }
 
 fn reported(client_id: Option<String>, done: Result<Done, RegistryError>) -> Imported {
     match done {
-        Ok(Done { outcome, secret, last_login, shared_keys }) => {
-            Imported { client_id, outcome, secret, reason: None, last_login, shared_keys }
+        Ok(Done { outcome, secret, last_login, shared_keys, large_token }) => {
+            let reason = None;
+            Imported { client_id, outcome, secret, reason, last_login, shared_keys, large_token }
         }
         Err(error) => {
             let outcome = failure(&error);
@@ -266,6 +274,7 @@ fn reported(client_id: Option<String>, done: Result<Done, RegistryError>) -> Imp
                 reason,
                 last_login: None,
                 shared_keys: Vec::new(),
+                large_token: None,
             }
         }
     }
