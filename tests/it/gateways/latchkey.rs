@@ -33,6 +33,8 @@ pub(super) struct Tokens {
     pub(super) expired: String,
     /// As the good one, until [`Latchkey::revoke`].
     pub(super) revoked: String,
+    /// Almost 8 KB each: of 200 permissions, and of text that percent-encoding makes larger.
+    pub(super) large: [String; 2],
     owner: (String, String),
     /// An id and a secret that may introspect tokens.
     pub(super) introspector: (String, String),
@@ -124,6 +126,19 @@ impl Friends {
         let good = self.token(&owner).await;
         let revoked = self.token(&owner).await;
         let other = self.token(&self.client(json!({})).await).await;
+        let permissions = |of: &dyn Fn(usize) -> String, count| {
+            let more = (0..count).map(of).chain(["read:orders".to_owned()]);
+            json!({ "permissions": more.collect::<Vec<_>>() })
+        };
+        let many = permissions(&|n| format!("orders:shop{n:03}:rewrite"), 199);
+        let wide = permissions(&|n| format!("{n:02}{}", "\u{e9}".repeat(24)), 97);
+        let large = [
+            self.token(&self.client(many).await).await,
+            self.token(&self.client(wide).await).await,
+        ];
+        for token in &large {
+            assert!((7_200..=8_192).contains(&token.len()), "{}", token.len());
+        }
         let introspector = self.client(json!({ "permissions": ["latchkey:introspect"] })).await;
 
         // A second more, for those who think that a token is good in the very second of its end.
@@ -133,7 +148,7 @@ impl Friends {
             assert!(began.elapsed() < PATIENCE, "the clock stands still");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Tokens { good, other, expired, revoked, owner, introspector }
+        Tokens { good, other, expired, revoked, large, owner, introspector }
     }
 
     /// Registers a client with what it is granted: its id and its secret.

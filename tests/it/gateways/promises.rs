@@ -8,6 +8,7 @@ use ::latchkey::gateway::{Format, Outcome, Policy, Principal, Request};
 use super::caller::call;
 use super::impostor::Impostor;
 use super::{PATIENCE, POLICY, Setup};
+use crate::harness::claims_of;
 
 /// What an application may believe about who asks. One comes twice.
 const IDENTITY: &[&str] = &[
@@ -82,6 +83,7 @@ impl Setup {
     pub(super) async fn decides_and_fails_closed(&mut self) {
         self.opens().await;
         self.decides().await;
+        self.holds_large_tokens().await;
         let told: Vec<_> = self.manners.told.iter().map(|(name, _)| *name).collect();
         self.hands_on_nothing_invented(&told).await;
         self.drops_no_identity_for_the_caller().await;
@@ -91,6 +93,7 @@ impl Setup {
     pub(super) async fn lets_pass_what_may(&self) {
         self.opens().await;
         self.decides().await;
+        self.holds_large_tokens().await;
         self.hands_on_nothing_invented(&[IDENTITY, OVERRIDES].concat()).await;
         self.drops_no_identity_for_the_caller().await;
         self.believes_no_request_but_the_one_made().await;
@@ -142,6 +145,22 @@ impl Setup {
             assert!(*status == 403 || challenged == (*status == 401), "{why}: {challenge}");
             let reached = self.application.received().len();
             assert_eq!(reached, usize::from(*status == 200), "{why}");
+        }
+    }
+
+    /// And the application is told of all that they say.
+    async fn holds_large_tokens(&self) {
+        for token in &self.latchkey.tokens.large {
+            let authorization = format!("Bearer {token}");
+            let headers = [("Authorization", &*authorization)];
+            let answer = call(self.gateway.address, "GET /orders", &headers, b"").await;
+            assert_eq!(answer.status, 200, "{} bytes: {answer:?}", token.len());
+            let received = self.application.only();
+            if self.manners.told.iter().any(|(name, _)| *name == "x-permissions") {
+                let permissions = claims_of(token)["permissions"].as_array().unwrap().len();
+                let told = received.header("x-permissions").unwrap_or_default();
+                assert_eq!(told.split(',').count(), permissions, "{told}");
+            }
         }
     }
 
