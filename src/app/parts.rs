@@ -20,7 +20,7 @@ use crate::oauth::token::{TokenIssuer, TokenRules};
 use crate::oauth::tokeninfo::TokenJudge;
 use crate::registry::key_admission::KeyRules;
 use crate::registry::signing_keys::SigningKeys;
-use crate::store::{CachedClients, Store};
+use crate::store::{CacheLimits, CachedClients, Store};
 use crate::tasks::feed::Feed;
 use crate::tasks::key_exchange::{KeyExchange, Memory};
 use crate::tasks::logins::PendingLogins;
@@ -33,6 +33,9 @@ use super::{Environment, OpenStore, StartError};
 
 /// How long a client of a store that others write to is remembered, even if no change was seen.
 const CLIENTS_REMEMBERED: Duration = Duration::from_secs(10);
+/// How long it is remembered that there is no client of an id. A client that another replica adds is
+/// heard of sooner.
+const ABSENCE_REMEMBERED: Duration = Duration::from_secs(1);
 
 /// What several of the use-cases share.
 pub(super) struct Parts {
@@ -70,8 +73,11 @@ impl Parts {
         let clients = Arc::new(CachedClients::new(
             store.clone(),
             revocations.clone(),
-            settings.client_cache,
-            open.is_shared().then_some(CLIENTS_REMEMBERED),
+            CacheLimits {
+                capacity: settings.client_cache,
+                for_at_most: open.is_shared().then_some(CLIENTS_REMEMBERED),
+                absent_for: ABSENCE_REMEMBERED,
+            },
         ));
         let signing_keys = SigningKeys { store: store.clone(), recorder: recorder.clone() };
         let days = settings.key_rotation_days;

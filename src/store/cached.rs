@@ -19,6 +19,8 @@ use crate::tasks::ClientCache;
 
 /// How long one caller waits for a client to be read, by itself or by another.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How many ids are remembered of which there is no client.
+const MOST_ABSENT: usize = 10_000;
 
 /// A registry whose clients are remembered until they change.
 ///
@@ -26,11 +28,28 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// [`forget`](ClientCache::forget), which the feed calls, and after a while in any case: a client
 /// that another tool deleted leaves nothing for a feed to see. A client that is read while it is
 /// being forgotten is not remembered.
+///
+/// That there is no client of an id is remembered for a moment too: an unknown id must not cost
+/// more than a known one each time. Apart from the clients, so that a flood of ids drives none of
+/// them out.
 pub struct CachedClients {
     registry: Arc<dyn Registry>,
     revocations: Arc<Revocations>,
     remembered: Arc<Cache<ClientId, Remembered>>,
-    for_at_most: Option<Duration>,
+    absent: Arc<Cache<ClientId, Instant>>,
+    limits: CacheLimits,
+}
+
+/// How much is remembered, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheLimits {
+    /// How many clients.
+    pub capacity: usize,
+    /// For how long a client at most; `None`: until it changes, for a store that nobody else writes
+    /// to.
+    pub for_at_most: Option<Duration>,
+    /// For how long the absence of a client: so late may one be found that another tool adds.
+    pub absent_for: Duration,
 }
 
 #[derive(Clone)]
@@ -40,16 +59,16 @@ struct Remembered {
 }
 
 impl CachedClients {
-    /// Remembers `capacity` clients at the most, each `for_at_most` so long; `None`: until it
-    /// changes, for a store that nobody else writes to.
+    /// Remembers nothing yet.
     #[must_use]
     pub fn new(
         registry: Arc<dyn Registry>,
         revocations: Arc<Revocations>,
-        capacity: usize,
-        for_at_most: Option<Duration>,
+        limits: CacheLimits,
     ) -> Self {
-        Self { registry, revocations, remembered: Arc::new(Cache::new(capacity)), for_at_most }
+        let remembered = Arc::new(Cache::new(limits.capacity));
+        let absent = Arc::new(Cache::new(MOST_ABSENT));
+        Self { registry, revocations, remembered, absent, limits }
     }
 
     /// Carries a write out to its end, also if whoever asked for it goes away: else the store would
@@ -60,11 +79,13 @@ impl CachedClients {
         success: T,
         (client, record): (Client, AuditRecord),
     ) -> Result<T, StoreError> {
-        let (remembered, revocations) = (self.remembered.clone(), self.revocations.clone());
+        let (remembered, absent) = (self.remembered.clone(), self.absent.clone());
+        let revocations = self.revocations.clone();
         let carried_out = tokio::spawn(async move {
             let outcome = write.await;
             // Also after an error: the write may have been carried out all the same.
             remembered.remove(&client.id);
+            absent.remove(&client.id);
             if outcome.as_ref().is_ok_and(|outcome| *outcome == success) {
                 revocations.see_client(&client.id, client.state, client.token_epoch, record.at);
                 audit_log::log(&record);
@@ -82,19 +103,26 @@ impl CachedClients {
     }
 
     fn is_too_old(&self, remembered: &Remembered) -> bool {
-        self.for_at_most.is_some_and(|limit| remembered.since.elapsed() >= limit)
+        self.limits.for_at_most.is_some_and(|limit| remembered.since.elapsed() >= limit)
     }
 
     async fn remembered_or_read(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
         if self.remembered.get(id).is_some_and(|remembered| self.is_too_old(&remembered)) {
-            self.forget(id);
+            self.remembered.remove(id);
+        }
+        if self.absent.get(id).is_some_and(|since| since.elapsed() >= self.limits.absent_for) {
+            self.absent.remove(id);
         }
         let guard = match self.remembered.get_value_or_guard_async(id).await {
             Ok(remembered) => return Ok(Some(remembered.client)),
             Err(guard) => guard,
         };
+        let Err(absence) = self.absent.get_value_or_guard_async(id).await else { return Ok(None) };
         let since = Instant::now();
-        let Some(client) = self.registry.read(id).await?.map(Arc::new) else { return Ok(None) };
+        let Some(client) = self.registry.read(id).await?.map(Arc::new) else {
+            let _ = absence.insert(since); // refused as below
+            return Ok(None);
+        };
         // Refused if `forget` came in between; then only this one use sees what was read.
         let _ = guard.insert(Remembered { client: client.clone(), since });
         Ok(Some(client))
@@ -104,10 +132,12 @@ impl CachedClients {
 impl ClientCache for CachedClients {
     fn forget(&self, id: &ClientId) {
         self.remembered.remove(id);
+        self.absent.remove(id);
     }
 
     fn forget_all(&self) {
         self.remembered.clear();
+        self.absent.clear();
     }
 }
 

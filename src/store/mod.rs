@@ -24,7 +24,7 @@ use crate::tasks::quota::QuotaStore;
 use crate::tasks::unused::UnusedClients;
 use crate::tasks::{ChangeLog, Outbox, SigningKeyStore, Upkeep};
 
-pub use cached::CachedClients;
+pub use cached::{CacheLimits, CachedClients};
 pub use embedded::{EmbeddedStore, OpenError};
 pub use memory::MemoryStore;
 pub use mongo::{MongoOpenError, MongoSource, MongoStore, SourcePage};

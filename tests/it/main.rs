@@ -8,6 +8,7 @@
     reason = "tests, and one binary"
 )]
 
+mod absent_clients;
 mod admin_api;
 mod agreement;
 mod architecture;
