@@ -5,18 +5,21 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use allocation_counter::{AllocationInfo, measure};
 use clap::{Args, Command};
 use latchkey::app::{App, Environment, OpenStore, assemble};
 use latchkey::config::{self, Resolved, Settings, Switch};
 use latchkey::domain::audit::{Action, Origin};
+use latchkey::domain::claims::AccessTokenClaims;
 use latchkey::domain::client::{AuthMethod, Client};
 use latchkey::domain::clock::SystemClock;
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::id::ClientId;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::domain::lists::ListLimits;
+use latchkey::domain::permission::ADMIN;
 use latchkey::domain::secret::ClientSecret;
 use latchkey::gateway::expression::{Expression, Facts};
 use latchkey::gateway::{Format, Outcome, Policy, Principal, Request};
@@ -24,6 +27,8 @@ use latchkey::http::form::Form;
 use latchkey::oauth::authenticate::{Caller, Presented};
 use latchkey::oauth::error::OAuthError;
 use latchkey::registry::Inserted;
+use latchkey::registry::actor::Actor;
+use latchkey::registry::import::{Imported, Mode, Terms};
 use latchkey::store::MemoryStore;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -232,4 +237,42 @@ fn no_token_request_costs_more_than_a_few_ordinary_ones() {
         Ok(())
     };
     runner.run(&sizes, property).unwrap();
+}
+
+/// Counted is what the thread allocates that asks: judging is for another one.
+#[test]
+fn an_import_is_judged_on_a_thread_that_serves_nobody() {
+    const BROUGHT: usize = 100;
+    let Asked { runtime, app } = Asked::new();
+    let list = |prefix, count| words(prefix, count).collect::<Vec<_>>();
+    let brought = |n| {
+        json!({
+            "clientId": format!("svc{n}"), "permissions": list("p", MOST.permissions),
+            "groups": list("g", MOST.groups), "audience": list("a", MOST.audiences),
+        })
+    };
+    let documents: Vec<_> = (0..BROUGHT).map(brought).collect();
+    let claims = json!({
+        "iss": "me", "sub": "admin", "client_id": "admin", "exp": 2, "iat": 1, "jti": "j",
+        "permissions": [ADMIN],
+    });
+    let claims: AccessTokenClaims = serde_json::from_value(claims).unwrap();
+    let actor = Actor::bearer(&claims, ADMIN, Origin::server()).unwrap();
+    let terms = Terms {
+        keys: &app.keys,
+        rules: &app.issuer.rules,
+        actor: &actor,
+        longest_life: Duration::from_secs(3600),
+        mode: Mode::Try,
+        now: app.clock.now(),
+    };
+
+    let mut results = Vec::new();
+    let made = measure(|| {
+        results = runtime.block_on(app.enrolment.import(documents, terms)).unwrap();
+    });
+
+    assert!(results.len() == BROUGHT && results.iter().all(Imported::is_new), "{results:?}");
+    let each = made.count_total / BROUGHT as u64;
+    assert!(each < 64, "{each} allocations for each, of lists of hundreds");
 }
