@@ -7,12 +7,13 @@
 //! - [`jwt`], [`store`] and [`fetch`]: signatures, databases and the keys that clients publish, behind
 //!   the ports of the two above.
 //! - [`tasks`]: what runs without being asked.
-//! - [`http`]: parse, ask, render; [`grpc`]: the same for Envoy.
+//! - [`http`]: parse, ask, render; [`grpc`]: the same for Envoy; [`connections`]: what both take in.
 //! - [`app`]: where the parts are put together; [`config`] says how.
 
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod connections;
 pub mod domain;
 pub mod fetch;
 pub mod files;

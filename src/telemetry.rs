@@ -74,6 +74,10 @@ pub struct Metrics {
     pub permitted: Counter,
     /// Seconds since anything was heard of other replicas.
     pub staleness: Gauge<f64, AtomicU64>,
+    /// Connections that are open.
+    pub connections_open: Gauge,
+    /// Connections that were refused because there were too many, by limit.
+    pub connections_refused: Family<LimitLabels, Counter>,
     /// Attempts that were refused because too many had failed, by limit.
     pub throttled: Family<LimitLabels, Counter>,
     /// Tokens that were refused because a quota was used up.
@@ -91,7 +95,7 @@ pub struct RequestLabels {
     pub status: Status,
 }
 
-/// What throttled attempts are told apart by.
+/// What throttled attempts and refused connections are told apart by.
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 pub struct LimitLabels {
     /// `client`, `address` or `overall`.
@@ -138,6 +142,15 @@ impl Default for Metrics {
         registry.register("tokens_issued", "Access tokens issued", tokens_issued.clone());
         let clients_registered = Counter::default();
         registry.register("clients_registered", "Clients registered", clients_registered.clone());
+        let connections_open = Gauge::default();
+        registry.register(
+            "connections_open",
+            "Connections that are open",
+            connections_open.clone(),
+        );
+        let connections_refused = Family::default();
+        let help = "Connections refused because there were too many";
+        registry.register("connections_refused", help, connections_refused.clone());
         let throttled = Family::default();
         let help = "Authentication refused because too many attempts failed";
         registry.register("authentication_throttled", help, throttled.clone());
@@ -184,6 +197,8 @@ impl Default for Metrics {
             decisions,
             permitted,
             staleness,
+            connections_open,
+            connections_refused,
             throttled,
             quota_refusals,
             store_up,

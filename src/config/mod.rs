@@ -81,6 +81,14 @@ pub struct Settings {
     #[arg(long, default_value_t = 32768, help_heading = "Listening")]
     pub header_limit: usize,
 
+    /// Connections that may be open at once, on all listeners together [default: what the limit on file descriptors leaves room for]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Listening")]
+    pub max_connections: Option<u32>,
+
+    /// Connections that one address may have open, if it is not of `trusted_proxies`; 0: any number [default: a quarter of all]
+    #[arg(long, help_heading = "Listening")]
+    pub max_connections_per_address: Option<u32>,
+
     /// Seconds between the signal to stop and the end of accepting, for load balancers to notice
     #[arg(long, default_value_t = 0, help_heading = "Listening")]
     pub shutdown_delay: u64,

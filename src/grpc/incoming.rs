@@ -3,57 +3,56 @@
 use std::future::ready;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::stream::{self, Stream, StreamExt};
 use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tonic::transport::server::Connected;
 
-use super::connection::Connection;
+use crate::connections::{Accepted, Door, Http2, Patience, Timed};
 
-/// How many connections there may be at once; more wait.
-const CONNECTIONS: usize = 1024;
-/// How long a handshake may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How many handshakes there may be at once; more wait.
-const HANDSHAKES: usize = 256;
-/// How long nothing is accepted after that failed, for want of file descriptors, say.
-const PAUSE: Duration = Duration::from_millis(500);
+/// A connection, as tonic takes it.
+pub(super) type Connection<I> = Timed<I, Http2>;
 
-/// Connections without TLS.
-pub(super) fn plain(socket: TcpListener) -> impl Stream<Item = io::Result<Connection<TcpStream>>> {
-    accepted(socket).map(|(stream, place)| Ok(Connection::new(stream, place)))
+impl<I> Connected for Connection<I> {
+    type ConnectInfo = ();
+
+    fn connect_info(&self) {}
 }
 
-/// Connections with TLS. A slow handshake keeps nobody else waiting.
+/// Connections without TLS.
+pub(super) fn plain(
+    door: Door,
+    patience: Patience,
+) -> impl Stream<Item = io::Result<Connection<TcpStream>>> {
+    accepted(door).map(move |accepted| {
+        Ok(Timed::new(accepted.stream, Http2::default(), patience, accepted.place))
+    })
+}
+
+/// Connections with TLS. A slow handshake keeps nobody else waiting: there may be as many as there
+/// are places.
 pub(super) fn tls(
-    socket: TcpListener,
+    door: Door,
     mut config: ServerConfig,
+    patience: Patience,
 ) -> impl Stream<Item = io::Result<Connection<TlsStream<TcpStream>>>> {
     config.alpn_protocols = vec![b"h2".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let handshakes = accepted(socket).map(move |(stream, place)| {
-        let handshake = timeout(PATIENCE, acceptor.accept(stream));
-        async move { Some(Ok(Connection::new(handshake.await.ok()?.ok()?, place))) }
+    let handshakes = accepted(door).map(move |accepted| {
+        let handshake = timeout(patience.head, acceptor.accept(accepted.stream));
+        let place = accepted.place;
+        async move {
+            let stream = handshake.await.ok()?.ok()?;
+            Some(Ok(Timed::new(stream, Http2::default(), patience, place)))
+        }
     });
-    handshakes.buffer_unordered(HANDSHAKES).filter_map(ready)
+    handshakes.buffer_unordered(usize::MAX).filter_map(ready)
 }
 
-fn accepted(socket: TcpListener) -> impl Stream<Item = (TcpStream, OwnedSemaphorePermit)> {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let accepted = stream::unfold((socket, places), |(socket, places)| async {
-        let place = places.clone().acquire_owned().await.ok()?;
-        let accepted = socket.accept().await;
-        if let Err(error) = &accepted {
-            tracing::warn!(%error, "no connection could be accepted");
-            tokio::time::sleep(PAUSE).await;
-        }
-        let stream = accepted.ok().map(|(stream, _)| stream);
-        Some((stream.map(|stream| (stream, place)), (socket, places)))
-    });
-    accepted.filter_map(ready)
+fn accepted(door: Door) -> impl Stream<Item = Accepted> {
+    stream::unfold(door, |mut door| async { Some((door.next().await, door)) })
 }

@@ -18,6 +18,8 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
+use crate::connections::{Door, Patience, Places};
+
 use super::check::Checks;
 use super::{Gate, incoming};
 
@@ -27,7 +29,7 @@ const MESSAGE_LIMIT: usize = 1024 * 1024;
 const HEADER_LIMIT: u32 = 16 * 1024;
 /// How many calls one connection may have under way.
 const CALLS: u32 = 256;
-/// How long a call may take, and a connection to show that it is alive.
+/// How long a connection may take to show that it is alive, and to end when it is too old.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// After how long a connection is asked whether it is.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -45,6 +47,8 @@ pub struct Rules {
     pub workers: usize,
     /// How long calls under way are given to end.
     pub shutdown_timeout: Duration,
+    /// How long peers are waited for, and calls may take.
+    pub patience: Patience,
 }
 
 /// A listener that serves until its [`Stop`] is dropped.
@@ -61,20 +65,24 @@ pub struct Stop {
 pub fn serve(
     socket: TcpListener,
     tls: Option<ServerConfig>,
+    places: Arc<Places>,
     gate: Arc<dyn Gate>,
     rules: Rules,
 ) -> io::Result<(Listener, Stop)> {
     let mut builder = Builder::new_multi_thread();
     let runtime = builder.worker_threads(rules.workers).thread_name("grpc").enable_all().build()?;
-    socket.set_nonblocking(true)?;
     let (kept, stop) = watch::channel(());
     let (end, ended) = oneshot::channel();
     std::thread::Builder::new().name("grpc".to_owned()).spawn(move || {
         let outcome = runtime.block_on(async {
-            let socket = tokio::net::TcpListener::from_std(socket)?;
+            let door = Door::new(socket, places, Vec::new())?;
+            let patience = rules.patience;
             match tls {
-                Some(config) => run(incoming::tls(socket, config), gate, stop, rules).await,
-                None => run(incoming::plain(socket), gate, stop, rules).await,
+                Some(config) => {
+                    let incoming = incoming::tls(door, config, patience);
+                    Box::pin(run(incoming, gate, stop, rules)).await
+                }
+                None => run(incoming::plain(door, patience), gate, stop, rules).await,
             }
         });
         // Nobody listens to it if the whole server was dropped.
@@ -102,7 +110,7 @@ where
     let health = HealthReporter::new();
     let ready = gate.is_ready();
     announce(&health, ready).await;
-    let router = router(&health, gate.clone());
+    let router = router(&health, gate.clone(), rules.patience);
     let serving = router.serve_with_incoming_shutdown(incoming, stopped(stop.clone()));
     let follow = async {
         tokio::select! {
@@ -124,16 +132,17 @@ where
     }
 }
 
-fn router(health: &HealthReporter, gate: Arc<dyn Gate>) -> Router {
+fn router(health: &HealthReporter, gate: Arc<dyn Gate>, patience: Patience) -> Router {
     let checks = Authorization::new(Checks(gate)).max_decoding_message_size(MESSAGE_LIMIT);
     let health = HealthServer::new(HealthService::from_health_reporter(health.clone()));
     Server::builder()
-        .timeout(PATIENCE)
+        .timeout(patience.head)
         .max_concurrent_streams(CALLS)
         .http2_max_header_list_size(HEADER_LIMIT)
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .http2_keepalive_timeout(Some(PATIENCE))
         .max_connection_age(LONGEST_CONNECTION)
+        .max_connection_age_grace(PATIENCE)
         .add_service(health)
         .add_service(checks)
 }

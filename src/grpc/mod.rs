@@ -2,7 +2,6 @@
 //! here is the port of whoever decides.
 
 mod check;
-mod connection;
 mod incoming;
 mod listener;
 

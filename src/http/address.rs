@@ -1,13 +1,14 @@
 //! From which address a request comes.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, PoisonError};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 
+use crate::connections::network;
 use crate::oauth::authenticate::Caller;
 
 /// The address of the caller: of the socket, or what a trusted proxy says. A header alone is never
@@ -38,17 +39,6 @@ pub(super) fn counted(request: &HttpRequest, trusted: &[IpNet], strangers: &Stra
 
 /// Headers by which proxies say for whom they ask: RFC 7239, and what was there before it.
 const FORWARDING: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
-
-/// Whoever has one address of version 6 has the other 2^64 of its network too.
-pub(super) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-    }
-}
 
 /// Peers that forward without being trusted; each is warned of once.
 #[derive(Debug, Default)]

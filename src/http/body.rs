@@ -1,19 +1,15 @@
 //! The body of a request: of the right type, not too large, and not too slow.
 
-use std::time::Duration;
-
 use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
 
+use crate::connections::Patience;
 use crate::domain::error_code::ErrorCode;
 
 use super::Lobby;
 use super::error::Refusal;
-
-/// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Reads the whole body, if it is of this media type. An empty body needs none.
 pub(super) async fn read(
@@ -42,9 +38,11 @@ pub(super) async fn read_up_to(
     media_types: &[&str],
 ) -> Result<Bytes, Refusal> {
     let right = media_types.iter().any(|media_type| is_of_type(request, media_type));
-    let body = tokio::time::timeout(PATIENCE, collect(payload, limit)).await.map_err(|_| {
-        Refusal::new(ErrorCode::InvalidRequest, "the body did not arrive in time")
-    })??;
+    let patience = Lobby::of(request).map_or_else(Patience::default, Lobby::patience);
+    let body =
+        tokio::time::timeout(patience.body, collect(payload, limit)).await.map_err(|_| {
+            Refusal::new(ErrorCode::InvalidRequest, "the body did not arrive in time")
+        })??;
     if right || (body.is_empty() && !request.headers().contains_key(CONTENT_TYPE)) {
         return Ok(body);
     }

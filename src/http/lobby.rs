@@ -11,6 +11,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 
 use crate::app::App;
 use crate::config::Resolved;
+use crate::connections::Patience;
 use crate::domain::error_code::ErrorCode;
 use crate::telemetry::Metrics;
 
@@ -25,6 +26,7 @@ pub struct Lobby(Arc<Inner>);
 
 struct Inner {
     config: Resolved,
+    patience: Patience,
     metrics: Metrics,
     rate: RegistrationRate,
     strangers: Strangers,
@@ -36,7 +38,7 @@ struct Inner {
 impl Lobby {
     /// A lobby before the parts are put together.
     #[must_use]
-    pub fn new(config: Resolved) -> Self {
+    pub fn new(config: Resolved, patience: Patience) -> Self {
         let rate = RegistrationRate::new(config.settings.registration_rate);
         Self(Arc::new(Inner {
             metrics: Metrics::default(),
@@ -44,6 +46,7 @@ impl Lobby {
             strangers: Strangers::default(),
             names: Names::of(&config),
             config,
+            patience,
             app: OnceLock::new(),
             stopping: AtomicBool::new(false),
         }))
@@ -67,6 +70,10 @@ impl Lobby {
 
     pub(super) fn config(&self) -> &Resolved {
         &self.0.config
+    }
+
+    pub(super) fn patience(&self) -> Patience {
+        self.0.patience
     }
 
     pub(super) fn rate(&self) -> &RegistrationRate {

@@ -18,6 +18,7 @@ mod gateway;
 mod introspect;
 mod json;
 mod keys;
+mod listening;
 mod lobby;
 mod observe;
 mod origin;

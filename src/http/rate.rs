@@ -8,7 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::registry::error::RegistryError;
 
-use super::address::network;
+use crate::connections::network;
 
 /// Both cost slow hashes and writes. What a client that has proved itself does is counted for that
 /// client, so that nobody who shares its address can use up what it needs.

@@ -5,25 +5,23 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
-use actix_web::{App as ActixApp, HttpServer, web};
-use futures_util::future::join_all;
+use rustls::ServerConfig;
 use tokio::task::JoinSet;
 
 use crate::app::{App, Environment, OpenStore, StartError, assemble};
 use crate::config::{Resolved, Settings};
+use crate::connections::{self, Bounds, Counts, Patience, Places};
 use crate::grpc;
 use crate::tasks::{logins, outbox, quota, sweep, unused};
+use crate::telemetry::{LimitLabels, Metrics};
 
 use super::Lobby;
-use super::routes::{self, Listener};
+use super::listening::{self, Site};
+use super::routes::Listener;
 use super::tls::Certificate;
 
-/// How long a request's header may take, and a handshake, and the last writes.
+/// How long the last writes may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long an idle connection is kept: longer than gateways keep theirs, so that it is they who
-/// close it and no request meets a closed door.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long the store is given to come up between two attempts.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -33,6 +31,8 @@ pub struct Bound {
     admin: Option<TcpListener>,
     gateways: Option<TcpListener>,
     grpc: Option<TcpListener>,
+    /// How long peers are waited for.
+    pub patience: Patience,
 }
 
 /// Takes the addresses.
@@ -47,6 +47,7 @@ pub fn bind(settings: &Settings) -> io::Result<Bound> {
         admin: settings.admin_listen.map(take).transpose()?,
         gateways: settings.gateway_listen.map(take).transpose()?,
         grpc: settings.grpc_listen.map(take).transpose()?,
+        patience: Patience::default(),
     })
 }
 
@@ -75,7 +76,9 @@ impl Bound {
 /// A server that serves.
 pub struct Server {
     lobby: Lobby,
-    handles: Vec<ServerHandle>,
+    places: Arc<Places>,
+    patience: Patience,
+    stops: Vec<listening::Stop>,
     grpc: Option<grpc::Stop>,
     serving: JoinSet<io::Result<()>>,
     background: JoinSet<()>,
@@ -86,15 +89,17 @@ pub struct Server {
 pub fn serve(bound: Bound, config: &Resolved) -> io::Result<Server> {
     let mut config = config.clone();
     config.settings.gateway_listen = bound.gateway_address()?; // with the port that was taken
-    let lobby = Lobby::new(config.clone());
+    let lobby = Lobby::new(config.clone(), bound.patience);
     let settings = &config.settings;
     let certificate = match (&settings.tls_certificate, &settings.tls_key) {
         (Some(chain), Some(key)) => Some(Certificate::load(chain, key)?),
         _ => None,
     };
     let mut server = Server {
+        places: places(settings, lobby.metrics()),
+        patience: bound.patience,
         lobby,
-        handles: Vec::new(),
+        stops: Vec::new(),
         grpc: None,
         serving: JoinSet::new(),
         background: JoinSet::new(),
@@ -125,31 +130,21 @@ impl Server {
         settings: &Settings,
         certificate: Option<&Arc<Certificate>>,
     ) -> io::Result<()> {
-        let lobby = web::Data::new(self.lobby.clone());
-        let server = HttpServer::new(move || {
-            ActixApp::new()
-                .app_data(lobby.clone())
-                .configure(|config| routes::configure(config, &lobby, listener))
-                .default_service(web::to(routes::not_found))
-        });
-        let workers = match listener {
-            Listener::Admin => 1,
-            Listener::Main { .. } | Listener::Gateways => workers(settings),
+        let site = Site {
+            lobby: self.lobby.clone(),
+            listener,
+            tls: tls_of(certificate)?,
+            places: self.places.clone(),
+            patience: self.patience,
+            workers: match listener {
+                Listener::Admin => 1,
+                Listener::Main { .. } | Listener::Gateways => workers(settings),
+            },
+            shutdown_timeout: Duration::from_secs(settings.shutdown_timeout),
         };
-        let server = server
-            .workers(workers)
-            .keep_alive(KEEP_ALIVE)
-            .client_request_timeout(PATIENCE)
-            .tls_handshake_timeout(PATIENCE)
-            .shutdown_timeout(settings.shutdown_timeout)
-            .disable_signals();
-        let running = match certificate {
-            Some(certificate) => server.listen_rustls_0_23(socket, certificate.server_config()?)?,
-            None => server.listen(socket)?,
-        }
-        .run();
-        self.handles.push(running.handle());
-        self.serving.spawn(running);
+        let (listening, stop) = listening::serve(socket, site)?;
+        self.stops.push(stop);
+        self.serving.spawn(listening.ended());
         Ok(())
     }
 
@@ -162,9 +157,11 @@ impl Server {
         let rules = grpc::Rules {
             workers: workers(settings),
             shutdown_timeout: Duration::from_secs(settings.shutdown_timeout),
+            patience: self.patience,
         };
-        let tls = certificate.map(Certificate::server_config).transpose()?;
-        let (listener, stop) = grpc::serve(socket, tls, Arc::new(self.lobby.clone()), rules)?;
+        let gate = Arc::new(self.lobby.clone());
+        let places = self.places.clone();
+        let (listener, stop) = grpc::serve(socket, tls_of(certificate)?, places, gate, rules)?;
         self.grpc = Some(stop);
         self.serving.spawn(listener.ended());
         Ok(())
@@ -214,6 +211,12 @@ impl Server {
         Ok(app)
     }
 
+    /// What is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.lobby.metrics()
+    }
+
     /// Runs until a listener fails of itself.
     pub async fn run(&mut self) -> io::Result<()> {
         match self.serving.join_next().await {
@@ -228,7 +231,7 @@ impl Server {
         self.lobby.close();
         tokio::time::sleep(self.shutdown_delay).await;
         drop(self.grpc.take());
-        join_all(self.handles.iter().map(|handle| handle.stop(true))).await;
+        self.stops.clear();
         while self.serving.join_next().await.is_some() {}
         if let Some(app) = self.lobby.app() {
             if let Some(delivery) = &app.delivery {
@@ -256,4 +259,35 @@ impl Server {
 fn workers(settings: &Settings) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     settings.workers.map_or(cores, usize::from)
+}
+
+/// The places of all listeners: a part of them for each address, so that none takes them all.
+fn places(settings: &Settings, metrics: &Metrics) -> Arc<Places> {
+    let possible = connections::default_bound();
+    let overall = settings.max_connections.map_or(possible, |most| most as usize);
+    if overall > possible {
+        tracing::warn!(
+            max_connections = overall,
+            possible,
+            "max_connections is more than the limit on file descriptors leaves room for"
+        );
+    }
+    let per_address = settings.max_connections_per_address;
+    let per_address = per_address.map_or(overall.div_ceil(4), |most| most as usize);
+    let refused = |limit| metrics.connections_refused.get_or_create_owned(&LimitLabels { limit });
+    let bounds = Bounds {
+        overall,
+        per_address: (per_address > 0).then_some(per_address),
+        proxies: settings.trusted_proxies.clone(),
+    };
+    let counts = Counts {
+        open: metrics.connections_open.clone(),
+        refused_by_address: refused("address"),
+        refused_overall: refused("overall"),
+    };
+    Places::new(bounds, counts)
+}
+
+fn tls_of(certificate: Option<&Arc<Certificate>>) -> io::Result<Option<ServerConfig>> {
+    certificate.map(Certificate::server_config).transpose()
 }

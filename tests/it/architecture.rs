@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// For each module at the top, the modules of ours that it may name.
 const MAY_NAME: &[(&str, &[&str])] = &[
+    ("connections", &[]),
     ("domain", &[]),
     ("files", &[]),
     ("hashing", &["domain"]),
@@ -24,10 +25,21 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "store", "tasks",
         ],
     ),
-    ("grpc", &["app"]),
+    ("grpc", &["app", "connections"]),
     (
         "http",
-        &["app", "config", "domain", "gateway", "grpc", "oauth", "registry", "tasks", "telemetry"],
+        &[
+            "app",
+            "config",
+            "connections",
+            "domain",
+            "gateway",
+            "grpc",
+            "oauth",
+            "registry",
+            "tasks",
+            "telemetry",
+        ],
     ),
     (
         "cli",

@@ -17,6 +17,7 @@ use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest};
 use futures_util::future::join;
 use latchkey::app::{Environment, OpenStore};
 use latchkey::config::{Resolved, Settings};
+use latchkey::connections::{Bounds, Counts, Patience, Places};
 use latchkey::domain::clock::Clock;
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::gateway::{Format, Outcome, Policy};
@@ -486,8 +487,10 @@ fn slow(shutdown_timeout: Duration) -> (Arc<Slow>, grpc::Listener, grpc::Stop, E
     });
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
-    let rules = Rules { workers: 1, shutdown_timeout };
-    let (listener, stop) = grpc::serve(socket, None, gate.clone(), rules).unwrap();
+    let rules = Rules { workers: 1, shutdown_timeout, patience: Patience::default() };
+    let bounds = Bounds { overall: 100, per_address: None, proxies: Vec::new() };
+    let places = Places::new(bounds, Counts::default());
+    let (listener, stop) = grpc::serve(socket, None, places, gate.clone(), rules).unwrap();
     (gate, listener, stop, Envoy::at(address))
 }
 

@@ -19,6 +19,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use clap::{Args, Command};
 use latchkey::app::{App, Environment, OpenStore, StartError, open_store};
 use latchkey::config::{self, Resolved, Settings, StoreUrl, Switch};
+use latchkey::connections::Patience;
 use latchkey::domain::clock::{Clock, Timestamp};
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::jwk::Algorithm;
@@ -159,7 +160,7 @@ impl Server {
         store: OpenStore,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
-        Self::try_at(clock, store, change).await.unwrap()
+        Self::try_at(clock, store, Patience::default(), change).await.unwrap()
     }
 
     /// With settings changed, on this store, where it may refuse to start.
@@ -167,12 +168,21 @@ impl Server {
         store: OpenStore,
         change: impl FnOnce(&mut Settings),
     ) -> Result<Self, StartError> {
-        Self::try_at(Arc::new(TestClock::default()), store, change).await
+        let clock = Arc::new(TestClock::default());
+        Self::try_at(clock, store, Patience::default(), change).await
+    }
+
+    /// With settings changed, in memory, with as much patience as this.
+    pub(crate) async fn waiting(patience: Patience, change: impl FnOnce(&mut Settings)) -> Self {
+        let clock = Arc::new(TestClock::default());
+        let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
+        Self::try_at(clock, store, patience, change).await.unwrap()
     }
 
     async fn try_at(
         clock: Arc<TestClock>,
         store: OpenStore,
+        patience: Patience,
         change: impl FnOnce(&mut Settings),
     ) -> Result<Self, StartError> {
         let keys = tempfile::tempdir().unwrap();
@@ -184,7 +194,8 @@ impl Server {
             let pem = signing_key().to_pem().unwrap();
             std::fs::write(keys.path().join("RS256-test.pem"), pem.as_bytes()).unwrap();
         }
-        let bound = server::bind(&settings).unwrap();
+        let mut bound = server::bind(&settings).unwrap();
+        bound.patience = patience;
         let url = format!("http://{}", bound.address().unwrap());
         let url_of = |address: SocketAddr| format!("http://{address}");
         let admin_url = bound.admin_address().unwrap().map(url_of);
@@ -209,6 +220,11 @@ impl Server {
             running,
             _keys: keys,
         })
+    }
+
+    /// What it counts, without a request.
+    pub(crate) fn metrics(&self) -> String {
+        self.running.as_ref().unwrap().metrics().render()
     }
 
     /// Stops it as a signal would: gracefully.

@@ -20,6 +20,7 @@ mod cli_import;
 mod cli_terminal;
 mod clients_api;
 mod command_line;
+mod connections;
 mod crash;
 mod databases;
 mod deploy;
