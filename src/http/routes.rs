@@ -1,5 +1,6 @@
 //! Every route we serve.
 
+use actix_web::http::header::{ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use super::error::Refusal;
@@ -96,6 +97,14 @@ pub const TABLE: &[Entry] = &[
     Entry { method: "GET",  path: "/documentation/{file:.*}",                at: Where::AdminRoot,      handler: |route| route.to(documentation::page) },
 ];
 
+impl Entry {
+    /// Whether the path with a slash behind it is the same route. Below the gateways' every path is
+    /// another question.
+    fn may_end_in_slash(&self) -> bool {
+        self.at != Where::Gateway && !self.path.ends_with(".*}")
+    }
+}
+
 /// Which listener it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Listener {
@@ -138,8 +147,19 @@ pub(super) fn configure(config: &mut web::ServiceConfig, lobby: &Lobby, listener
             }
         }
     }
-    for (path, entries) in paths {
-        resource(config, lobby, &path, &entries);
+    for (path, entries) in &paths {
+        resource(config, lobby, path, entries);
+    }
+    // Callers configure these with a slash at the end as well as without. Last, because few do.
+    for (path, entries) in
+        paths.iter().filter(|(_, entries)| entries.iter().all(|it| it.may_end_in_slash()))
+    {
+        resource(config, lobby, &format!("{path}/"), entries);
+    }
+    let origins = &lobby.config().settings.cors_origins;
+    if !origins.is_empty() && listener != Listener::Gateways {
+        // A page must be able to read that there is no such route.
+        config.service(web::resource("/{path:.*}").route(web::to(not_found)).wrap(cors(origins)));
     }
 }
 
@@ -201,7 +221,11 @@ fn cors(origins: &[String]) -> actix_cors::Cors {
     let allowed = origins.iter().fold(actix_cors::Cors::default(), |cors, origin| {
         if origin == "*" { cors.allow_any_origin() } else { cors.allowed_origin(origin) }
     });
-    allowed.allow_any_method().allow_any_header().max_age(3600)
+    allowed
+        .allow_any_method()
+        .allow_any_header()
+        .expose_headers([ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE])
+        .max_age(3600)
 }
 
 /// What is said of a path that is no route.

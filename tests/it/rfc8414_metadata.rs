@@ -143,7 +143,8 @@ async fn s3_places() {
         ("neither",            "https://as.test",         "",     vec![]),
         ("a prefix",           "https://as.test",         "/cc",  vec![("/cc", "")]),
         ("a path",             "https://as.test/a/b",     "",     vec![("/a/b", ""), ("", "/a/b")]),
-        ("a path and a slash", "https://as.test/a/",      "",     vec![("/a", ""), ("", "/a")]),
+        ("a path and a slash", "https://as.test/a/",      "",     vec![("/a", ""), ("", "/a"), ("", "/a/"), ("/a", "/")]),
+        ("a slash",            "https://as.test/",        "",     vec![("", "/")]),
         ("the same of both",   "https://as.test/cc",      "/cc",  vec![("/cc", ""), ("", "/cc")]),
         ("path and prefix",    "https://as.test/a",       "/cc",  vec![("/cc", ""), ("/a", ""), ("", "/a")]),
         ("a plain name",       "client-credentials",      "/cc",  vec![("/cc", "")]),
@@ -282,6 +283,35 @@ async fn cors() {
         assert_eq!(ask(&some, method, path, other).await.header(allowed), None, "{path}");
         assert_eq!(ask(&some, method, path, app).await.header(allowed), Some(app), "{path}");
         assert!(ask(&any, method, path, other).await.header(allowed).is_some(), "{path}");
+    }
+    // What is refused can be read by a page, too, with the headers that say what to do about it.
+    #[rustfmt::skip]
+    let refusals = [
+        ("GET",   "/oauth/token",     405),
+        ("POST",  "/oauth/token",     415),
+        ("GET",   "/tokeninfo",       401),
+        ("GET",   "/nowhere",         404),
+        ("GET",   "/clients/a/b/c/d", 404),
+        ("POST",  "/nowhere/",        404),
+    ];
+    for (method, path, status) in refusals {
+        for (server, origin) in [(&some, app), (&any, other)] {
+            let request =
+                server.http.request(method.parse().unwrap(), format!("{}{path}", server.url));
+            let reply = server.send(request.header("origin", origin).body("{}")).await;
+            assert_eq!(reply.status, status, "{method} {path}");
+            assert_eq!(reply.header(allowed), Some(origin), "{method} {path}");
+            let vary = reply.header("vary").unwrap_or_default().to_lowercase();
+            assert!(vary.split(", ").any(|name| name == "origin"), "{method} {path}: {vary}");
+            let exposed = reply.header("access-control-expose-headers").unwrap().to_lowercase();
+            for name in ["etag", "location", "retry-after", "www-authenticate"] {
+                assert!(exposed.split(", ").any(|it| it == name), "{method} {path}: {exposed}");
+            }
+            assert!(reply.error().is_some(), "{method} {path}");
+        }
+        let request = some.http.request(method.parse().unwrap(), format!("{}{path}", some.url));
+        let reply = some.send(request.header("origin", other).body("{}")).await;
+        assert_eq!((reply.status, reply.header(allowed)), (status, None), "{method} {path}");
     }
     let preflight = ask(&some, "OPTIONS", "/oauth/token", app).await;
     assert_eq!(preflight.status, 200, "{preflight:?}");
