@@ -1,7 +1,8 @@
 //! The body of a request: of the right type, not too large, and not too slow.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::Method;
+use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
 
@@ -43,11 +44,34 @@ pub(super) async fn read_up_to(
         tokio::time::timeout(patience.body, collect(payload, limit)).await.map_err(|_| {
             Refusal::new(ErrorCode::InvalidRequest, "the body did not arrive in time")
         })??;
+    if !is_plain(request) {
+        let refusal = unsupported(request, media_types, "the body must not have a content coding");
+        // RFC 9110 §12.5.3: this tells it from a type that is not supported.
+        return Err(refusal.accepting(ACCEPT_ENCODING, "identity"));
+    }
     if right || (body.is_empty() && !request.headers().contains_key(CONTENT_TYPE)) {
         return Ok(body);
     }
     let why = format!("the body must be {}", media_types.join(" or "));
-    Err(Refusal::new(ErrorCode::UnsupportedMediaType, &why))
+    Err(unsupported(request, media_types, &why))
+}
+
+fn unsupported(request: &HttpRequest, media_types: &[&str], why: &str) -> Refusal {
+    let refusal = Refusal::new(ErrorCode::UnsupportedMediaType, why);
+    if request.method() == Method::PATCH {
+        // RFC 5789 §2.2.
+        return refusal.accepting(HeaderName::from_static("accept-patch"), &media_types.join(", "));
+    }
+    refusal
+}
+
+/// Whether the body is what was meant: RFC 9110 §8.4. Codings may be on several lines.
+fn is_plain(request: &HttpRequest) -> bool {
+    let lines = request.headers().get_all(CONTENT_ENCODING);
+    let codings = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    codings
+        .map(<[u8]>::trim_ascii)
+        .all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity"))
 }
 
 fn is_of_type(request: &HttpRequest, media_type: &str) -> bool {

@@ -18,6 +18,7 @@ pub(super) struct Refusal {
     code: ErrorCode,
     description: String,
     allow: Option<String>,
+    accepted: Vec<(HeaderName, String)>,
     retry_after: Option<Duration>,
     resource_metadata: Option<String>,
 }
@@ -40,6 +41,7 @@ impl Refusal {
             code,
             description: printable(description),
             allow: None,
+            accepted: Vec::new(),
             retry_after: None,
             resource_metadata: None,
         }
@@ -56,6 +58,12 @@ impl Refusal {
         Self { resource_metadata, ..self }
     }
 
+    /// The same, with a header that says what would be accepted.
+    pub(super) fn accepting(mut self, name: HeaderName, value: &str) -> Self {
+        self.accepted.push((name, value.to_owned()));
+        self
+    }
+
     /// The headers that the status demands: RFC 9110 §15.
     pub(super) fn headers(&self) -> Vec<(HeaderName, String)> {
         let mut headers = vec![(CACHE_CONTROL, "no-store".to_owned())];
@@ -69,6 +77,7 @@ impl Refusal {
             _ => {}
         }
         headers.extend(self.allow.clone().map(|allow| (ALLOW, allow)));
+        headers.extend(self.accepted.iter().cloned());
         headers
     }
 

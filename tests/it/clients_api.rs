@@ -498,6 +498,29 @@ async fn names_are_what_they_look_like() {
 }
 
 #[actix_web::test]
+async fn rfc5789_s2_2_a_patch_of_another_type_is_told_which_are_taken() {
+    let server = Server::start().await;
+    let (id, _) = server.granted(json!({})).await;
+    let token = server.admin_token().await;
+    let taken = "application/merge-patch+json, application/json";
+    #[rustfmt::skip]
+    let cases = [
+        // why              type                           coding      status  accepted
+        ("a merge patch",   "application/merge-patch+json", "identity", 200,    None),
+        ("another type",    "application/json-patch+json",  "identity", 415,    Some(taken)),
+        ("a coding",        "application/merge-patch+json", "gzip",     415,    Some(taken)),
+    ];
+    for (why, media_type, coding, status, accepted) in cases {
+        let request = server.http.patch(format!("{}/clients/{id}", server.url)).bearer_auth(&token);
+        let request = request.header("content-type", media_type).header("content-encoding", coding);
+        let reply = server.send(request.body("{}")).await;
+        assert_eq!((reply.status, reply.header("accept-patch")), (status, accepted), "{why}");
+    }
+    let post = server.post("/clients", "text/plain", "{}").await;
+    assert_eq!(post.header("accept-patch"), None);
+}
+
+#[actix_web::test]
 async fn every_deed_needs_the_permission_to_write() {
     let server = Server::start().await;
     let (id, _) = server.granted(json!({})).await;

@@ -116,6 +116,133 @@ async fn s4_4_2_media_types_and_methods() {
 }
 
 #[actix_web::test]
+async fn rfc9110_s8_4_content_codings() {
+    let server = Server::start().await;
+    let (id, secret) = server.client_with_secret().await;
+    #[rustfmt::skip]
+    let cases = [
+        // why                        codings                        status
+        ("none",                      &[][..],                       200),
+        ("identity",                  &["identity"],                 200),
+        ("identity, loud",            &["Identity"],                 200),
+        ("empty",                     &[""],                         200),
+        ("identity twice",            &["identity, identity"],       200),
+        ("identity on two lines",     &["identity", "identity"],     200),
+        ("gzip",                      &["gzip"],                     415),
+        ("one that nobody knows",     &["x-unknown"],                415),
+        ("behind identity",           &["identity,gzip"],            415),
+        ("on a second line",          &["identity", "br"],           415),
+        ("a name that begins alike",  &["identity2"],                415),
+        ("no text",                   &["\u{ff}"],                   415),
+    ];
+    for (why, codings, status) in cases {
+        let request = server.http.post(format!("{}/oauth/token", server.url));
+        let request = request.header("content-type", FORM).body(GRANT);
+        let mut request = request.header("authorization", basic(&id, &secret));
+        for coding in codings {
+            request = request.header("content-encoding", coding.as_bytes());
+        }
+        let reply = server.send(request).await;
+        let accepted = (status == 415).then_some("identity");
+        assert_eq!((reply.status, reply.header("accept-encoding")), (status, accepted), "{why}");
+    }
+    let json = server.post("/oauth/token", "application/json", "{}").await;
+    assert_eq!((json.status, json.header("accept-encoding")), (415, None), "another type");
+}
+
+/// Each route that has a body, as the contract lists them.
+#[actix_web::test]
+async fn rfc9110_s8_4_content_codings_everywhere() {
+    let server = Server::start().await;
+    let token = server.admin_token().await;
+    let own = server.register(json!({ "client_name": "svc" })).await;
+    let granted = json!({ "permissions": ["latchkey:decide"], "client_name": "pdp" });
+    let pdp = server.create_client(granted).await;
+    let pair = (pdp.text_of("client_id"), pdp.text_of("client_secret"));
+    let decides = server.token_of(&pair).await;
+    let (id, own_token) = (own.text_of("client_id"), own.text_of("registration_access_token"));
+    let contract: Value = server.get("/documentation/json").await.body;
+    let mut seen = 0;
+    for (path, operations) in contract["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            if operation.get("requestBody").is_none() {
+                continue;
+            }
+            seen += 1;
+            let form = operation["requestBody"]["content"].get(FORM).is_some();
+            let bearer = match path.as_str() {
+                path if path.starts_with("/register/") => &own_token,
+                path if path.starts_with("/access/") => &decides,
+                _ => &token,
+            };
+            let url = format!("{}{}", server.url, path.replace("{client_id}", &id));
+            let method: reqwest::Method = method.to_uppercase().parse().unwrap();
+            for body in [&b"\x1f\x8b\x08\0\0\0\0\0"[..], if form { b"a=b" } else { b"{}" }] {
+                let request = server.http.request(method.clone(), &url);
+                let request = request.bearer_auth(bearer).header("content-encoding", "gzip");
+                let media_type = if form { FORM } else { "application/json" };
+                let reply =
+                    server.send(request.header("content-type", media_type).body(body)).await;
+                let shown = (reply.status, reply.header("accept-encoding"), reply.error());
+                let expected = (415, Some("identity"), Some("invalid_request"));
+                assert_eq!(shown, expected, "{method} {path}: {reply:?}");
+            }
+        }
+    }
+    assert!(seen > 12, "{seen}");
+}
+
+/// A token endpoint is configured with a slash and without.
+#[actix_web::test]
+async fn routes_with_a_slash_at_the_end() {
+    let server = Server::with(|settings| {
+        settings.service_prefix = "/cc".to_owned();
+        settings.issuer = Some("https://as.test/a/".to_owned());
+    })
+    .await;
+    let base = "/cc";
+    let own = server.post_json(&format!("{base}/register/"), &json!({ "client_name": "c" })).await;
+    assert_eq!(own.status, 201);
+    let (id, secret) = (own.text_of("client_id"), own.text_of("client_secret"));
+    let path = format!("{base}/oauth/token/");
+    let issued = server.form(&path, Some((&id, &secret)), GRANT).await;
+    assert_eq!(issued.status, 200, "{issued:?}");
+    let token = issued.text_of("access_token");
+    let form = format!("token={token}");
+    for path in ["/oauth/introspect/", "/oauth/revoke/"] {
+        let reply = server.form(&format!("{base}{path}"), Some((&id, &secret)), &form).await;
+        assert_eq!(reply.status, 200, "{path}");
+    }
+    let admin =
+        server.form(&path, Some(crate::harness::ADMIN), GRANT).await.text_of("access_token");
+    #[rustfmt::skip]
+    let cases = [
+        ("GET",  "/cc/tokeninfo/",                             200),
+        ("GET",  "/cc/clients/",                               200),
+        ("GET",  &one,               200),
+        ("GET",  "/cc/keys/",                                  200),
+        ("GET",  "/cc/audit/",                                 200),
+        ("GET",  "/cc/.well-known/jwks.json/",                 200),
+        ("GET",  "/.well-known/oauth-authorization-server/",   200),
+        ("GET",  "/.well-known/oauth-authorization-server/a",  200),
+        ("GET",  "/.well-known/oauth-authorization-server/a/", 200),
+        ("GET",  "/a/.well-known/openid-configuration/",       200),
+        ("GET",  "/-/healthz/",                                200),
+        ("GET",  "/-/metrics/",                                200),
+        ("PUT",  "/cc/oauth/token/",                           405),
+        ("GET",  "/cc/oauth/token//",                          404),
+        ("GET",  "/cc/oauth/",                                 404),
+        ("GET",  "/cc/",                                       404),
+    ];
+    for (method, path, status) in cases {
+        let method = method.parse().unwrap();
+        let request = server.http.request(method, format!("{}{path}", server.url));
+        let reply = server.send(request.bearer_auth(&admin)).await;
+        assert_eq!(reply.status, status, "{path}");
+    }
+}
+
+#[actix_web::test]
 async fn limits() {
     let server = Server::with(|settings| {
         settings.body_limit = 1000;
