@@ -37,7 +37,10 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 /// Runs the command that the arguments name.
 #[must_use]
 pub fn main() -> ExitCode {
-    let matches = command().get_matches();
+    let matches = match command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(told) => return tell(&told),
+    };
     match run(&matches) {
         Ok(()) => ExitCode::SUCCESS,
         // `latchkey clients list | head` is no failure.
@@ -46,6 +49,17 @@ pub fn main() -> ExitCode {
             eprintln!("latchkey: {}", escaped_lines(&chain(&*error)));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Says what is wrong with the arguments; or gives help, which like any output may not arrive.
+fn tell(told: &clap::Error) -> ExitCode {
+    match told.print().and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("latchkey: {error}");
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2)),
     }
 }
 

@@ -9,6 +9,8 @@ use icu_properties::props::DefaultIgnorableCodePoint;
 
 /// How many characters of a stranger's text are quoted.
 pub const LONGEST: usize = 64;
+/// How many characters a message has at most, whatever it quotes.
+const LONGEST_MESSAGE: usize = 512;
 
 /// Whether a character is not shown itself but changes how others are: a control of C0 or C1, a
 /// separator of lines or paragraphs, a mark of the direction of writing.
@@ -36,7 +38,38 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
 /// The same for text of several lines, whose line feeds stay. Serialized JSON keeps its meaning.
 #[must_use]
 pub fn escaped_lines(text: &str) -> Cow<'_, str> {
-    escape(text, |c| c != '\n' && is_deceptive(c))
+    escaped_but(text, '\n')
+}
+
+/// The same for text in which this character has its meaning.
+#[must_use]
+pub fn escaped_but(text: &str, kept: char) -> Cow<'_, str> {
+    escape(text, |c| c != kept && is_deceptive(c))
+}
+
+/// A message that may quote strangers, between backticks or quotation marks: what it quotes has
+/// [`LONGEST`] characters, and the whole has an end.
+#[must_use]
+pub fn message(text: &str) -> String {
+    let mut shown = String::new();
+    let mut quoted: Option<(char, usize)> = None;
+    for c in text.chars() {
+        quoted = match quoted {
+            Some((mark, _)) if mark == c => None,
+            Some((mark, count)) => Some((mark, count + 1)),
+            None => matches!(c, '`' | '"').then_some((c, 0)),
+        };
+        match quoted {
+            Some((_, count)) if count == LONGEST + 1 => shown.push_str("..."),
+            Some((_, count)) if count > LONGEST => {}
+            _ => shown.push(c),
+        }
+    }
+    if let Some((end, _)) = shown.char_indices().nth(LONGEST_MESSAGE) {
+        shown.truncate(end);
+        shown.push_str("...");
+    }
+    escaped(&shown).into_owned()
 }
 
 /// The first [`LONGEST`] characters, escaped; three dots stand for the rest.
@@ -118,6 +151,26 @@ mod tests {
         assert_eq!(shown.lines().count(), 4);
         assert!(!shown.chars().any(|c| c != '\n' && is_deceptive(c)), "{shown}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+    }
+
+    #[test]
+    fn a_message_quotes_64_characters_and_has_an_end() {
+        let long = "x".repeat(60_000);
+        let cut = "x".repeat(64) + "...";
+        #[rustfmt::skip]
+        let cases = [
+            ("as it was",          "the member `a\"b` is \"c`d\": one of `e`".to_owned(), "the member `a\"b` is \"c`d\": one of `e`".to_owned()),
+            ("as much as may be",  format!("`{}` is repeated", "x".repeat(64)),          format!("`{}` is repeated", "x".repeat(64))),
+            ("too much",           format!("`{long}` is repeated"),                      format!("`{cut}` is repeated")),
+            ("of two",             format!("`{long}`: \"{long}\" is not known"),         format!("`{cut}`: \"{cut}\" is not known")),
+            ("it commands",        "`\u{1b}[31m\n` is repeated".to_owned(),              r"`\u001b[31m\u000a` is repeated".to_owned()),
+            ("nothing is quoted",  long.clone(),                                         "x".repeat(512) + "..."),
+        ];
+        for (why, text, shown) in cases {
+            assert_eq!(message(&text), shown, "{why}");
+        }
+        let many = message(&"`a".repeat(30_000));
+        assert!(many.chars().count() <= 515, "{many}");
     }
 
     #[test]

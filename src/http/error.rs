@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 use serde::Serialize;
 
 use crate::domain::error_code::ErrorCode;
+use crate::domain::printable::message;
 use crate::oauth::error::{OAuthError, TokenFault};
 use crate::registry::error::RegistryError;
 
@@ -118,9 +119,10 @@ impl Refusal {
     }
 }
 
-/// The characters that RFC 6749 §5.2 allows in a description.
+/// The characters that RFC 6749 §5.2 allows in a description, and as many as may be.
 pub(super) fn printable(text: &str) -> String {
-    text.chars()
+    message(text)
+        .chars()
         .map(|c| match c {
             '"' => '\'',
             '\\' => '/',

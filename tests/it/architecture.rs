@@ -17,7 +17,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("jwt", &["domain", "files", "oauth", "registry", "tasks"]),
     ("store", &["domain", "files", "oauth", "registry", "tasks"]),
     ("config", &["domain", "gateway", "registry"]),
-    ("telemetry", &["config"]),
+    ("telemetry", &["config", "domain"]),
     (
         "app",
         &[

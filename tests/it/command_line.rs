@@ -553,6 +553,63 @@ async fn no_secret_gets_into_the_log() {
     assert!(!log.contains("$argon2"), "{log}");
 }
 
+/// What strangers send is in the log as far as it helps, and commands no terminal.
+#[actix_web::test]
+async fn what_strangers_send_is_logged_briefly_and_escaped() {
+    let home = Home::new();
+    let server = home.serve(&["--algorithm=EdDSA"]);
+    let name = format!("{}%C2%9B31m%E2%80%AE{}", "a".repeat(8), "x".repeat(20_000));
+    let url = format!("{}/oauth/token", server.url);
+    let request = reqwest::Client::new().post(url).body(format!("{name}=1&{name}=2"));
+    let request = request.header("content-type", crate::harness::FORM);
+    assert_eq!(request.send().await.unwrap().status().as_u16(), 400);
+    let logged = server.logged(|entry| entry["message"] == "refused");
+    let reason = logged["reason"].as_str().unwrap();
+    assert!(reason.len() < 200 && reason.contains("is repeated"), "{reason}");
+    assert!(reason.is_ascii(), "{reason}");
+}
+
+/// A log for people that goes to a file is plain text.
+#[test]
+fn a_log_in_a_file_has_no_colours() {
+    let home = Home::new();
+    let mut command = home.program(env!("CARGO_BIN_EXE_latchkey"), &[]);
+    let args = ["serve", "--listen=127.0.0.1:0", "--algorithm=EdDSA", "--log-format=pretty"];
+    let log = fs::File::create(home.path("log")).unwrap();
+    let mut child = command.args(args).stderr(log).spawn().unwrap();
+    let began = Instant::now();
+    let mut text = String::new();
+    while !text.contains("documentation:") {
+        assert!(began.elapsed() < PATIENCE, "{text}");
+        std::thread::sleep(Duration::from_millis(10));
+        text = fs::read_to_string(home.path("log")).unwrap();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(text.contains("INFO") && !text.contains('\u{1b}'), "{text}");
+}
+
+/// What cannot be written is a failure, help included.
+#[test]
+fn a_full_output_is_an_error() {
+    let home = Home::new();
+    for args in [
+        &["--help"][..],
+        &["--version"],
+        &["help", "serve"],
+        &["clients", "--help"],
+        &["config", "check"],
+        &["keypair", "--out", "key.pem"],
+    ] {
+        let mut command = home.program(env!("CARGO_BIN_EXE_latchkey"), &[]);
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = command.args(args).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {told}");
+        assert!(told.contains("No space left"), "{args:?}: {told}");
+    }
+}
+
 #[actix_web::test]
 async fn a_restart_loses_nothing() {
     let home = Home::new();

@@ -115,6 +115,38 @@ async fn s4_4_2_media_types_and_methods() {
     }
 }
 
+/// What a stranger sends does not come back at length.
+#[actix_web::test]
+async fn what_is_refused_is_quoted_briefly() {
+    let server = Server::with(|settings| settings.body_limit = 1_000_000).await;
+    let long = "x".repeat(60_000);
+    let repeated = format!("{long}=1&{long}=2");
+    let metadata = json!({ "client_name": "c", "token_endpoint_auth_method": long });
+    let admin = |body: Value| server.create_client(body);
+    let unknown = json!({ "client_name": "c", (long.clone()): 1 });
+    let wrong = json!({ "client_name": "c", "permissions": [long] });
+    let answers = [
+        ("a repeated parameter", server.form("/oauth/token", None, &repeated).await),
+        ("the same elsewhere", server.form("/oauth/revoke", None, &repeated).await),
+        ("a method", server.post_json("/register", &metadata).await),
+        ("a member", admin(unknown).await),
+        ("a permission", admin(wrong).await),
+        (
+            "a parameter of a query",
+            server.admin_get(&format!("/clients?{}=1", &long[..20_000])).await,
+        ),
+    ];
+    for (why, reply) in answers {
+        assert_eq!(reply.status, 400, "{why}: {}", reply.text.len());
+        assert!(reply.text.len() < 1500, "{why}: {}", reply.text.len());
+        assert!(!reply.text.contains(&"x".repeat(65)), "{why}: {}", reply.text);
+    }
+    let imported =
+        json!({ "clients": [{ "clientId": "a", (long.clone()): 1, "credentials": long }] });
+    let imported = server.admin_post("/clients/import", &imported).await;
+    assert!(imported.text.len() < 1500, "{}", imported.text.len());
+}
+
 #[actix_web::test]
 async fn rfc9110_s8_4_content_codings() {
     let server = Server::start().await;
@@ -215,11 +247,12 @@ async fn routes_with_a_slash_at_the_end() {
     }
     let admin =
         server.form(&path, Some(crate::harness::ADMIN), GRANT).await.text_of("access_token");
+    let one = format!("/cc/clients/{id}/");
     #[rustfmt::skip]
     let cases = [
         ("GET",  "/cc/tokeninfo/",                             200),
         ("GET",  "/cc/clients/",                               200),
-        ("GET",  &one,               200),
+        ("GET",  &*one,                                       200),
         ("GET",  "/cc/keys/",                                  200),
         ("GET",  "/cc/audit/",                                 200),
         ("GET",  "/cc/.well-known/jwks.json/",                 200),

@@ -19,6 +19,7 @@ use crate::domain::audit::Action;
 use crate::domain::client::{AuthMethod, Client, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::printable;
 use crate::domain::secret::{ClientSecret, Form};
 use crate::hashing::Busy;
 
@@ -266,7 +267,7 @@ fn reported(client_id: Option<String>, done: Result<Done, RegistryError>) -> Imp
             if outcome == Outcome::Failed {
                 tracing::error!(reason = %error, "a client could not be imported");
             }
-            let reason = Some(error.description());
+            let reason = Some(printable::message(&error.description()));
             Imported {
                 client_id,
                 outcome,
