@@ -36,7 +36,8 @@ use revocations::TokenName;
 /// Where clients are looked up. On the path of every token.
 #[async_trait]
 pub trait ClientStore: Send + Sync {
-    /// The client of that name, in whatever state, if there is one.
+    /// The client of that name, in whatever state, if there is one: as it was read after the epoch
+    /// that is in force now was known.
     async fn find(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError>;
 }
 

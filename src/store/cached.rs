@@ -27,7 +27,8 @@ const MOST_ABSENT: usize = 10_000;
 /// What this process writes is forgotten at once; what others write is forgotten by
 /// [`forget`](ClientCache::forget), which the feed calls, and after a while in any case: a client
 /// that another tool deleted leaves nothing for a feed to see. A client that is read while it is
-/// being forgotten is not remembered.
+/// being forgotten is not remembered. Nor is one used that was read before its tokens were ended:
+/// perhaps it is gone since.
 ///
 /// That there is no client of an id is remembered for a moment too: an unknown id must not cost
 /// more than a known one each time. Apart from the clients, so that a flood of ids drives none of
@@ -56,6 +57,8 @@ pub struct CacheLimits {
 struct Remembered {
     client: Arc<Client>,
     since: Instant,
+    /// The epoch that was in force before it was read.
+    epoch: u64,
 }
 
 impl CachedClients {
@@ -102,29 +105,33 @@ impl CachedClients {
         Client { token_epoch, ..client.clone() }
     }
 
-    fn is_too_old(&self, remembered: &Remembered) -> bool {
-        self.limits.for_at_most.is_some_and(|limit| remembered.since.elapsed() >= limit)
+    fn is_good(&self, remembered: &Remembered, epoch: u64) -> bool {
+        let is_young = |limit| remembered.since.elapsed() < limit;
+        self.limits.for_at_most.is_none_or(is_young) && remembered.epoch >= epoch
     }
 
     async fn remembered_or_read(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
-        if self.remembered.get(id).is_some_and(|remembered| self.is_too_old(&remembered)) {
-            self.remembered.remove(id);
-        }
         if self.absent.get(id).is_some_and(|since| since.elapsed() >= self.limits.absent_for) {
             self.absent.remove(id);
         }
-        let guard = match self.remembered.get_value_or_guard_async(id).await {
-            Ok(remembered) => return Ok(Some(remembered.client)),
-            Err(guard) => guard,
+        let guard = loop {
+            let epoch = self.revocations.epoch(id);
+            match self.remembered.get_value_or_guard_async(id).await {
+                Ok(remembered) if self.is_good(&remembered, epoch) => {
+                    return Ok(Some(remembered.client));
+                }
+                Ok(_) => self.remembered.remove(id),
+                Err(guard) => break guard,
+            };
         };
         let Err(absence) = self.absent.get_value_or_guard_async(id).await else { return Ok(None) };
-        let since = Instant::now();
+        let (since, epoch) = (Instant::now(), self.revocations.epoch(id));
         let Some(client) = self.registry.read(id).await?.map(Arc::new) else {
             let _ = absence.insert(since); // refused as below
             return Ok(None);
         };
         // Refused if `forget` came in between; then only this one use sees what was read.
-        let _ = guard.insert(Remembered { client: client.clone(), since });
+        let _ = guard.insert(Remembered { client: client.clone(), since, epoch });
         Ok(Some(client))
     }
 }

@@ -1,14 +1,17 @@
 //! What is called back on one server is dead on the others within a second.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use latchkey::app::OpenStore;
 use latchkey::store::MongoStore;
 use mongodb::bson::{Document, doc};
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::databases::Kind;
+use crate::databases::{self, Kind};
 use crate::harness::{GRANT, Server, TestClock, claims_of, jose_header_of};
 
 /// How long news may take: the promise is a second, the rest is for a slow machine.
@@ -192,6 +195,68 @@ async fn a_client_that_another_tool_deletes(kind: Kind) {
     assert_eq!(fresh.tokeninfo(&new).await.status, 200, "after a restart");
 }
 
+/// Fifty clients that ask fifty times a second and are deleted, or given other names, on another
+/// server. Once their server has heard of it none gets a token that lives.
+async fn clients_that_go_while_they_ask(kind: Kind) {
+    let Some(url) = kind.shared().await.map(databases::Server::fresh_database) else { return };
+    let clock = Arc::default();
+    let [here, there] = [replica(&url, &clock).await, replica(&url, &clock).await];
+    let clients = join_all((0..50).map(|_| here.client_with_secret())).await;
+    let (going, all_gone) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (asked, late) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+
+    let ask = async {
+        let mut round = tokio::time::interval(Duration::from_millis(20));
+        while !all_gone.load(Ordering::SeqCst) {
+            round.tick().await;
+            let client = &clients[asked.fetch_add(1, Ordering::SeqCst) % clients.len()];
+            let id = client.0.parse().unwrap();
+            let known = there.app.revocations.epoch(&id);
+            let reply = there.token(Some((&client.0, &client.1)), GRANT).await;
+            if reply.status == 200 {
+                late.lock().unwrap().push((client, known, reply.text_of("access_token")));
+            }
+        }
+    };
+    let end = async {
+        for (number, (id, _)) in clients.iter().enumerate() {
+            // It is remembered there when it goes.
+            there.app.authenticator.clients.find(&id.parse().unwrap()).await.unwrap().unwrap();
+            let reply = if number % 2 == 0 {
+                here.admin(Method::DELETE, &format!("/clients/{id}"), &Value::Null).await
+            } else {
+                here.admin_post(&format!("/clients/{id}/regenerate"), &json!({})).await
+            };
+            assert!(matches!(reply.status, 200 | 201 | 204), "{reply:?}");
+            going.fetch_add(1, Ordering::SeqCst);
+        }
+        // The last word about each is heard there; from here on nothing is issued.
+        for client in &clients {
+            let id = client.0.parse().unwrap();
+            let began = Instant::now();
+            while there.app.revocations.epoch(&id) < here.app.revocations.epoch(&id) {
+                assert!(began.elapsed() < PROMISE, "it was not heard of {id}");
+                tokio::task::yield_now().await;
+            }
+            let reply = there.token(Some((&client.0, &client.1)), GRANT).await;
+            assert_eq!((reply.status, reply.error()), (401, Some("invalid_client")), "{id}");
+        }
+        all_gone.store(true, Ordering::SeqCst);
+    };
+    tokio::join!(ask, end);
+
+    assert_eq!(going.into_inner(), clients.len());
+    let late = late.into_inner().unwrap();
+    eprintln!("{kind:?}: {} asked, {} got a token", asked.into_inner(), late.len());
+    for ((id, _), known, token) in late {
+        let epoch = here.app.revocations.epoch(&id.parse().unwrap());
+        assert!(known < epoch, "{id} got a token after all was known");
+        for server in [&here, &there] {
+            assert_eq!(server.tokeninfo(&token).await.status, 401, "{id}: known {known}");
+        }
+    }
+}
+
 /// Of tokens that are dead, alive and never seen before: no store is asked about any.
 async fn while_the_database_is_away(kind: Kind) {
     let Some(database) = kind.alone().await else { return };
@@ -251,6 +316,7 @@ on_servers! {
     a_client_that_another_tool_unpublishes
     a_client_that_comes_back_while_no_server_runs
     a_client_that_another_tool_deletes
+    clients_that_go_while_they_ask
 }
 
 #[actix_web::test]
