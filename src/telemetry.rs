@@ -122,6 +122,15 @@ pub struct Metrics {
     pub quota_refusals: Counter,
     /// One if the store answered last.
     pub store_up: Gauge,
+    /// Documents that could not be read whole, by kind.
+    pub unreadable: Family<KindLabels, Counter>,
+}
+
+/// What unreadable documents are told apart by.
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+pub struct KindLabels {
+    /// `client` or `audit_record`.
+    pub kind: &'static str,
 }
 
 /// What requests are told apart by.
@@ -196,6 +205,9 @@ impl Default for Metrics {
         registry.register("quota_refusals", "Tokens refused by a quota", quota_refusals.clone());
         let store_up = Gauge::default();
         registry.register("store_up", "Whether the store answered last", store_up.clone());
+        let unreadable = Family::default();
+        let help = "Documents in the store that could not be read whole";
+        registry.register("unreadable_documents", help, unreadable.clone());
         let revocations = Gauge::default();
         registry.register("revocations", "Revocations that are held", revocations.clone());
         let staleness = Gauge::<f64, AtomicU64>::default();
@@ -240,6 +252,7 @@ impl Default for Metrics {
             throttled,
             quota_refusals,
             store_up,
+            unreadable,
         }
     }
 }

@@ -51,6 +51,8 @@ pub struct Copied {
     pub clients: usize,
     /// Clients that it had already.
     pub known: usize,
+    /// Clients whose documents cannot be read whole, or not be kept there as they stand.
+    pub left_out: Vec<String>,
     /// Public halves of signing keys.
     pub signing_keys: usize,
     /// Assertions that were used, and must not be again.
@@ -93,8 +95,9 @@ pub async fn copy_store(
         let export = source.export(after.as_deref()).await?;
         let found = export.documents.len();
         let taken = target.import(export.documents).await?;
-        copied.clients += taken;
-        copied.known += found - taken;
+        copied.clients += taken.new;
+        copied.known += found - taken.new - taken.left_out.len();
+        copied.left_out.extend(export.left_out.into_iter().chain(taken.left_out));
         progress(copied.clients + copied.known);
         match export.next {
             Some(next) => after = Some(next),

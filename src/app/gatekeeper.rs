@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use crate::domain::clock::Timestamp;
-use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::gateway::{Outcome, Policy, Principal, Reason, Request};
 use crate::oauth::ClientStore;
@@ -179,7 +178,7 @@ impl Gatekeeper {
             Ok(id) => self.clients.find(&id).await?,
             Err(_) => None,
         };
-        let client = found.filter(|client| client.state == State::Public);
+        let client = found.filter(|client| client.is_in_use());
         let (why, rule) = match &client {
             None => (Why::UnknownSubject, None),
             Some(client) => self.decide(question, Some(Principal::from(client.as_ref()))),

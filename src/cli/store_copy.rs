@@ -50,6 +50,13 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
         if let Some(file) = copied.admin_file {
             eprintln!("the administrator's credentials are in {} too", file.display());
         }
+        if !copied.left_out.is_empty() {
+            let left_out = copied.left_out.join(", ");
+            return Err(format!(
+                "the documents of these clients cannot be copied as they stand: {left_out}"
+            )
+            .into());
+        }
         Ok(())
     })
 }

@@ -77,6 +77,9 @@ pub enum Action {
     /// Tokens were called back.
     #[serde(rename = "tokens.revoked")]
     TokensRevoked,
+    /// Something was done, and the record of it cannot be read: it is damaged, or of a newer version.
+    #[serde(rename = "unreadable")]
+    Unreadable,
 }
 
 impl Action {
@@ -159,6 +162,12 @@ impl AuditRecord {
     #[must_use]
     pub fn first_id(at: Timestamp) -> String {
         format!("{:010x}", at.0)
+    }
+
+    /// The moment that an id begins with.
+    #[must_use]
+    pub fn moment_of(id: &str) -> Option<Timestamp> {
+        u64::from_str_radix(id.get(..10)?, 16).ok().map(Timestamp)
     }
 }
 

@@ -126,6 +126,22 @@ impl Revision {
     }
 }
 
+/// A member of a stored document that is there and cannot be read, so that nobody knows what limit
+/// it sets. Never quotes what stands there.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Unreadable {
+    /// Its name in the document, such as `secrets[0].expiresAt`.
+    pub member: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.member, self.problem)
+    }
+}
+
 /// A registered client.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Client {
@@ -184,6 +200,8 @@ pub struct Client {
     pub last_login: Option<Timestamp>,
     /// The state of the document that this was read from.
     pub revision: Revision,
+    /// What of the document cannot be read. While there is any, the client gets no tokens.
+    pub unreadable: Vec<Unreadable>,
 }
 
 impl Client {
@@ -218,6 +236,7 @@ impl Client {
             updater: String::new(),
             last_login: None,
             revision: Revision::default(),
+            unreadable: Vec::new(),
         }
     }
 
@@ -225,6 +244,12 @@ impl Client {
     #[must_use]
     pub fn lineage(&self) -> &ClientId {
         self.first_id.as_ref().unwrap_or(&self.id)
+    }
+
+    /// Whether it is in use: published, and every limit that its document sets is known.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        self.state == State::Public && self.unreadable.is_empty()
     }
 
     /// Brings it into a state. Going into use and out of it both bring the next epoch: the tokens

@@ -1,6 +1,6 @@
 //! `/-/…`: how the server is. Never under the service prefix.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::domain::credential_report::WARNING_DAYS;
 use crate::oauth::News;
-use crate::telemetry::WithinDays;
+use crate::telemetry::{KindLabels, WithinDays};
 
 use super::lobby::Lobby;
 
@@ -56,13 +56,16 @@ pub(super) async fn metrics(lobby: web::Data<Lobby>) -> HttpResponse {
         // Nothing to worry about where there is none.
         let is_current = app.gatekeeper.policy.as_ref().is_none_or(|file| file.is_current());
         metrics.policy_current.set(i64::from(is_current));
+        let copy = |from: u64, to: &Counter| to.inner().store(from, Ordering::Relaxed);
+        let unreadable = app.upkeep.unreadable();
+        for (kind, count) in [("client", unreadable.clients), ("audit_record", unreadable.records)]
+        {
+            copy(count, &metrics.unreadable.get_or_create(&KindLabels { kind }));
+        }
         if let Some(delivery) = &app.delivery {
             let tally = &delivery.tally;
-            let copy = |from: &AtomicU64, to: &Counter| {
-                to.inner().store(from.load(Ordering::Relaxed), Ordering::Relaxed);
-            };
-            copy(&tally.delivered, &metrics.webhook_delivered);
-            copy(&tally.failed, &metrics.webhook_failed);
+            copy(tally.delivered.load(Ordering::Relaxed), &metrics.webhook_delivered);
+            copy(tally.failed.load(Ordering::Relaxed), &metrics.webhook_failed);
             let age = tally.oldest_age(app.clock.now());
             metrics.webhook_oldest.set(i64::try_from(age).unwrap_or(i64::MAX));
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::domain::audience::Audience;
 use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode};
+use crate::domain::free_form::DEEPEST;
 use crate::domain::store_error::StoreError;
 use crate::hashing::Busy;
 
@@ -39,6 +40,9 @@ pub enum AuthFailure {
     /// The client is not `PUBLIC`.
     #[error("the client is not published")]
     Unpublished,
+    /// A limit in the client's document cannot be read.
+    #[error("a limit in the client's document cannot be read")]
+    Unreadable,
     /// The assertion is no plain signed JWT, or names another client than the request.
     #[error("malformed assertion")]
     MalformedAssertion,
@@ -84,6 +88,9 @@ pub enum OAuthError {
     /// A claim of the assertion that the client may not set.
     #[error("the claim `{0}` is not allowed for this client")]
     CustomClaim(String),
+    /// A claim of the assertion with too many levels.
+    #[error("the claim `{0}` must not be nested deeper than {DEEPEST} levels")]
+    DeepClaim(String),
     /// The client may not use this grant.
     #[error("the client may not use this grant")]
     GrantNotAllowed,
@@ -175,6 +182,7 @@ impl OAuthError {
             Self::AudienceRequired
             | Self::AudiencesDiffer
             | Self::CustomClaim(_)
+            | Self::DeepClaim(_)
             | Self::Malformed(_)
             | Self::Missing(_)
             | Self::NotAForm
@@ -225,6 +233,7 @@ impl OAuthError {
             | Self::AudienceRequired
             | Self::AudiencesDiffer
             | Self::CustomClaim(_)
+            | Self::DeepClaim(_)
             | Self::GrantNotAllowed
             | Self::Malformed(_)
             | Self::MalformedResource

@@ -13,6 +13,7 @@ use crate::domain::claims::{self, AccessTokenClaims};
 use crate::domain::client::{CLIENT_CREDENTIALS, Client};
 use crate::domain::clock::Timestamp;
 use crate::domain::entropy::Entropy;
+use crate::domain::free_form;
 use crate::domain::lists::ListLimits;
 use crate::domain::permission::Permission;
 use crate::domain::scope::Scope;
@@ -210,8 +211,12 @@ fn allowed_claims(
     }
     let granted: HashSet<&String> = client.allowed_custom_claims.iter().collect();
     let allowed = |name: &String| granted.contains(name) && !claims::is_reserved(name);
-    match asserted.keys().find(|name| !allowed(name)) {
-        Some(refused) => Err(OAuthError::CustomClaim(refused.clone())),
+    if let Some(refused) = asserted.keys().find(|name| !allowed(name)) {
+        return Err(OAuthError::CustomClaim(refused.clone()));
+    }
+    // The token would be one that nobody can read.
+    match asserted.iter().find(|(_, value)| free_form::is_too_deep(value)) {
+        Some((deep, _)) => Err(OAuthError::DeepClaim(deep.clone())),
         None => Ok(asserted.clone()),
     }
 }

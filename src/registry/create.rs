@@ -10,6 +10,7 @@ use crate::domain::audit::Action;
 use crate::domain::claims;
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
+use crate::domain::free_form::{self, DEEPEST};
 use crate::domain::lists::{self, ListLimits};
 use crate::domain::permission::Permission;
 use crate::domain::printable::is_name;
@@ -147,7 +148,11 @@ pub(super) fn grant(
         let longest = longest_life.as_secs();
         return refused(format!("`access_token_lifetime` must be from 1 to {longest} seconds"));
     }
-    if let Some(name) = unstorable_name(&Value::Object(grants.metadata.clone())) {
+    let metadata = Value::Object(grants.metadata);
+    if free_form::is_too_deep(&metadata) {
+        return refused(format!("`metadata` must not be nested deeper than {DEEPEST} levels"));
+    }
+    if let Some(name) = unstorable_name(&metadata) {
         return refused(format!(
             "`metadata` must not have a member `{name}`: no `.`, no leading `$`"
         ));
@@ -166,7 +171,10 @@ pub(super) fn grant(
     client.audience = lists::unique(grants.audience);
     client.scope = grants.scope;
     client.state = grants.state;
-    client.metadata = grants.metadata;
+    client.metadata = match metadata {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    };
     client.groups = lists::unique(grants.groups);
     client.allowed_custom_claims = lists::unique(custom);
     client.access_token_lifetime = lifetime;

@@ -105,6 +105,8 @@ impl Enrolment {
                 return too_many("keys", most);
             }
             client.keys.push(key.clone());
+            // Where its keys were published nobody can read; from now on they are here.
+            client.unreadable.retain(|it| it.member != "jwksUri");
             Ok(())
         };
         let deed = (actor, Action::KeyAdded);

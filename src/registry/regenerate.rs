@@ -29,6 +29,10 @@ impl Enrolment {
         let old = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
         self.may_change(actor, &old).await?;
         actor.may_add_credentials(&old)?;
+        if let Some(unreadable) = old.unreadable.first() {
+            // The new one would have no such limit at all.
+            return refused(format!("of the client's document {unreadable}; set it anew first"));
+        }
         let mut shown = old.registration_tokens.clone();
         shown.retain(|held| actor.registration_token() == Some(&held.digest));
         let mut new = Client {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::domain::audit::Action;
-use crate::domain::client::{AuthMethod, Client};
+use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS, Client};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::lists::ListLimits;
@@ -25,6 +25,16 @@ const SECOND_NAMES: [(&str, &str); 2] =
 
 /// Takes one member over.
 type Take = fn(&mut Client, &mut Client);
+
+/// The names of members in documents that are others than here.
+#[rustfmt::skip]
+const IN_DOCUMENTS: [(&str, &str); 5] = [
+    ("token_endpoint_auth_method", "authMethod"),
+    ("grant_types",                "grantTypes"),
+    ("access_token_lifetime",      "accessTokenLifetime"),
+    ("quota_per_hour",             "quotaPerHour"),
+    ("quota_per_day",              "quotaPerDay"),
+];
 
 /// What can be granted, by name.
 #[rustfmt::skip]
@@ -100,6 +110,9 @@ fn patched(
         client.name = client_name(members.get("client_name").unwrap_or(&Value::Null))?;
     }
     set_auth_method(client, members.get("token_endpoint_auth_method"), now)?;
+    if is_patched("grant_types") {
+        client.grant_types = grant_types(members.get("grant_types"))?;
+    }
     // What is not named here stays as it is, also if it could not be granted today.
     if let Some(members) = members.as_object_mut() {
         members.retain(|name, _| is_patched(name));
@@ -114,7 +127,25 @@ fn patched(
             take(client, &mut granted);
         }
     }
+    // What is set anew can be read again.
+    for name in &patched {
+        let other = IN_DOCUMENTS.iter().find(|(here, _)| here == name);
+        let member = other.map_or(name.as_str(), |(_, member)| member);
+        client.unreadable.retain(|it| it.member != member);
+    }
     Ok(())
+}
+
+/// There is one grant. Without any it is that one.
+fn grant_types(value: Option<&Value>) -> Result<Option<Vec<String>>, RegistryError> {
+    let Some(value) = value else { return Ok(None) };
+    let is_grant = |grant: &Value| grant == CLIENT_CREDENTIALS;
+    match value.as_array() {
+        Some(grants) if !grants.is_empty() && grants.iter().all(is_grant) => {
+            Ok(Some(vec![CLIENT_CREDENTIALS.to_owned()]))
+        }
+        _ => refused(format!("`grant_types` must be [\"{CLIENT_CREDENTIALS}\"]")),
+    }
 }
 
 /// The members as they stand, under the names of an admin's registration.
@@ -123,6 +154,7 @@ fn changeable(client: &Client) -> Value {
     if let Some(members) = members.as_object_mut() {
         members.remove("__STATE__"); // its changes have rules of their own
         members.insert("client_name".to_owned(), json!(client.name));
+        members.insert("grant_types".to_owned(), json!(client.grant_types));
         members.insert("token_endpoint_auth_method".to_owned(), json!(client.auth_method));
     }
     members

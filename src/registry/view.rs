@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::domain::client::Client;
+use crate::domain::client::{Client, Unreadable};
 use crate::domain::credential_report::{Credential, Kind, Watch, credentials, report};
+use crate::domain::free_form::{self, DEEPEST};
 use crate::domain::jwks_uri::JwksUri;
 
 use super::draft::Registered;
@@ -141,7 +142,29 @@ pub(super) fn recorded(client: &Client) -> Value {
             "last_login_at": client.last_login,
         }),
     );
+    show_as_far_as_possible(&mut shown, client);
     shown
+}
+
+/// What another tool nested too deeply is cut, and what cannot be read is named.
+fn show_as_far_as_possible(shown: &mut Value, client: &Client) {
+    let mut unreadable = client.unreadable.clone();
+    for (name, value) in client.metadata.iter().filter(|(_, value)| is_cut(value)) {
+        let metadata = shown.get_mut("metadata").and_then(|metadata| metadata.get_mut(name));
+        if let Some(whole) = metadata {
+            *whole = free_form::cut(value, DEEPEST - 1);
+        }
+        let problem = format!("is nested deeper than {DEEPEST} levels, and cut here");
+        unreadable.push(Unreadable { member: format!("metadata.{name}"), problem });
+    }
+    if !unreadable.is_empty() {
+        extend(shown, json!({ "unreadable": unreadable }));
+    }
+}
+
+/// Whether it is too deep for a member of `metadata`, which is a level itself.
+fn is_cut(value: &Value) -> bool {
+    free_form::is_deeper(value, DEEPEST - 1)
 }
 
 /// The secrets of a client, by their ids alone.

@@ -9,6 +9,7 @@ mod mongo;
 mod record;
 mod revocation;
 mod signing_key_record;
+mod unreadable;
 mod unused;
 mod used_proofs;
 
@@ -49,8 +50,8 @@ pub trait Store:
     async fn export(&self, after: Option<&str>) -> Result<Export, StoreError>;
 
     /// Takes documents of another store as they stand; those whose client is there already are
-    /// left alone. How many were taken.
-    async fn import(&self, documents: Vec<Document>) -> Result<usize, StoreError>;
+    /// left alone.
+    async fn import(&self, documents: Vec<Document>) -> Result<Taken, StoreError>;
 
     /// Takes revocations of another store, without records of who did it.
     async fn import_revocations(&self, revocations: Vec<Revocation>) -> Result<(), StoreError>;
@@ -77,11 +78,22 @@ pub struct UsedAssertion {
 /// A client document, with whatever other tools keep in it.
 pub type Document = mongodb::bson::Document;
 
+/// What became of documents that were brought.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Taken {
+    /// How many are new here.
+    pub new: usize,
+    /// The clients whose documents cannot be kept here as they stand.
+    pub left_out: Vec<String>,
+}
+
 /// Some documents, and where to go on.
 #[derive(Debug)]
 pub struct Export {
     /// The documents.
     pub documents: Vec<Document>,
+    /// The clients whose documents cannot be read whole.
+    pub left_out: Vec<String>,
     /// Where to go on; `None`: that was all.
     pub next: Option<String>,
 }

@@ -121,7 +121,8 @@ fn to_key(document: &Document) -> Option<PublishedKey> {
         signs_from: timestamp(document.get(SIGNS_FROM)).unwrap_or(published + PUBLICATION_LEAD),
         signs_until: timestamp(document.get(SIGNS_UNTIL))?,
         imported: timestamp(document.get(IMPORTED_AT)),
-        retired: timestamp(document.get(RETIRED_AT)),
+        // One of which nobody can read when it was retired is retired.
+        retired: document.get(RETIRED_AT).map(|at| timestamp(Some(at)).unwrap_or_default()),
     })
 }
 

@@ -1,7 +1,6 @@
 //! Which client registered itself here and was never used.
 
 use crate::domain::clock::Timestamp;
-use crate::domain::state::State;
 
 use super::{Document, record};
 
@@ -11,7 +10,7 @@ pub(super) fn is_unused(document: &Document, before: Timestamp) -> bool {
     record::to_client(document).is_some_and(|client| {
         client.registered_itself()
             && client.revision.version.is_some()
-            && client.state == State::Public
+            && client.is_in_use()
             && client.permissions.is_empty()
             && !has_logged_in(document)
             && client.created < before

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use crate::domain::audit::AuditRecord;
+use crate::domain::audit::{Action, AuditRecord};
 use crate::domain::clock::{Clock, DAY, Timestamp};
 use crate::domain::entropy::Entropy;
 use crate::domain::store_error::StoreError;
@@ -212,8 +212,10 @@ impl Delivery {
         }
     }
 
+    /// What was done by a record that cannot be read may be any of them.
     fn wants(&self, record: &AuditRecord) -> bool {
-        self.topics.iter().any(|topic| topic.covers(record.action))
+        record.action == Action::Unreadable
+            || self.topics.iter().any(|topic| topic.covers(record.action))
     }
 
     fn is_stopping(&self) -> bool {

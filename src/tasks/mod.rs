@@ -43,6 +43,18 @@ pub trait Upkeep: Send + Sync {
 
     /// Removes records of deeds before `before`, `limit` at the most. How many were removed.
     async fn sweep_audit(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
+
+    /// How much this process met there that it could not read whole.
+    fn unreadable(&self) -> UnreadableCount;
+}
+
+/// How much could not be read whole; each document counts once.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct UnreadableCount {
+    /// Clients.
+    pub clients: u64,
+    /// Audit records.
+    pub records: u64,
 }
 
 /// What tells one replica what the others, and other tools, did.

@@ -540,7 +540,7 @@ async fn administrators_of_persons_are_not_ended() {
         admin("imported", "latchkey", "admin"),
         admin("renewed", "latchkey", "public"),
     ];
-    assert_eq!(store.store().import(before).await.unwrap(), 4);
+    assert_eq!(store.store().import(before).await.unwrap().new, 4);
     let server = Server::on(store, named("renewed")).await;
     let document = server.document("renewed").await;
     assert_eq!(document.get_str("provenance").unwrap(), "installed", "noted when it is set again");

@@ -1,12 +1,16 @@
 //! Documents of the platform that many collections come from, as its own tools write them.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use latchkey::domain::audience::Audience;
+use latchkey::domain::audit::{Action, AuditRecord};
 use latchkey::domain::client::{AuthMethod, Client, ClientKey};
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::jwk::{Algorithm, PublicJwk};
 use latchkey::domain::permission::Permission;
 use latchkey::domain::state::State;
-use latchkey::registry::{Inserted, ListQuery};
+use latchkey::registry::{AuditQuery, Inserted, ListQuery};
 use latchkey::store::{Document, EmbeddedStore, Store};
 use mongodb::Collection;
 use mongodb::bson::oid::ObjectId;
@@ -20,9 +24,15 @@ on_every_store! {
     a_document_of_the_platform_is_a_client
     a_document_with_little_in_it_is_a_client
     a_rewrite_keeps_what_we_do_not_know
+    limits_are_read_in_every_form_that_tools_write
+    a_limit_that_cannot_be_read_is_named_until_it_is_set_anew
+    a_credential_whose_end_cannot_be_read_has_ended
+    a_document_is_rewritten_in_whatever_form_its_date_is
 }
 
 on_every_server! {
+    an_outbox_is_emptied_also_of_what_cannot_be_read
+    what_another_tool_raised_is_found_at_a_start
     what_another_tool_changes_is_seen
     another_tools_key_takes_the_place_of_ours
     ids_of_every_type_are_listed
@@ -60,7 +70,7 @@ async fn clients(place: &Place) -> Collection<Document> {
 }
 
 /// As it stands in the store, by whatever way there is to see it.
-async fn document(store: &dyn Store, name: &str) -> Document {
+async fn document_of(store: &dyn Store, name: &str) -> Document {
     let all = store.export(None).await.unwrap().documents;
     all.into_iter().find(|held| held.get_str("clientId").is_ok_and(|id| id == name)).unwrap()
 }
@@ -70,7 +80,7 @@ async fn write(place: &Place, document: Document) {
     if place.url.is_some() {
         clients(place).await.insert_one(document).await.unwrap();
     } else {
-        assert_eq!(place.store.import(vec![document]).await.unwrap(), 1);
+        assert_eq!(place.store.import(vec![document]).await.unwrap().new, 1);
     }
 }
 
@@ -129,12 +139,212 @@ async fn a_rewrite_keeps_what_we_do_not_know(place: &Place) {
 
     let found = read(&*place.store, "orders").await;
     assert_eq!(found, Client { revision: found.revision, ..changed });
-    let (before, after) = (of_the_platform(), document(&*place.store, "orders").await);
+    let (before, after) = (of_the_platform(), document_of(&*place.store, "orders").await);
     for kept in ["_id", "publicKey", "unknown", "allowedCustomClaims", "createdAt", "lastLogin"] {
         let json =
             |document: &Document| document.get(kept).cloned().map(Bson::into_relaxed_extjson);
         assert_eq!(json(&after), json(&before), "{kept}");
     }
+}
+
+async fn limits_are_read_in_every_form_that_tools_write(place: &Place) {
+    const PAST: i64 = 1_577_836_800; // 2020-01-01T00:00:00Z
+    #[expect(clippy::cast_precision_loss, reason = "small enough")]
+    let ends: [Bson; 7] = [
+        Bson::DateTime(DateTime::from_millis(PAST * 1000)),
+        Bson::from(PAST),
+        Bson::Int64(PAST * 1000),
+        Bson::Double(PAST as f64 + 0.5),
+        "2020-01-01T00:00:00Z".into(),
+        "2020-01-01".into(),
+        "1577836800".into(),
+    ];
+    let secrets = ends.map(|end| doc! { "hash": "$2b$04$x", "expiresAt": end });
+    let written = doc! {
+        "clientId": "svc", "__STATE__": "PUBLIC", "secrets": secrets.to_vec(),
+        "audience": "orders", "permissions": "read:orders", "groups": "one",
+        "allowedCustomClaims": "tenant", "grantTypes": "client_credentials", "scope": ["a", "b"],
+        "accessTokenLifetime": "600", "quotaPerHour": 5.0, "quotaPerDay": 7_i64,
+        "legacyAudience": "2020-01-01", "tokenEpoch": "3",
+    };
+    write(place, written).await;
+    let client = read(&*place.store, "svc").await;
+    assert_eq!(client.unreadable, []);
+    assert!(client.is_in_use());
+    assert_eq!(client.secrets.len(), 7);
+    for secret in &client.secrets {
+        assert_eq!(secret.expires, Some(Timestamp(1_577_836_800)), "{secret:?}");
+    }
+    let expected = Client {
+        state: State::Public,
+        audience: vec!["orders".parse().unwrap()],
+        permissions: vec!["read:orders".parse().unwrap()],
+        groups: vec!["one".to_owned()],
+        allowed_custom_claims: vec!["tenant".to_owned()],
+        grant_types: Some(vec!["client_credentials".to_owned()]),
+        scope: "a b".parse().unwrap(),
+        access_token_lifetime: Some(Duration::from_secs(600)),
+        quota_per_hour: Some(5),
+        quota_per_day: Some(7),
+        legacy_audience: Some(Timestamp(1_577_836_800)),
+        token_epoch: 3,
+        ..client.clone()
+    };
+    assert_eq!(client, expected);
+    let holders = place.store.holders(&"read:orders".parse().unwrap()).await.unwrap();
+    assert_eq!(holders, [client]);
+    let standings = place.store.standings(&["svc".parse().unwrap()]).await.unwrap();
+    assert_eq!((standings[0].state, standings[0].epoch), (State::Public, 3));
+}
+
+async fn a_limit_that_cannot_be_read_is_named_until_it_is_set_anew(place: &Place) {
+    let store = &*place.store;
+    let limits = doc! {
+        "audience": 7, "permissions": [7], "groups": { "a": "b" }, "scope": "\u{e9}",
+        "allowedCustomClaims": true, "grantTypes": 7, "accessTokenLifetime": "ten minutes",
+        "quotaPerHour": -1, "quotaPerDay": 0.5, "legacyAudience": "soon", "tokenEpoch": "x",
+        "__STATE__": "public", "authMethod": "none", "jwksUri": 7, "keys": 7, "secrets": "hunter2",
+    };
+    for (member, value) in limits {
+        let mut document = of_the_platform();
+        document.extend(doc! { "_id": ObjectId::new(), "clientId": &member, "audience": ["a"] });
+        document.remove("publicKey");
+        document.insert(&member, value);
+        write(place, document).await;
+        let client = read(store, &member).await;
+        let named: Vec<&str> = client.unreadable.iter().map(|it| it.member.as_str()).collect();
+        assert_eq!(named, [member.as_str()]);
+        assert!(!client.is_in_use(), "{member}");
+        let standing = &store.standings(std::slice::from_ref(&client.id)).await.unwrap()[0];
+        let ends_tokens = ["tokenEpoch", "__STATE__"].contains(&member.as_str());
+        assert_eq!(standing.state == State::Draft, ends_tokens, "{member}: {standing:?}");
+
+        let renamed = Client { name: "renamed".to_owned(), ..client };
+        let before = read(store, &member).await;
+        assert!(store.replace(&before, &renamed, &deed()).await.unwrap(), "{member}");
+        let found = read(store, &member).await;
+        assert_eq!(found.unreadable, before.unreadable, "another change leaves it as it is");
+        let repaired = Client { unreadable: Vec::new(), ..found.clone() };
+        assert!(store.replace(&found, &repaired, &deed()).await.unwrap(), "{member}");
+        let found = read(store, &member).await;
+        assert_eq!(found, Client { revision: found.revision, ..repaired }, "{member}");
+        let kept = document_of(store, &member).await.get("unknown").cloned();
+        let kept = kept.map(Bson::into_relaxed_extjson);
+        assert_eq!(kept, Some(json!({ "deep": [1, { "er": "x" }] })), "{member}");
+    }
+    assert_eq!(store.unreadable().clients, 16, "each is counted once");
+}
+
+async fn a_credential_whose_end_cannot_be_read_has_ended(place: &Place) {
+    let store = &*place.store;
+    let mut document = of_the_platform();
+    document.extend(doc! {
+        "secrets": [
+            { "hash": "$2b$04$x", "expiresAt": "soon" },
+            { "hash": "$2b$04$x", "expiresAt": DateTime::from_millis(-1) },
+            { "hash": "$2b$04$x", "expiresAt": null },
+        ],
+        "keys": [{ "id": "x", "expiresAt": ["soon"] }],
+    });
+    write(place, document).await;
+    let client = read(store, "orders").await;
+    let named: Vec<&str> = client.unreadable.iter().map(|it| it.member.as_str()).collect();
+    assert_eq!(named, ["secrets[0].expiresAt", "keys[0].expiresAt"]);
+    let ends: Vec<_> = client.secrets.iter().map(|secret| secret.expires).collect();
+    assert_eq!(ends, [Some(Timestamp(0)), Some(Timestamp(0)), None]);
+
+    let without = Client { secrets: client.secrets[1..].to_vec(), ..client.clone() };
+    assert!(store.replace(&client, &without, &deed()).await.unwrap());
+    let found = read(store, "orders").await;
+    let named: Vec<&str> = found.unreadable.iter().map(|it| it.member.as_str()).collect();
+    assert_eq!(named, ["keys[0].expiresAt"]);
+}
+
+async fn a_document_is_rewritten_in_whatever_form_its_date_is(place: &Place) {
+    let store = &*place.store;
+    let dates: [Bson; 3] =
+        ["2020-01-01T00:00:00Z".into(), Bson::Int64(1_577_836_800), Bson::Double(1.5)];
+    for (number, date) in dates.into_iter().enumerate() {
+        let name = format!("svc{number}");
+        write(place, doc! { "clientId": &name, "updatedAt": date }).await;
+        let client = read(store, &name).await;
+        let changed = Client { name: "renamed".to_owned(), ..client.clone() };
+        assert!(store.replace(&client, &changed, &deed()).await.unwrap(), "{name}");
+        assert!(!store.replace(&client, &changed, &deed()).await.unwrap(), "{name}, once");
+        assert_eq!(read(store, &name).await.name, "renamed");
+    }
+}
+
+/// More at the head than are moved in one go.
+async fn an_outbox_is_emptied_also_of_what_cannot_be_read(place: &Place) {
+    let store = &*place.store;
+    let first = AuditRecord::first_id(Timestamp(1_600_000_000));
+    let deep = format!(
+        r#"{{"id":"{first}deep","at":1600000000,"action":"client.updated",
+        "actor":"alice","client_id":"svc","after":{{"metadata":{}{}}}}}"#,
+        "[".repeat(126),
+        "]".repeat(126)
+    );
+    let newer = format!(
+        r#"{{"id":"{first}newer","at":1600000000,"action":"client.exploded","actor":"bob"}}"#
+    );
+    let outboxes: [(&str, Bson); 6] = [
+        ("deep", Bson::from(doc! { format!("{first}deep"): deep })),
+        ("newer", Bson::from(doc! { format!("{first}newer"): &newer })),
+        ("garbage", Bson::from(doc! { format!("{first}garbage"): "{" })),
+        ("number", Bson::from(doc! { format!("{first}number"): 7 })),
+        ("text", Bson::from("7")),
+        ("gone", Bson::Null),
+    ];
+    for (name, outbox) in &outboxes {
+        let last = format!("{first}{name}");
+        let document = doc! { "clientId": name, "outbox": outbox, "outboxLast": last };
+        clients(place).await.insert_one(document).await.unwrap();
+    }
+    let svc =
+        Client::new("svc".parse().unwrap(), "Svc".to_owned(), AuthMethod::default(), Timestamp(1));
+    let good = deed();
+    assert_eq!(store.insert(&svc, &good).await.unwrap(), Inserted::Yes);
+
+    while store.move_on(2).await.unwrap() > 0 {}
+    let query = AuditQuery { limit: 100, ..AuditQuery::default() };
+    let records = store.records(&query).await.unwrap();
+    let found: BTreeSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
+    let names = outboxes.iter().map(|(name, _)| format!("{first}{name}")).collect::<Vec<_>>();
+    let all = names.iter().map(String::as_str).chain([good.id.as_str()]);
+    assert_eq!(found, all.collect());
+    let of = |name: &str| records.iter().find(|it| it.id == format!("{first}{name}")).unwrap();
+    assert_eq!((of("deep").action, of("deep").actor.as_str()), (Action::ClientUpdated, "alice"));
+    assert_eq!(of("deep").client_id, Some("svc".parse().unwrap()));
+    assert_eq!((of("newer").action, of("newer").actor.as_str()), (Action::Unreadable, "bob"));
+    assert_eq!(of("newer").after["action"], "client.exploded");
+    for name in ["garbage", "number", "text", "gone"] {
+        assert_eq!((of(name).action, of(name).at), (Action::Unreadable, Timestamp(1_600_000_000)));
+    }
+    let left = clients(place).await.count_documents(doc! { "outboxLast": { "$gte": "" } }).await;
+    assert_eq!(left.unwrap(), 0, "nothing stays at the head");
+    assert_eq!(store.untold(Timestamp(0), 100).await.unwrap().len(), 7);
+    assert_eq!(store.unreadable().records, 6);
+    let audit: Collection<Document> = place.database().await.collection("audit");
+    let kept = audit.find_one(doc! { "_id": format!("{first}newer") }).await.unwrap().unwrap();
+    assert_eq!(kept.get_str("record").unwrap(), newer, "a newer version can read it");
+    let asked = AuditQuery { action: Some("client.exploded".to_owned()), ..query };
+    assert_eq!(store.records(&asked).await.unwrap().len(), 1);
+}
+
+async fn what_another_tool_raised_is_found_at_a_start(place: &Place) {
+    let epochs: [(&str, Bson); 4] =
+        [("number", 3.into()), ("double", 3.0.into()), ("text", "3".into()), ("none", 0.into())];
+    for (name, epoch) in epochs {
+        let document = doc! {
+            "clientId": name, "__STATE__": "PUBLIC", "tokenEpoch": epoch,
+            "updatedAt": DateTime::now(),
+        };
+        clients(place).await.insert_one(document).await.unwrap();
+    }
+    let ended = place.store.ended_since(0).await.unwrap();
+    let ended: BTreeSet<(&str, u64)> = ended.iter().map(|it| (it.id.as_str(), it.epoch)).collect();
+    assert_eq!(ended, BTreeSet::from([("number", 3), ("double", 3), ("text", 3)]));
 }
 
 async fn what_another_tool_changes_is_seen(place: &Place) {
@@ -230,5 +440,5 @@ async fn ids_of_every_type_are_listed(place: &Place) {
     let elsewhere = tempfile::tempdir().unwrap();
     let elsewhere = EmbeddedStore::open(elsewhere.path()).unwrap();
     let exported = place.store.export(None).await.unwrap().documents;
-    assert_eq!(elsewhere.import(exported).await.unwrap(), ids.len());
+    assert_eq!(elsewhere.import(exported).await.unwrap().new, ids.len());
 }

@@ -62,6 +62,16 @@ impl Clock for TestClock {
     }
 }
 
+/// A value of so many levels.
+pub(crate) fn nested(levels: usize) -> Value {
+    (0..levels).fold(
+        json!(7),
+        |inner, level| {
+            if level % 2 == 0 { json!([inner]) } else { json!({ "a": inner }) }
+        },
+    )
+}
+
 /// A running server.
 pub(crate) struct Server {
     pub(crate) url: String,

@@ -81,5 +81,6 @@ mod stores;
 mod throttle;
 mod token_size;
 mod trouble;
+mod unreadable;
 mod unused_clients;
 mod webhooks;

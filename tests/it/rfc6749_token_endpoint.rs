@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     ADMIN, FORM, GRANT, START, Server, basic, claims_of, client_key, header_of, jose_header_of,
-    signed, store_in,
+    nested, signed, store_in,
 };
 
 #[actix_web::test]
@@ -582,6 +582,9 @@ async fn custom_claims() {
         ("allowed, not a string", &id,    json!({ "deep": { "a": [1, null, "\u{e9}"] } }), 200),
         ("allowed and null",      &id,    json!({ "deep": null }),                      200),
         ("both",                  &id,    json!({ "customerName": 1, "deep": 2 }),      200),
+        ("32 levels",             &id,    json!({ "deep": nested(32) }),                200),
+        ("33 levels",             &id,    json!({ "deep": nested(33) }),                400),
+        ("121 levels",            &id,    json!({ "deep": nested(121) }),               400),
         ("one not allowed",       &id,    json!({ "customerName": 1, "other": 2 }),     400),
         ("none allowed",          &bare,  json!({ "customerName": "ACME" }),            400),
         ("letter case",           &id,    json!({ "customername": "ACME" }),            400),

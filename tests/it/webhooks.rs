@@ -16,10 +16,10 @@ use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::revocation::Revoked;
 use latchkey::domain::webhook::{Message, WebhookKey};
 use latchkey::registry::Inserted;
-use latchkey::store::{MemoryStore, MongoStore, Store};
+use latchkey::store::{EmbeddedStore, MemoryStore, MongoStore, Store};
 use latchkey::tasks::delivery::{self, Backlog, Delivery, Tally};
 use latchkey::tasks::lease::Lease;
-use latchkey::tasks::{Messenger, Outbox, Undelivered};
+use latchkey::tasks::{Messenger, Outbox, Undelivered, Upkeep};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -434,8 +434,8 @@ impl Script {
 }
 
 /// What one replica would do, step by step.
-fn delivery(
-    store: &Arc<MemoryStore>,
+fn delivery<S: Outbox + 'static>(
+    store: &Arc<S>,
     clock: &Arc<TestClock>,
     name: &str,
 ) -> (Delivery, Arc<Script>) {
@@ -536,6 +536,37 @@ async fn however_much_there_is_all_is_told_in_order() {
     while delivery.look().await {}
     assert_eq!(*script.sent.lock().unwrap(), wanted);
     assert!(store.untold(Timestamp(0), 1).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_holds_nothing_up_and_is_told_of_as_far_as_it_can_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(EmbeddedStore::open(folder.path()).unwrap());
+    let database = rusqlite::Connection::open(folder.path().join("latchkey.db")).unwrap();
+    let mut ids = Vec::new();
+    for number in 0..250 {
+        ids.push(format!("{}{number:03}", AuditRecord::first_id(Timestamp(START))));
+        let row = (ids.last(), 7, "alice", "client.exploded", "svc", "{");
+        let sql = "INSERT INTO audit (id, at, actor, action, client_id, told, record) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)";
+        database.execute(sql, row).unwrap();
+    }
+    let (at, id) = (Timestamp(START), format!("{}x", AuditRecord::first_id(Timestamp(START))));
+    let good = AuditRecord {
+        id: id.clone(),
+        at,
+        action: Action::ClientDeleted,
+        ..crate::store_contract::deed()
+    };
+    assert!(store.append(&good).await.unwrap());
+    ids.push(id);
+
+    let clock = Arc::new(TestClock::default());
+    let (delivery, script) = delivery(&store, &clock, "one");
+    while delivery.look().await {}
+    assert_eq!(*script.sent.lock().unwrap(), ids);
+    assert!(store.untold(Timestamp(0), 1).await.unwrap().is_empty());
+    assert_eq!(store.unreadable().records, 250);
 }
 
 /// A replica with a webhook, with the time of the others.

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::app::gatekeeper::Subject;
 use crate::domain::error_code::ErrorCode;
+use crate::domain::free_form::{DEEPEST, is_too_deep};
 
 use super::super::error::Refusal;
 
@@ -55,6 +56,9 @@ pub(super) enum Malformed {
     /// A member is missing.
     #[error("`{0}` is missing")]
     Missing(String),
+    /// Free-form members are nested too deeply.
+    #[error("`{0}` must not be nested deeper than {DEEPEST} levels")]
+    TooDeep(String),
     /// A member is not of its type.
     #[error("`{0}` must be {1}")]
     Type(String, &'static str),
@@ -169,6 +173,9 @@ impl<'a> Entity<'a> {
         let own = own.ok_or_else(|| Malformed::Missing(name.to_owned()))?;
         let properties = match own.get("properties") {
             None => None,
+            Some(properties) if is_too_deep(properties) => {
+                return Err(Malformed::TooDeep(format!("{name}.properties")));
+            }
             Some(properties) if properties.is_object() => Some(properties),
             Some(_) => return Err(Malformed::Type(format!("{name}.properties"), "an object")),
         };
@@ -199,6 +206,9 @@ fn text<'a>(value: &'a Value, path: &str) -> Result<&'a str, Malformed> {
 fn object<'a>(of: &'a Value, name: &str) -> Result<Option<&'a Value>, Malformed> {
     match of.get(name) {
         None => Ok(None),
+        Some(context) if name == "context" && is_too_deep(context) => {
+            Err(Malformed::TooDeep(name.to_owned()))
+        }
         Some(member) if member.is_object() => Ok(Some(member)),
         Some(_) => Err(Malformed::Type(name.to_owned(), "an object")),
     }

@@ -35,7 +35,7 @@ pub(in crate::http) async fn import(
 ) -> Result<HttpResponse, Refusal> {
     let actor = bearer::actor(&app, &request, ADMIN).await?;
     let body = body::read_up_to(LIMIT, &request, payload, &[json_body::MEDIA_TYPE]).await?;
-    let read = aside(move || json_body::object(&body).and_then(json_body::from_object));
+    let read = aside(move || json_body::object_of_documents(&body).and_then(json_body::from_object));
     let Request { clients, dry_run } = read.await??;
     if !(1..=MOST_AT_ONCE).contains(&clients.len()) {
         let why = format!("`clients` must hold 1 to {MOST_AT_ONCE} documents");

@@ -193,7 +193,8 @@ impl Authenticator {
     /// A text that is no client id is an unknown client: it costs and says the same.
     async fn find(&self, client_id: &str) -> Result<Found, OAuthError> {
         let id: ClientId = client_id.parse().map_err(|_| AuthFailure::Unknown)?;
-        // Before the client: what ends its tokens while it is proved must not be passed over.
+        // Before the client: what ends its tokens while it is proved must not be passed over. The
+        // client was read since this epoch is in force, so it is in use in this one.
         let in_force = self.revocations.epoch(&id);
         let client = self.clients.find(&id).await?.ok_or(AuthFailure::Unknown)?;
         let epoch = client.token_epoch.max(in_force);
@@ -210,7 +211,8 @@ struct Found {
 /// Checked last, so that a right credential is needed to see it even in the log.
 fn published(client: &Client) -> Result<(), AuthFailure> {
     match client.state {
-        State::Public => Ok(()),
+        State::Public if client.unreadable.is_empty() => Ok(()),
+        State::Public => Err(AuthFailure::Unreadable),
         State::Draft | State::Trash | State::Deleted => Err(AuthFailure::Unpublished),
     }
 }

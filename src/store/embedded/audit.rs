@@ -9,7 +9,7 @@ use crate::domain::audit::AuditRecord;
 use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
 use crate::registry::{AuditQuery, AuditTrail};
-use crate::store::audit;
+use crate::store::audit::{self, Kept};
 use crate::tasks::Outbox;
 
 /// A record as a row.
@@ -57,15 +57,28 @@ pub(super) fn seconds(at: Timestamp) -> i64 {
     i64::try_from(at.0).unwrap_or(i64::MAX)
 }
 
-fn rows(
-    connection: &Connection,
-    sql: &str,
-    values: Vec<Value>,
-) -> rusqlite::Result<Vec<AuditRecord>> {
+/// What is read of a record.
+const COLUMNS: &str = "id, actor, action, client_id, record";
+
+fn rows(connection: &Connection, sql: &str, values: Vec<Value>) -> rusqlite::Result<Vec<Kept>> {
     let mut rows = connection.prepare_cached(sql)?;
-    let texts = rows.query_map(params_from_iter(values), |row| row.get::<_, String>(0))?;
-    let texts = texts.collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(texts.iter().filter_map(|text| audit::of_text(text)).collect())
+    let kept = |row: &rusqlite::Row<'_>| {
+        Ok(Kept {
+            id: row.get(0)?,
+            actor: row.get(1)?,
+            action: row.get(2)?,
+            client_id: row.get(3)?,
+            text: row.get(4)?,
+        })
+    };
+    rows.query_map(params_from_iter(values), kept)?.collect()
+}
+
+impl EmbeddedStore {
+    async fn found(&self, sql: String, values: Vec<Value>) -> Result<Vec<AuditRecord>, StoreError> {
+        let kept = self.read(move |connection| rows(connection, &sql, values)).await?;
+        Ok(kept.into_iter().map(|record| record.read(&self.unreadable)).collect())
+    }
 }
 
 #[async_trait]
@@ -88,11 +101,11 @@ impl AuditTrail for EmbeddedStore {
         condition("at <", moment(query.to));
         condition("id <", text(&query.after));
         let sql = format!(
-            "SELECT record FROM audit WHERE {} ORDER BY id DESC LIMIT {}",
+            "SELECT {COLUMNS} FROM audit WHERE {} ORDER BY id DESC LIMIT {}",
             conditions.join(" AND "),
             query.limit
         );
-        self.read(move |connection| rows(connection, &sql, values)).await
+        self.found(sql, values).await
     }
 }
 
@@ -108,10 +121,11 @@ impl Outbox for EmbeddedStore {
     }
 
     async fn untold(&self, from: Timestamp, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {
-        let sql = "SELECT record FROM audit WHERE told = 0 AND id >= ?1 ORDER BY id LIMIT ?2";
+        let sql =
+            format!("SELECT {COLUMNS} FROM audit WHERE told = 0 AND id >= ?1 ORDER BY id LIMIT ?2");
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let values = vec![Value::Text(AuditRecord::first_id(from)), Value::Integer(limit)];
-        self.read(move |connection| rows(connection, sql, values)).await
+        self.found(sql, values).await
     }
 
     async fn told(&self, ids: &[String]) -> Result<(), StoreError> {

@@ -1,18 +1,21 @@
 //! What changed, and what was revoked.
 
 use async_trait::async_trait;
-use mongodb::bson::DateTime;
+use mongodb::bson::{DateTime, doc};
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::EmbeddedStore;
 use super::audit::{self, seconds};
+use super::rows::{READABLE, to_bson};
 use crate::domain::audit::AuditRecord;
 use crate::domain::clock::Timestamp;
+use crate::domain::free_form;
 use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::oauth::RevocationStore;
+use crate::store::record;
 use crate::store::revocation::to_text;
 use crate::tasks::{ChangeLog, Changes, RevocationPage, Standing};
 
@@ -35,9 +38,9 @@ impl ChangeLog for EmbeddedStore {
     }
 
     async fn ended_since(&self, since_ms: i64) -> Result<Vec<Standing>, StoreError> {
-        let ended = "updated_at >= ?1 AND (coalesce(document ->> '$.__STATE__', '') <> 'PUBLIC' \
-                     OR document ->> '$.tokenEpoch' > 0)";
-        self.read(move |connection| standings(connection, ended, since_ms)).await
+        let mut found = self.read(move |it| standings(it, "updated_at >= ?1", since_ms)).await?;
+        found.retain(|it| it.state != State::Public || it.epoch > 0);
+        Ok(found)
     }
 
     async fn standings(&self, ids: &[ClientId]) -> Result<Vec<Standing>, StoreError> {
@@ -65,21 +68,19 @@ fn standings(
     value: impl rusqlite::ToSql,
 ) -> rusqlite::Result<Vec<Standing>> {
     let mut rows = connection.prepare_cached(&format!(
-        "SELECT client_id, document ->> '$.__STATE__', document ->> '$.tokenEpoch', updated_at \
-         FROM clients WHERE {which}"
+        "SELECT client_id, ({READABLE}) -> '$.__STATE__', ({READABLE}) -> '$.tokenEpoch', \
+         updated_at FROM clients WHERE {which}"
     ))?;
     let standing = |row: &Row<'_>| {
-        let (id, state): (String, Option<String>) = (row.get(0)?, row.get(1)?);
-        Ok(id.parse().ok().map(|id| Standing {
-            id,
-            state: state.and_then(|state| state.parse().ok()).unwrap_or(State::Draft),
-            epoch: row
-                .get::<_, i64>(2)
-                .ok()
-                .and_then(|epoch| u64::try_from(epoch).ok())
-                .unwrap_or(0),
-            updated_at_ms: row.get(3).unwrap_or(0),
-        }))
+        let updated_at = DateTime::from_millis(row.get(3).unwrap_or(0));
+        let mut document =
+            doc! { record::CLIENT_ID: row.get::<_, String>(0)?, record::UPDATED_AT: updated_at };
+        for (column, name) in [(1, record::STATE), (2, record::TOKEN_EPOCH)] {
+            let text: Option<String> = row.get(column)?;
+            let value = text.and_then(|text| free_form::read(&text).ok());
+            document.extend(value.map(|value| to_bson((name.to_owned(), value))));
+        }
+        Ok(record::to_standing(&document))
     };
     let found = rows.query_map([value], standing)?.collect::<rusqlite::Result<Vec<_>>>()?;
     Ok(found.into_iter().flatten().collect())

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use mongodb::bson::DateTime;
 use rusqlite::{Connection, Transaction, params};
 
-use super::rows::{add, find, from_text, page, privileged, tick, to_text};
+use super::rows::{READABLE, ROW, add, changed, find, page, privileged, read, tick};
 use super::{EmbeddedStore, audit};
 use crate::domain::audit::AuditRecord;
 use crate::domain::client::Client;
@@ -33,7 +33,7 @@ impl Registry for EmbeddedStore {
     async fn read(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
         let id = id.clone();
         let found = self.read(move |connection| find(connection, id.as_str())).await?;
-        Ok(found.as_ref().and_then(record::to_client))
+        Ok(found.as_ref().and_then(|document| self.unreadable.client(document)))
     }
 
     async fn replace(
@@ -43,24 +43,22 @@ impl Registry for EmbeddedStore {
         record: &AuditRecord,
     ) -> Result<bool, StoreError> {
         let (id, expected, row) = (old.id.clone(), old.revision, audit::Row::of(record)?);
-        let change = record::Change::between(old, new);
+        let mut change = record::Change::between(old, new);
         let replace = move |transaction: &Transaction<'_>| {
             let Some(mut document) = find(transaction, id.as_str())? else { return Ok(false) };
             if record::revision(&document) != expected {
                 return Ok(false);
             }
             let now = tick(transaction)?;
-            document.extend(change.set);
-            document.insert(record::UPDATED_AT, DateTime::from_millis(now));
-            for name in change.unset {
-                document.remove(name);
-            }
+            change.set.insert(record::UPDATED_AT, DateTime::from_millis(now));
+            document.extend(change.set.clone());
             let privileged = privileged(&document);
+            let text = changed(transaction, id.as_str(), change)?;
             transaction
                 .prepare_cached(
                     "UPDATE clients SET updated_at = ?2, privileged = ?3, document = ?4 WHERE client_id = ?1",
                 )?
-                .execute(params![id.as_str(), now, privileged, to_text(document)?])?;
+                .execute(params![id.as_str(), now, privileged, text])?;
             row.add(transaction)?;
             Ok(true)
         };
@@ -85,6 +83,7 @@ impl Registry for EmbeddedStore {
         let after = query.after.as_ref().map_or(Ok(0_i64), |cursor| cursor.0.parse());
         let Ok(after) = after else { return Ok(None) };
         let limit = query.limit;
+        let unreadable = self.unreadable.clone();
         let page = move |connection: &Connection| {
             let mut rows = page(connection, after, limit.saturating_add(1))?;
             let more = rows.len() > limit;
@@ -93,7 +92,7 @@ impl Registry for EmbeddedStore {
             Ok(Page {
                 next: next.map(|(seq, _)| Cursor(seq.to_string())),
                 // Here, on the thread of the store: the keys of all of them are judged.
-                clients: rows.iter().filter_map(|(_, it)| record::to_client(it)).collect(),
+                clients: rows.iter().filter_map(|(_, it)| unreadable.client(it)).collect(),
             })
         };
         self.read(page).await.map(Some)
@@ -104,14 +103,14 @@ impl Registry for EmbeddedStore {
         let holders = move |connection: &Connection| {
             let narrowed = if ours { "privileged = 1 AND" } else { "" };
             let sql = format!(
-                "SELECT document FROM clients WHERE {narrowed} EXISTS \
-                 (SELECT 1 FROM json_each(document, '$.permissions') WHERE value = ?1)"
+                "SELECT {ROW} FROM clients WHERE {narrowed} EXISTS (SELECT 1 FROM \
+                 json_each({READABLE}, '$.permissions') WHERE value = ?1)"
             );
             let mut rows = connection.prepare_cached(&sql)?;
-            let rows = rows.query_map([name], |row| from_text(row.get_ref(0)?.as_str()?))?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
+            rows.query_map([name], read)?.collect::<rusqlite::Result<Vec<_>>>()
         };
-        Ok(self.read(holders).await?.iter().filter_map(record::to_client).collect())
+        let holders = self.read(holders).await?;
+        Ok(holders.iter().filter_map(|document| self.unreadable.client(document)).collect())
     }
 
     async fn key_holders(
@@ -122,17 +121,16 @@ impl Registry for EmbeddedStore {
         let wanted = serde_json::to_string(thumbprints).map_err(StoreError::new)?;
         let thumbprints = thumbprints.to_owned();
         let holders = move |connection: &Connection| {
-            let mut rows = connection.prepare_cached(
-                "SELECT document FROM clients WHERE client_id IN (SELECT client_id \
+            let mut rows = connection.prepare_cached(&format!(
+                "SELECT {ROW} FROM clients WHERE client_id IN (SELECT client_id \
                  FROM key_thumbprints WHERE thumbprint IN (SELECT value FROM json_each(?1)))",
-            )?;
+            ))?;
             let mut rows = rows.query([wanted])?;
             let mut holders = Vec::new();
             while holders.len() < most
                 && let Some(row) = rows.next()?
             {
-                let document = from_text(row.get_ref(0)?.as_str()?)?;
-                holders.extend(record::key_holder(&document, &thumbprints));
+                holders.extend(record::key_holder(&read(row)?, &thumbprints));
             }
             Ok(holders)
         };

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::EmbeddedStore;
+use super::rows::READABLE;
 use crate::domain::store_error::StoreError;
 use crate::registry::SharedFacts;
 
@@ -28,10 +29,12 @@ impl SharedFacts for EmbeddedStore {
 
     async fn has_checksummed_secrets(&self) -> Result<bool, StoreError> {
         let found = |connection: &Connection| {
-            let sql = "SELECT 1 FROM clients, json_each(document, '$.secrets') AS secret \
-                       WHERE CASE secret.type WHEN 'object' \
-                       THEN secret.value ->> 'checksummed' END LIMIT 1";
-            connection.query_row(sql, [], |_| Ok(())).optional()
+            let sql = format!(
+                "SELECT 1 FROM clients, json_each({READABLE}, '$.secrets') AS secret \
+                 WHERE CASE secret.type WHEN 'object' \
+                 THEN secret.value ->> 'checksummed' END LIMIT 1"
+            );
+            connection.query_row(&sql, [], |_| Ok(())).optional()
         };
         Ok(self.read(found).await?.is_some())
     }

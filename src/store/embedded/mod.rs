@@ -28,6 +28,7 @@ use rusqlite::Connection;
 
 use crate::domain::store_error::StoreError;
 
+use super::unreadable::Unreadable;
 use readers::Readers;
 use writer::Writer;
 
@@ -78,6 +79,7 @@ pub enum OpenError {
 pub struct EmbeddedStore {
     writer: Writer,
     readers: Arc<Readers>,
+    unreadable: Unreadable,
     _lock: File,
 }
 
@@ -104,6 +106,7 @@ impl EmbeddedStore {
         Ok(Self {
             writer: Writer::start(connection)?,
             readers: Arc::new(Readers::of(file)),
+            unreadable: Unreadable::default(),
             _lock: lock,
         })
     }

@@ -1,39 +1,101 @@
 //! Documents as rows.
 
-use mongodb::bson::{Bson, DateTime};
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
-use serde_json::Value;
+use mongodb::bson::{Bson, DateTime, doc};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use serde_json::{Map, Value};
 
+use crate::domain::free_form;
 use crate::domain::permission::Permission;
 use crate::registry::Inserted;
+use crate::registry::import::extended;
 use crate::store::{Document, record};
 
 /// A document as it is written. What could not be read again, because a member has a name like
 /// `$date` and means something else, is an error now rather than at every reading.
-pub(super) fn to_text(document: Document) -> rusqlite::Result<String> {
+pub(super) fn to_text(document: Document) -> Result<String, Damage> {
     let text = Bson::Document(document).into_relaxed_extjson().to_string();
     from_text(&text).map(|_| text)
 }
 
-/// A row that is no document is damage: it is an error, not an absence.
-pub(super) fn from_text(text: &str) -> rusqlite::Result<Document> {
-    let damaged = |error: Box<dyn std::error::Error + Send + Sync>| {
-        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error)
-    };
-    let json: Value = serde_json::from_str(text).map_err(|error| damaged(Box::new(error)))?;
+/// Why a text is not a document.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Damage(String);
+
+impl From<Damage> for rusqlite::Error {
+    fn from(damage: Damage) -> Self {
+        Self::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(damage))
+    }
+}
+
+/// The document, if it can be read whole.
+pub(super) fn from_text(text: &str) -> Result<Document, Damage> {
+    let json: Value = serde_json::from_str(text).map_err(|error| Damage(error.to_string()))?;
     match Bson::try_from(json) {
         Ok(Bson::Document(document)) => Ok(document),
-        Ok(_) => Err(damaged("not a document".into())),
-        Err(error) => Err(damaged(Box::new(error))),
+        Ok(_) => Err(Damage("it is not a JSON object".to_owned())),
+        Err(error) => Err(Damage(error.to_string())),
     }
+}
+
+/// The row of a client: its id, when it was changed, and its document.
+pub(super) const ROW: &str = "client_id, updated_at, document";
+
+/// The document of a row, to look into: nothing where it is not JSON.
+pub(super) const READABLE: &str = "CASE WHEN json_valid(document) THEN document END";
+
+/// What [`ROW`] selects, as a document, as far as it can be read. A row that is damaged is still a
+/// client, which gets no tokens.
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Document> {
+    let text = row.get_ref("document")?;
+    let text = text.as_str().unwrap_or_default();
+    if let Ok(document) = from_text(text) {
+        return Ok(document);
+    }
+    let mut document = match free_form::read(text) {
+        Ok(Value::Object(members)) => members.into_iter().map(to_bson).collect(),
+        Ok(_) => doc! { record::DAMAGE: "is not a JSON object" },
+        Err(error) => doc! { record::DAMAGE: format!("cannot be read: {error}") },
+    };
+    let updated_at: i64 = row.get("updated_at")?;
+    document.insert(record::CLIENT_ID, row.get::<_, String>("client_id")?);
+    document.insert(record::UPDATED_AT, DateTime::from_millis(updated_at));
+    Ok(document)
+}
+
+/// A member in whatever form of extended JSON a tool wrote it; one that is not understood is there
+/// all the same.
+pub(super) fn to_bson((name, value): (String, Value)) -> (String, Bson) {
+    let plain = || Bson::try_from(extended::plain(value.clone()));
+    let read = Bson::try_from(value.clone()).or_else(|_| plain());
+    (name, read.unwrap_or(Bson::Undefined))
 }
 
 /// The document of a client.
 pub(super) fn find(connection: &Connection, id: &str) -> rusqlite::Result<Option<Document>> {
+    let sql = format!("SELECT {ROW} FROM clients WHERE client_id = ?1");
+    connection.prepare_cached(&sql)?.query_row([id], read).optional()
+}
+
+/// The text of a document with such a change made; members that are not changed stay as they are.
+pub(super) fn changed(
+    connection: &Connection,
+    id: &str,
+    change: record::Change,
+) -> rusqlite::Result<String> {
     let mut found =
         connection.prepare_cached("SELECT document FROM clients WHERE client_id = ?1")?;
-    let text: Option<String> = found.query_row([id], |row| row.get(0)).optional()?;
-    text.map(|text| from_text(&text)).transpose()
+    let text: String = found.query_row([id], |row| row.get(0))?;
+    let members: Result<Map<String, Value>, _> = serde_json::from_str(&text);
+    let mut members = members.map_err(|error| Damage(error.to_string()))?;
+    for name in change.unset {
+        members.remove(&name);
+    }
+    let set = to_text(change.set)?;
+    let set: Map<String, Value> =
+        serde_json::from_str(&set).map_err(|error| Damage(error.to_string()))?;
+    members.extend(set);
+    Ok(Value::Object(members).to_string())
 }
 
 /// The date of a change: now, and later than any before it.
@@ -46,10 +108,10 @@ pub(super) fn tick(connection: &Connection) -> rusqlite::Result<i64> {
 
 /// Whether it holds a permission about the server itself.
 pub(super) fn privileged(document: &Document) -> bool {
-    let permissions =
-        document.get_array(record::PERMISSIONS).map(Vec::as_slice).unwrap_or_default();
-    let mut named = permissions.iter().filter_map(Bson::as_str);
-    named.any(|name| name.parse().is_ok_and(|permission: Permission| permission.is_ours()))
+    let held = document.get(record::PERMISSIONS);
+    let permissions: Option<Vec<Permission>> = held.and_then(record::list);
+    // Of what cannot be read anything is thought possible.
+    permissions.is_none_or(|held| held.iter().any(Permission::is_ours))
 }
 
 /// Adds a document, unless its client is there already.
@@ -79,11 +141,10 @@ pub(super) fn page(
     after: i64,
     limit: usize,
 ) -> rusqlite::Result<Vec<(i64, Document)>> {
-    let mut rows = connection
-        .prepare_cached("SELECT seq, document FROM clients WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
+    let mut rows = connection.prepare_cached(&format!(
+        "SELECT seq, {ROW} FROM clients WHERE seq > ?1 ORDER BY seq LIMIT ?2"
+    ))?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = rows.query_map(params![after, limit], |row| {
-        Ok((row.get(0)?, from_text(row.get_ref(1)?.as_str()?)?))
-    })?;
+    let rows = rows.query_map(params![after, limit], |row| Ok((row.get("seq")?, read(row)?)))?;
     rows.collect()
 }

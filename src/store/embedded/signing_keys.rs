@@ -44,7 +44,9 @@ impl SigningKeyDeeds for EmbeddedStore {
         let all = |connection: &Connection| {
             let mut rows = connection.prepare_cached("SELECT kid, document FROM signing_keys")?;
             let rows = rows.query_map([], |row| {
-                Ok((row.get::<_, String>(0)?, from_text(row.get_ref(1)?.as_str()?)?))
+                let name: String = row.get(0)?;
+                let held = read(&name, row.get_ref(1)?.as_str()?);
+                Ok((name, held))
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
@@ -99,7 +101,12 @@ impl EmbeddedStore {
 fn find(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<Option<Document>> {
     let mut found =
         transaction.prepare_cached("SELECT document FROM signing_keys WHERE kid = ?1")?;
-    found.query_row([name], |row| from_text(row.get_ref(0)?.as_str()?)).optional()
+    found.query_row([name], |row| Ok(read(name, row.get_ref(0)?.as_str()?))).optional()
+}
+
+/// Of one that is damaged nobody knows whether it was retired: so it was.
+fn read(name: &str, text: &str) -> Document {
+    from_text(text).unwrap_or_else(|_| record::remains(name))
 }
 
 fn write(transaction: &Transaction<'_>, name: &str, document: Document) -> rusqlite::Result<()> {

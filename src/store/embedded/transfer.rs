@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, Transaction, params};
 
-use super::rows::{add, page};
+use super::rows::{add, from_text, to_text};
 use super::{EmbeddedStore, changes};
 use crate::domain::clock::Timestamp;
 use crate::domain::revocation::Revocation;
 use crate::domain::store_error::StoreError;
 use crate::registry::Inserted;
-use crate::store::{Document, Export, Store, UsedAssertion, record};
+use crate::store::{Document, Export, Store, Taken, UsedAssertion, record};
 
 /// How many documents are exported at once.
 const AT_ONCE: usize = 1000;
@@ -18,24 +18,33 @@ const AT_ONCE: usize = 1000;
 impl Store for EmbeddedStore {
     async fn export(&self, after: Option<&str>) -> Result<Export, StoreError> {
         let after = after.and_then(|cursor| cursor.parse().ok()).unwrap_or(0_i64);
-        let mut rows = self.read(move |connection| page(connection, after, AT_ONCE + 1)).await?;
+        let mut rows = self.read(move |connection| rows(connection, after)).await?;
         let more = rows.len() > AT_ONCE;
         rows.truncate(AT_ONCE);
-        let next = rows.last().filter(|_| more);
-        Ok(Export {
-            next: next.map(|(seq, _)| seq.to_string()),
-            documents: rows.into_iter().map(|(_, document)| document).collect(),
-        })
+        let next = rows.last().filter(|_| more).map(|(seq, ..)| seq.to_string());
+        let mut export = Export { documents: Vec::new(), left_out: Vec::new(), next };
+        for (_, client, text) in rows {
+            match from_text(&text) {
+                Ok(document) => export.documents.push(document),
+                Err(_) => export.left_out.push(client),
+            }
+        }
+        Ok(export)
     }
 
-    async fn import(&self, documents: Vec<Document>) -> Result<usize, StoreError> {
+    async fn import(&self, documents: Vec<Document>) -> Result<Taken, StoreError> {
         let import = move |transaction: &Transaction<'_>| {
-            let mut taken = 0;
+            let mut taken = Taken::default();
             for document in documents {
                 let Ok(id) = document.get_str(record::CLIENT_ID).map(str::to_owned) else {
                     continue;
                 };
-                taken += usize::from(add(transaction, &id, document)? == Inserted::Yes);
+                match to_text(document.clone()) {
+                    Err(_) => taken.left_out.push(id),
+                    Ok(_) => {
+                        taken.new += usize::from(add(transaction, &id, document)? == Inserted::Yes);
+                    }
+                }
             }
             Ok(taken)
         };
@@ -77,4 +86,15 @@ impl Store for EmbeddedStore {
         });
         used.collect()
     }
+}
+
+/// The rows of clients as they stand, one more than is exported at once.
+fn rows(connection: &Connection, after: i64) -> rusqlite::Result<Vec<(i64, String, String)>> {
+    let mut rows = connection.prepare_cached(
+        "SELECT seq, client_id, document FROM clients WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+    )?;
+    let limit = i64::try_from(AT_ONCE + 1).unwrap_or(i64::MAX);
+    let rows =
+        rows.query_map(params![after, limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    rows.collect()
 }

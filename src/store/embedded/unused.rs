@@ -5,13 +5,13 @@ use rusqlite::{Connection, Transaction};
 
 use super::EmbeddedStore;
 use super::audit::Row;
-use super::rows::{find, from_text};
+use super::rows::{READABLE, ROW, find, read};
 use crate::domain::audit::AuditRecord;
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
+use crate::store::record;
 use crate::store::unused::{has_logged_in, is_unused};
-use crate::store::{Document, record};
 use crate::tasks::unused::UnusedClients;
 
 #[async_trait]
@@ -48,16 +48,16 @@ fn candidates(
     before: Timestamp,
     limit: usize,
 ) -> rusqlite::Result<Vec<Client>> {
-    let mut rows = connection.prepare_cached(
-        "SELECT document FROM clients \
-         WHERE document ->> '$.creatorId' = ?1 AND document ->> '$.lastLogin' IS NULL",
-    )?;
+    let mut rows = connection.prepare_cached(&format!(
+        "SELECT {ROW} FROM clients WHERE ({READABLE}) ->> '$.creatorId' = ?1 \
+         AND ({READABLE}) ->> '$.lastLogin' IS NULL",
+    ))?;
     let mut rows = rows.query([record::NOBODY])?;
     let mut found = Vec::new();
     while found.len() < limit
         && let Some(row) = rows.next()?
     {
-        let document: Document = from_text(row.get_ref(0)?.as_str()?)?;
+        let document = read(row)?;
         if is_unused(&document, before) {
             found.extend(record::to_client(&document));
         }

@@ -8,7 +8,7 @@ use super::EmbeddedStore;
 use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
 use crate::store::{Document, record};
-use crate::tasks::{Login, Upkeep};
+use crate::tasks::{Login, UnreadableCount, Upkeep};
 
 #[async_trait]
 impl Upkeep for EmbeddedStore {
@@ -27,7 +27,8 @@ impl Upkeep for EmbeddedStore {
         let logins = logins.to_vec();
         let write = move |transaction: &Transaction<'_>| {
             let mut update = transaction.prepare_cached(
-                "UPDATE clients SET document = json_patch(document, ?2) WHERE client_id = ?1",
+                "UPDATE clients SET document = json_patch(document, ?2) \
+                 WHERE client_id = ?1 AND json_valid(document)",
             )?;
             for login in logins {
                 let mut patch = Document::new();
@@ -69,5 +70,8 @@ impl Upkeep for EmbeddedStore {
             )
         };
         self.writer.write(sweep).await
+    }
+    fn unreadable(&self) -> UnreadableCount {
+        self.unreadable.count()
     }
 }

@@ -8,6 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
 use crate::registry::{AuditQuery, AuditTrail};
+use crate::store::audit;
 use crate::tasks::Outbox;
 
 #[async_trait]
@@ -40,6 +41,7 @@ impl Outbox for MemoryStore {
     }
 
     async fn append(&self, record: &AuditRecord) -> Result<bool, StoreError> {
+        audit::to_text(record)?;
         let mut tables = self.tables();
         let is_new = !tables.records.contains_key(&record.id);
         tables.note(record);

@@ -11,7 +11,7 @@ use crate::domain::revocation::Revocation;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::oauth::RevocationStore;
-use crate::store::record;
+use crate::store::{audit, record};
 use crate::tasks::{ChangeLog, Changes, RevocationPage, Standing};
 
 impl Tables {
@@ -76,6 +76,7 @@ impl RevocationStore for MemoryStore {
         revocation: &Revocation,
         record: &AuditRecord,
     ) -> Result<(), StoreError> {
+        audit::to_text(record)?;
         let mut tables = self.tables();
         if tables.keep(revocation) {
             tables.note(record);

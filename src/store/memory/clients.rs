@@ -9,11 +9,12 @@ use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
 use crate::domain::store_error::StoreError;
 use crate::registry::{Cursor, Inserted, ListQuery, Page, Registry};
-use crate::store::{Document, record};
+use crate::store::{Document, audit, record};
 
 #[async_trait]
 impl Registry for MemoryStore {
     async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError> {
+        audit::to_text(record)?;
         let mut tables = self.tables();
         let mut document = record::to_document(client);
         document.insert(record::VERSION, 1_i64);
@@ -26,7 +27,8 @@ impl Registry for MemoryStore {
     }
 
     async fn read(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
-        Ok(self.tables().document(id).and_then(|document| record::to_client(document)))
+        let mut tables = self.tables();
+        Ok(tables.document(id).and_then(|document| self.unreadable.client(document)))
     }
 
     async fn replace(
@@ -35,6 +37,7 @@ impl Registry for MemoryStore {
         new: &Client,
         record: &AuditRecord,
     ) -> Result<bool, StoreError> {
+        audit::to_text(record)?;
         let mut tables = self.tables();
         let now = tables.tick();
         let Some(document) = tables.document(&old.id) else { return Ok(false) };
@@ -52,6 +55,7 @@ impl Registry for MemoryStore {
     }
 
     async fn remove(&self, old: &Client, record: &AuditRecord) -> Result<bool, StoreError> {
+        audit::to_text(record)?;
         let mut tables = self.tables();
         let is_it = |document: &Document| record::revision(document) == old.revision;
         if !tables.document(&old.id).is_some_and(|document| is_it(document)) {
@@ -71,7 +75,7 @@ impl Registry for MemoryStore {
         let (mut clients, mut last) = (Vec::new(), None);
         while clients.len() < query.limit {
             let Some((place, (_, document))) = found.next() else { break };
-            clients.extend(record::to_client(document));
+            clients.extend(self.unreadable.client(document));
             last = Some(Cursor(place.to_string()));
         }
         Ok(Some(Page { next: last.filter(|_| found.peek().is_some()), clients }))
@@ -79,7 +83,8 @@ impl Registry for MemoryStore {
 
     async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError> {
         let tables = self.tables();
-        let clients = tables.clients.values().filter_map(|(_, held)| record::to_client(held));
+        let held = tables.clients.values();
+        let clients = held.filter_map(|(_, document)| self.unreadable.client(document));
         Ok(clients.filter(|client| client.permissions.contains(permission)).collect())
     }
 

@@ -21,13 +21,17 @@ use crate::domain::store_error::StoreError;
 use crate::oauth::AssertionStore;
 use crate::registry::{Inserted, SharedFacts};
 use crate::tasks::quota::Counted;
-use crate::tasks::{Login, Upkeep};
+use crate::tasks::{Login, UnreadableCount, Upkeep};
 
-use super::{Document, Export, Store, UsedAssertion, record, signing_key_record};
+use super::unreadable::Unreadable;
+use super::{Document, Export, Store, Taken, UsedAssertion, record, signing_key_record};
 
 /// Keeps everything in maps.
 #[derive(Debug, Default)]
-pub struct MemoryStore(Mutex<Tables>);
+pub struct MemoryStore {
+    tables: Mutex<Tables>,
+    unreadable: Unreadable,
+}
 
 #[derive(Debug, Default)]
 struct Tables {
@@ -46,7 +50,7 @@ struct Tables {
 
 impl MemoryStore {
     fn tables(&self) -> MutexGuard<'_, Tables> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,6 +158,10 @@ impl Upkeep for MemoryStore {
         }
         Ok(old.len())
     }
+
+    fn unreadable(&self) -> UnreadableCount {
+        self.unreadable.count()
+    }
 }
 
 #[async_trait]
@@ -161,16 +169,16 @@ impl Store for MemoryStore {
     async fn export(&self, _after: Option<&str>) -> Result<Export, StoreError> {
         let tables = self.tables();
         let documents = tables.clients.values().map(|(_, document)| document.clone()).collect();
-        Ok(Export { documents, next: None })
+        Ok(Export { documents, left_out: Vec::new(), next: None })
     }
 
-    async fn import(&self, documents: Vec<Document>) -> Result<usize, StoreError> {
+    async fn import(&self, documents: Vec<Document>) -> Result<Taken, StoreError> {
         let mut tables = self.tables();
-        let mut taken = 0;
+        let mut taken = Taken::default();
         for document in documents {
             let id = document.get_str(record::CLIENT_ID).ok().and_then(|id| id.parse().ok());
             let Some(id) = id else { continue };
-            taken += usize::from(tables.add(id, document) == Inserted::Yes);
+            taken.new += usize::from(tables.add(id, document) == Inserted::Yes);
         }
         Ok(taken)
     }

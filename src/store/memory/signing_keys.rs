@@ -10,7 +10,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
 use crate::registry::signing_keys::{Retired, SigningKeyDeeds};
-use crate::store::signing_key_record;
+use crate::store::{audit, signing_key_record};
 use crate::tasks::SigningKeyStore;
 
 #[async_trait]
@@ -53,6 +53,7 @@ impl SigningKeyDeeds for MemoryStore {
         at: Timestamp,
         record: &AuditRecord,
     ) -> Result<Retired, StoreError> {
+        audit::to_text(record)?;
         let mut tables = self.tables();
         let Some(held) = tables.signing_keys.get_mut(kid) else { return Ok(Retired::Unknown) };
         let ended = [signing_key_record::RETIRED_AT, signing_key_record::BURIED];
@@ -65,6 +66,7 @@ impl SigningKeyDeeds for MemoryStore {
     }
 
     async fn request(&self, rotation: &Rotation, record: &AuditRecord) -> Result<(), StoreError> {
+        audit::to_text(record)?;
         let (name, document) = signing_key_record::rotation_document(rotation);
         let mut tables = self.tables();
         if let Entry::Vacant(place) = tables.signing_keys.entry(name) {

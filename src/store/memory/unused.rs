@@ -7,8 +7,8 @@ use crate::domain::audit::AuditRecord;
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
-use crate::store::record;
 use crate::store::unused::{has_logged_in, is_unused};
+use crate::store::{audit, record};
 use crate::tasks::unused::UnusedClients;
 
 #[async_trait]
@@ -25,6 +25,7 @@ impl UnusedClients for MemoryStore {
         client: &Client,
         record: &AuditRecord,
     ) -> Result<bool, StoreError> {
+        audit::to_text(record)?;
         let mut tables = self.tables();
         let found = tables.document(&client.id).filter(|document| {
             record::revision(document) == client.revision && !has_logged_in(document)

@@ -3,19 +3,22 @@
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use mongodb::bson::{Bson, doc};
+use mongodb::bson::{Bson, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use mongodb::{Collection, Database};
 
 use super::{
-    AUDIT, CLIENTS, META, MongoStore, REVOCATIONS, SIGNING_KEYS, clients, unless_duplicate,
+    AUDIT, CLIENTS, META, MongoStore, REVOCATIONS, SIGNING_KEYS, clients, is_refusal, readable,
+    unless_duplicate,
 };
-use crate::domain::audit::AuditRecord;
+use crate::domain::audit::{Action, AuditRecord};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
 use crate::registry::{AuditQuery, AuditTrail};
-use crate::store::{Document, audit, record};
+use crate::store::audit::{self, Kept};
+use crate::store::unreadable::{Unreadable, What};
+use crate::store::{Document, record};
 use crate::tasks::Outbox;
 
 /// Records on their way, by their ids.
@@ -37,13 +40,16 @@ pub(super) fn added(record: &AuditRecord) -> Result<Document, StoreError> {
     Ok(doc! { place: audit::to_text(record)?, OUTBOX_LAST: &record.id })
 }
 
+/// A record that cannot be read is kept as its text is: a newer version may read it.
 fn audit_document(record: &AuditRecord, text: &str) -> Document {
     let client = record.client_id.as_ref().map(ToString::to_string);
+    let named = record.after.get("action").and_then(serde_json::Value::as_str);
+    let named = named.filter(|_| record.action == Action::Unreadable);
     doc! {
         "_id": &record.id,
         "at": record::date(record.at),
         "actor": &record.actor,
-        "action": record.action.name(),
+        "action": named.map_or_else(|| record.action.name(), str::to_owned),
         "clientId": client,
         "told": false,
         "record": text,
@@ -71,7 +77,8 @@ impl AuditTrail for MongoStore {
             filter.insert("_id", range);
         }
         let limit = query.limit;
-        self.run(|database| async move { found(&database, filter, -1, limit).await }).await
+        let found = |database| async move { found(&database, filter, -1, limit).await };
+        Ok(self.run(found).await?.into_iter().map(|it| it.read(&self.unreadable)).collect())
     }
 }
 
@@ -80,9 +87,10 @@ impl Outbox for MongoStore {
     async fn move_on(&self, limit: usize) -> Result<usize, StoreError> {
         let mut moved = 0;
         for sender in SENDERS {
-            moved += self
-                .run(|database| async move { move_from(&database, sender, limit).await })
-                .await?;
+            let unreadable = self.unreadable.clone();
+            let from =
+                |database| async move { move_from(&database, sender, limit, &unreadable).await };
+            moved += self.run(from).await?;
         }
         Ok(moved)
     }
@@ -97,7 +105,8 @@ impl Outbox for MongoStore {
 
     async fn untold(&self, from: Timestamp, limit: usize) -> Result<Vec<AuditRecord>, StoreError> {
         let filter = doc! { "told": false, "_id": { "$gte": AuditRecord::first_id(from) } };
-        self.run(|database| async move { found(&database, filter, 1, limit).await }).await
+        let found = |database| async move { found(&database, filter, 1, limit).await };
+        Ok(self.run(found).await?.into_iter().map(|it| it.read(&self.unreadable)).collect())
     }
 
     async fn told(&self, ids: &[String]) -> Result<(), StoreError> {
@@ -130,8 +139,8 @@ async fn found(
     filter: Document,
     order: i32,
     limit: usize,
-) -> Result<Vec<AuditRecord>, Error> {
-    let found: Vec<Document> = database
+) -> Result<Vec<Kept>, Error> {
+    let found: Vec<RawDocumentBuf> = database
         .collection(AUDIT)
         .find(filter)
         .sort(doc! { "_id": order })
@@ -139,56 +148,124 @@ async fn found(
         .await?
         .try_collect()
         .await?;
-    let texts = found.iter().filter_map(|document| document.get_str("record").ok());
-    Ok(texts.filter_map(audit::of_text).collect())
+    Ok(found.iter().map(|document| kept(&readable(document))).collect())
+}
+
+fn kept(document: &Document) -> Kept {
+    let text = |name: &str| document.get_str(name).ok().map(str::to_owned);
+    Kept {
+        id: text("_id").unwrap_or_default(),
+        actor: text("actor"),
+        action: text("action"),
+        client_id: text("clientId"),
+        text: text("record").unwrap_or_default(),
+    }
 }
 
 /// Moves the records of a client that was removed, and it goes. Whether there was such a one.
-pub(super) async fn clear_removed(database: &Database, id: &ClientId) -> Result<bool, Error> {
+pub(super) async fn clear_removed(
+    database: &Database,
+    id: &ClientId,
+    unreadable: &Unreadable,
+) -> Result<bool, Error> {
     let removed = doc! { record::CLIENT_ID: id.as_str(), record::REMOVED_AT: { "$exists": true } };
     if clients(database).count_documents(removed.clone()).await? == 0 {
         return Ok(false);
     }
-    move_where(database, CLIENTS, removed, 1).await.map(|_| true)
+    move_where(database, CLIENTS, (removed, 1), unreadable).await.map(|_| true)
 }
 
-async fn move_from(database: &Database, sender: &str, limit: usize) -> Result<usize, Error> {
-    move_where(database, sender, doc! { OUTBOX_LAST: { "$gte": "" } }, limit).await
+/// Moves what there is, at most `limit` documents. Those that the server refuses to move are
+/// counted on top of that: the others do not wait behind them.
+async fn move_from(
+    database: &Database,
+    sender: &str,
+    limit: usize,
+    unreadable: &Unreadable,
+) -> Result<usize, Error> {
+    let (mut moved, mut stuck) = (0, 0);
+    loop {
+        let which = (doc! { OUTBOX_LAST: { "$gte": "" } }, limit.saturating_add(stuck));
+        let done = move_where(database, sender, which, unreadable).await?;
+        moved += done.moved;
+        if done.stuck <= stuck || done.seen < limit.saturating_add(stuck) {
+            return Ok(moved);
+        }
+        stuck = done.stuck;
+    }
+}
+
+/// What became of documents that hold records.
+#[derive(Default)]
+struct Done {
+    seen: usize,
+    moved: usize,
+    stuck: usize,
 }
 
 async fn move_where(
     database: &Database,
     sender: &str,
-    which: Document,
-    limit: usize,
-) -> Result<usize, Error> {
+    (which, limit): (Document, usize),
+    unreadable: &Unreadable,
+) -> Result<Done, Error> {
     let senders = database.collection::<Document>(sender);
-    let waiting: Vec<Document> = senders
+    let waiting: Vec<RawDocumentBuf> = senders
+        .clone_with_type::<RawDocumentBuf>()
         .find(which)
         .projection(doc! { OUTBOX: 1, OUTBOX_LAST: 1, record::REMOVED_AT: 1 })
         .limit(i64::try_from(limit).unwrap_or(i64::MAX))
         .await?
         .try_collect()
         .await?;
-    let trail = database.collection::<Document>(AUDIT);
-    let mut moved = 0;
-    for document in waiting {
-        let mut understood = true;
-        for text in document.get_document(OUTBOX).into_iter().flat_map(Document::values) {
-            let record = text.as_str().and_then(|text| Some((text, audit::of_text(text)?)));
-            let Some((text, record)) = record else {
-                understood = false; // a newer version wrote it, and will move it on
-                continue;
-            };
-            moved += usize::from(unless_duplicate(
-                trail.insert_one(audit_document(&record, text)).await,
-            )?);
-        }
-        if understood {
-            empty(&senders, &document).await?;
+    let mut done = Done { seen: waiting.len(), ..Done::default() };
+    for document in waiting.iter().map(|document| readable(document)) {
+        match move_one(database, &senders, &document, unreadable).await {
+            Ok(moved) => done.moved += moved,
+            Err(error) if is_refusal(&error) => {
+                done.stuck += 1;
+                let last = document.get_str(OUTBOX_LAST).unwrap_or_default();
+                unreadable.met(What::Record, last, &error.to_string());
+            }
+            Err(error) => return Err(error),
         }
     }
+    Ok(done)
+}
+
+/// Moves the records of one document, as far as they can be read, and empties its outbox.
+async fn move_one(
+    database: &Database,
+    senders: &Collection<Document>,
+    document: &Document,
+    unreadable: &Unreadable,
+) -> Result<usize, Error> {
+    let trail = database.collection::<Document>(AUDIT);
+    let mut moved = 0;
+    for (id, held) in waiting_in(document) {
+        let kept = Kept { id, text: held.clone(), ..Kept::default() };
+        let record = kept.read(unreadable);
+        let insert = trail.insert_one(audit_document(&record, &held));
+        moved += usize::from(unless_duplicate(insert.await)?);
+    }
+    empty(senders, document).await?;
     Ok(moved)
+}
+
+/// The records in an outbox, by their ids. What is not the text of one is shown as it is.
+fn waiting_in(document: &Document) -> Vec<(String, String)> {
+    let text = |held: &Bson| match held.as_str() {
+        Some(text) => text.to_owned(),
+        None => held.clone().into_relaxed_extjson().to_string(),
+    };
+    match document.get(OUTBOX) {
+        Some(Bson::Document(held)) => held.iter().map(|(id, it)| (id.clone(), text(it))).collect(),
+        // Another tool wrote something else there: the last record is lost, which is said of it.
+        other => {
+            let last = document.get_str(OUTBOX_LAST).unwrap_or_default().to_owned();
+            vec![(last, other.map(text).unwrap_or_default())]
+        }
+    }
 }
 
 /// Empties the outbox, unless another record has come since; a client that was removed goes now.

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::{DateTime, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use mongodb::{Collection, Database};
 
-use super::{MongoStore, REVOCATIONS, audit, clients, unless_duplicate};
+use super::{MongoStore, REVOCATIONS, audit, clients, readable, unless_duplicate};
 use crate::domain::audit::AuditRecord;
 use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
@@ -33,12 +33,14 @@ impl ChangeLog for MongoStore {
             "$or": [
                 { record::STATE: { "$ne": "PUBLIC" } },
                 { record::TOKEN_EPOCH: { "$gt": 0 } },
+                // Another tool wrote it as text.
+                { record::TOKEN_EPOCH: { "$gt": "" } },
             ],
         };
         let find = |database| async move { standings(&clients(&database), ended).await };
         let mut found = self.run(find).await?;
         // NX-27017 finds more than was asked for where `$or` stands beside a date.
-        found.retain(|standing| standing.updated_at_ms >= since_ms);
+        found.retain(|it| it.updated_at_ms >= since_ms);
         Ok(found)
     }
 
@@ -127,9 +129,10 @@ async fn standings(
     let members = [record::CLIENT_ID, record::STATE, record::TOKEN_EPOCH, record::UPDATED_AT];
     let mut shown = doc! { "_id": 0 };
     shown.extend(members.map(|name| (name.to_owned(), 1.into())));
+    let clients = clients.clone_with_type::<RawDocumentBuf>();
     let found = clients.find(which).projection(shown).await?;
-    let found: Vec<Document> = found.try_collect().await?;
-    Ok(found.iter().filter_map(record::to_standing).collect())
+    let found: Vec<RawDocumentBuf> = found.try_collect().await?;
+    Ok(found.iter().filter_map(|document| record::to_standing(&readable(document))).collect())
 }
 
 /// Those that we understand, and how many others there are.

@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use std::future::ready;
 
 use futures_util::{StreamExt, TryStreamExt};
-use mongodb::Database;
-use mongodb::bson::{Bson, DateTime, doc};
+use mongodb::bson::{Bson, DateTime, RawDocumentBuf, doc};
+use mongodb::error::Error;
 use mongodb::options::UpdateModifications;
+use mongodb::{Collection, Database};
 
-use super::{MongoStore, audit, clients, paging, unless_duplicate};
+use super::{MongoStore, audit, clients, paging, readable, unless_duplicate};
 use crate::domain::audit::AuditRecord;
 use crate::domain::client::{Client, Revision};
 use crate::domain::id::ClientId;
@@ -31,6 +32,7 @@ impl Registry for MongoStore {
         document.extend(audit::enclosed(record)?);
         let update =
             doc! { "$setOnInsert": document, "$currentDate": { record::UPDATED_AT: true } };
+        let unreadable = self.unreadable.clone();
         let insert = |database: Database| async move {
             let clients = clients(&database);
             let insert = || async {
@@ -38,15 +40,16 @@ impl Registry for MongoStore {
                 unless_duplicate(update.await)
             };
             // One that was removed keeps its place until its record has been moved on.
-            Ok(insert().await? || (audit::clear_removed(&database, &id).await? && insert().await?))
+            Ok(insert().await?
+                || (audit::clear_removed(&database, &id, &unreadable).await? && insert().await?))
         };
         Ok(if self.run(insert).await? { Inserted::Yes } else { Inserted::Duplicate })
     }
 
     async fn read(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
         let filter = doc! { record::CLIENT_ID: id.as_str() };
-        let find = |database| async move { clients(&database).find_one(filter).await };
-        Ok(self.run(find).await?.as_ref().and_then(record::to_client))
+        let find = |database| async move { raw_clients(&database).find_one(filter).await };
+        Ok(self.run(find).await?.and_then(|it| self.unreadable.client(&readable(&it))))
     }
 
     async fn replace(
@@ -59,9 +62,7 @@ impl Registry for MongoStore {
         let mut change = record::Change::between(old, new);
         change.set.extend(audit::added(record)?);
         let update = update(change);
-        let replace = |database| async move {
-            Ok(clients(&database).update_one(filter, update).await?.matched_count == 1)
-        };
+        let replace = |database| async move { update_at(&database, filter, update).await };
         self.run(replace).await
     }
 
@@ -70,9 +71,7 @@ impl Registry for MongoStore {
     async fn remove(&self, old: &Client, record: &AuditRecord) -> Result<bool, StoreError> {
         let filter = at_revision(&old.id, old.revision);
         let update = removal(old, record)?;
-        let remove = |database| async move {
-            Ok(clients(&database).update_one(filter, update).await?.matched_count == 1)
-        };
+        let remove = |database| async move { update_at(&database, filter, update).await };
         self.run(remove).await
     }
 
@@ -83,7 +82,9 @@ impl Registry for MongoStore {
         let page = |database| async move { paging::page(&clients(&database), after, limit).await };
         let (documents, next) = self.run(page).await?;
         // Not on a thread that serves requests: the keys of all of them are judged.
-        let read = move || documents.iter().filter_map(record::to_client).collect();
+        let unreadable = self.unreadable.clone();
+        let read =
+            move || documents.iter().filter_map(|it| unreadable.client(&readable(it))).collect();
         let clients = tokio::task::spawn_blocking(read).await.map_err(StoreError::new)?;
         Ok(Some(Page { clients, next: next.map(Cursor) }))
     }
@@ -92,9 +93,10 @@ impl Registry for MongoStore {
     async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError> {
         let filter = doc! { record::PERMISSIONS: { "$in": [permission.as_str()] } };
         let find = |database| async move {
-            clients(&database).find(filter).await?.try_collect::<Vec<Document>>().await
+            raw_clients(&database).find(filter).await?.try_collect::<Vec<RawDocumentBuf>>().await
         };
-        Ok(self.run(find).await?.iter().filter_map(record::to_client).collect())
+        let found = self.run(find).await?;
+        Ok(found.iter().filter_map(|it| self.unreadable.client(&readable(it))).collect())
     }
 
     async fn key_holders(
@@ -105,12 +107,18 @@ impl Registry for MongoStore {
         let filter = doc! { record::KEY_THUMBPRINTS: { "$in": thumbprints } };
         let thumbprints = thumbprints.to_owned();
         let find = |database| async move {
-            let documents = clients(&database).find(filter).await?;
-            let holder = |document| ready(Ok(record::key_holder(&document, &thumbprints)));
+            let documents = raw_clients(&database).find(filter).await?;
+            let holder = |document: RawDocumentBuf| {
+                ready(Ok(record::key_holder(&readable(&document), &thumbprints)))
+            };
             documents.try_filter_map(holder).take(most).try_collect().await
         };
         self.run(find).await
     }
+}
+
+fn raw_clients(database: &Database) -> Collection<RawDocumentBuf> {
+    clients(database).clone_with_type()
 }
 
 /// The document of a client, if it is still at that revision. What is null there, or missing, a
@@ -122,6 +130,24 @@ pub(super) fn at_revision(id: &ClientId, revision: Revision) -> Document {
         record::VERSION: revision.version.map_or(Bson::Null, Bson::Int64),
         record::UPDATED_AT: revision.updated_at_ms.map_or(Bson::Null, date),
     }
+}
+
+/// Carries out an update, if the document is still at that revision. Another tool may have written
+/// its date in another form: then that one is compared.
+async fn update_at(
+    database: &Database,
+    mut filter: Document,
+    update: UpdateModifications,
+) -> Result<bool, Error> {
+    let clients = clients(database);
+    if filter.get(record::UPDATED_AT) == Some(&Bson::Null) {
+        let found = clients.find_one(doc! { record::CLIENT_ID: filter.get(record::CLIENT_ID) });
+        let found = found.projection(doc! { record::UPDATED_AT: 1 }).await?;
+        let date = found.and_then(|mut document| document.remove(record::UPDATED_AT));
+        let other = date.filter(|date| !matches!(date, Bson::DateTime(_)));
+        filter.insert(record::UPDATED_AT, other.unwrap_or(Bson::Null));
+    }
+    Ok(clients.update_one(filter, update).await?.matched_count == 1)
 }
 
 /// What marks a client as removed.

@@ -24,6 +24,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mongodb::bson::{Bson, RawDocument};
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 use mongodb::{Collection, Database};
 use tokio::runtime::Handle;
@@ -32,6 +33,7 @@ use tokio::sync::OnceCell;
 use crate::domain::store_error::StoreError;
 
 use super::Document;
+use super::unreadable::Unreadable;
 use address::Address;
 
 pub use source::{MongoSource, SourcePage};
@@ -89,6 +91,7 @@ pub struct MongoStore {
     address: Arc<Address>,
     runtime: Handle,
     database: Arc<OnceCell<Database>>,
+    unreadable: Unreadable,
 }
 
 impl MongoStore {
@@ -98,6 +101,7 @@ impl MongoStore {
             address: Arc::new(Address::parse(url)?),
             runtime: Handle::try_current().map_err(|_| MongoOpenError::NoRuntime)?,
             database: Arc::default(),
+            unreadable: Unreadable::default(),
         })
     }
 
@@ -159,6 +163,17 @@ fn clients(database: &Database) -> Collection<Document> {
     database.collection(CLIENTS)
 }
 
+/// A document as far as it can be read. A member that is not UTF-8, say, is there all the same.
+fn readable(raw: &RawDocument) -> Document {
+    Document::try_from(raw).unwrap_or_else(|_| {
+        let elements = raw.iter_elements().map_while(Result::ok).map(|element| {
+            let value = element.value().ok().and_then(|value| Bson::try_from(value).ok());
+            (element.key().as_str().to_owned(), value.unwrap_or(Bson::Undefined))
+        });
+        elements.collect()
+    })
+}
+
 /// Whether a unique index refused the write.
 fn is_duplicate(error: &Error) -> bool {
     const DUPLICATE_KEY: i32 = 11000;
@@ -178,6 +193,39 @@ fn unless_duplicate<T>(written: Result<T, Error>) -> Result<bool, Error> {
     }
 }
 
+/// Whether the server refused this one write, and may carry out others.
+fn is_refusal(error: &Error) -> bool {
+    matches!(&*error.kind, ErrorKind::Command(_) | ErrorKind::Write(WriteFailure::WriteError(_)))
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::record;
+    use mongodb::bson::{RawDocumentBuf, doc};
+
+    #[test]
+    fn a_member_that_is_not_utf_8_leaves_the_others() {
+        let whole = doc! {
+            "clientId": "svc", "__STATE__": "PUBLIC", "audience": ["orders"],
+            "metadata": { "note": "notes" }, "scope": "a",
+        };
+        let bytes = RawDocumentBuf::try_from(&whole).unwrap().into_bytes();
+        for (spoilt, unreadable) in [("orders", &["audience"][..]), ("notes", &[])] {
+            let mut bytes = bytes.clone();
+            let at = bytes.windows(spoilt.len()).position(|it| it == spoilt.as_bytes()).unwrap();
+            bytes[at] = 0xff;
+            let document = readable(&RawDocumentBuf::from_bytes(bytes).unwrap());
+            let client = record::to_client(&document).unwrap();
+            assert_eq!(client.scope.as_str(), "a", "{spoilt}");
+            let named: Vec<&str> = client.unreadable.iter().map(|it| it.member.as_str()).collect();
+            assert_eq!(named, unreadable, "{spoilt}");
+        }
+        let raw = RawDocumentBuf::try_from(&whole).unwrap();
+        assert_eq!(readable(&raw), whole);
+    }
 }

@@ -5,7 +5,7 @@ use futures_util::TryStreamExt;
 use mongodb::Collection;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Bson, doc};
+use mongodb::bson::{Binary, Bson, RawDocumentBuf, doc};
 use mongodb::error::Error;
 
 use super::hex;
@@ -36,12 +36,13 @@ fn kind(id: &Bson) -> usize {
 }
 
 /// Up to `limit` documents behind the one with this `_id`, and the cursor of the last of them if
-/// there are more.
+/// there are more. As they came: one that cannot be read must not hide the others.
 pub(super) async fn page(
     clients: &Collection<Document>,
     after: Option<Bson>,
     limit: usize,
-) -> Result<(Vec<Document>, Option<String>), Error> {
+) -> Result<(Vec<RawDocumentBuf>, Option<String>), Error> {
+    let clients = clients.clone_with_type::<RawDocumentBuf>();
     let mut last = after;
     let first = last.as_ref().map_or(0, kind);
     let mut found = Vec::new();
@@ -56,8 +57,9 @@ pub(super) async fn page(
         found.extend(documents.try_collect::<Vec<_>>().await?);
         if found.len() > limit {
             found.truncate(limit);
-            let next = found.last().and_then(|document| document.get("_id")).map(cursor_of);
-            return Ok((found, next));
+            let last = found.last().and_then(|document| document.get("_id").ok()?);
+            let last = last.and_then(|id| Bson::try_from(id).ok());
+            return Ok((found, last.as_ref().map(cursor_of)));
         }
     }
     Ok((found, None))

@@ -6,7 +6,7 @@ use mongodb::{Collection, Database};
 use serde_json::Value;
 
 use super::address::Address;
-use super::{CLIENTS, MongoOpenError, paging, unreachable, within};
+use super::{CLIENTS, MongoOpenError, paging, readable, unreachable, within};
 use crate::domain::store_error::StoreError;
 use crate::store::Document;
 
@@ -38,7 +38,7 @@ impl MongoSource {
     pub async fn page(&self, after: Option<&str>, limit: usize) -> Result<SourcePage, StoreError> {
         let after = after.and_then(paging::id_of);
         let (documents, next) = within(paging::page(&self.collection, after, limit)).await?;
-        let documents = documents.into_iter().map(Bson::from);
+        let documents = documents.iter().map(|document| Bson::from(readable(document)));
         Ok(SourcePage { documents: documents.map(Bson::into_relaxed_extjson).collect(), next })
     }
 }

@@ -7,14 +7,18 @@ use mongodb::bson::doc;
 use mongodb::error::Error;
 
 use super::{
-    MongoStore, USED_ASSERTIONS, WRITES, changes, clients, hex, paging, unless_duplicate, within,
+    MongoStore, USED_ASSERTIONS, WRITES, changes, clients, hex, is_refusal, paging,
+    unless_duplicate, within,
 };
+use crate::domain::clock::Timestamp;
 use crate::domain::revocation::Revocation;
 use crate::domain::store_error::StoreError;
-use crate::store::{Document, Export, Store, UsedAssertion, record};
+use crate::store::{Document, Export, Store, Taken, UsedAssertion, record};
 
 /// How many documents are exported at once.
 const AT_ONCE: usize = 1000;
+/// Until when an assertion is remembered of which nobody can read it: the year 2106.
+const LONG: Timestamp = Timestamp(u32::MAX as u64);
 
 #[async_trait]
 impl Store for MongoStore {
@@ -22,19 +26,32 @@ impl Store for MongoStore {
         let after = after.and_then(paging::id_of);
         let page =
             |database| async move { paging::page(&clients(&database), after, AT_ONCE).await };
-        let (documents, next) = self.run(page).await?;
-        Ok(Export { documents, next })
+        let (found, next) = self.run(page).await?;
+        let mut export = Export { documents: Vec::new(), left_out: Vec::new(), next };
+        for raw in &found {
+            match Document::try_from(raw) {
+                Ok(document) => export.documents.push(document),
+                Err(_) => {
+                    let id = raw.get_str(record::CLIENT_ID).unwrap_or_default();
+                    export.left_out.push(id.to_owned());
+                }
+            }
+        }
+        Ok(export)
     }
 
-    async fn import(&self, documents: Vec<Document>) -> Result<usize, StoreError> {
+    async fn import(&self, documents: Vec<Document>) -> Result<Taken, StoreError> {
         let import = |database| async move {
             let clients = clients(&database);
             let takes = documents.into_iter().map(|document| {
                 let clients = clients.clone();
-                within(async move { take(&clients, document).await })
+                within(async move { take_or_leave_out(&clients, document).await })
             });
-            let count = |taken, took| async move { Ok(taken + usize::from(took)) };
-            stream::iter(takes).buffer_unordered(WRITES).try_fold(0, count).await
+            let count = |taken: Taken, took: Taken| async move {
+                let left_out = [taken.left_out, took.left_out].concat();
+                Ok(Taken { new: taken.new + took.new, left_out })
+            };
+            stream::iter(takes).buffer_unordered(WRITES).try_fold(Taken::default(), count).await
         };
         self.run_all(import).await
     }
@@ -70,9 +87,8 @@ impl Store for MongoStore {
                 .await?;
             found.try_collect::<Vec<Document>>().await
         };
-        let documents = self.run(used).await?;
-        let damaged = || StoreError::new("a used assertion cannot be read");
-        documents.iter().map(|used| to_used_assertion(used).ok_or_else(damaged)).collect()
+        // One that cannot be read was never found by anybody either.
+        Ok(self.run(used).await?.iter().filter_map(to_used_assertion).collect())
     }
 }
 
@@ -80,7 +96,7 @@ fn to_used_assertion(document: &Document) -> Option<UsedAssertion> {
     Some(UsedAssertion {
         client: document.get_str("clientId").ok()?.parse().ok()?,
         jti_digest: from_hex(document.get_str("jti").ok()?)?,
-        until: record::timestamp(document.get("until"))?,
+        until: record::timestamp(document.get("until")).unwrap_or(LONG),
     })
 }
 
@@ -90,6 +106,19 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
         *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
     }
     (text.len() == 64).then_some(digest)
+}
+
+/// A document that the server refuses does not keep the others from being taken.
+async fn take_or_leave_out(
+    clients: &Collection<Document>,
+    document: Document,
+) -> Result<Taken, Error> {
+    let id = document.get_str(record::CLIENT_ID).unwrap_or_default().to_owned();
+    match take(clients, document).await {
+        Ok(took) => Ok(Taken { new: usize::from(took), left_out: Vec::new() }),
+        Err(error) if is_refusal(&error) => Ok(Taken { new: 0, left_out: vec![id] }),
+        Err(error) => Err(error),
+    }
 }
 
 /// Takes a document, under its own `_id` unless another client has that one.

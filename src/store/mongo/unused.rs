@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use mongodb::bson::{Bson, doc};
+use mongodb::bson::{Bson, RawDocumentBuf, doc};
 use mongodb::{Collection, Database};
 
 use super::clients::{at_revision, removal};
-use super::{MongoStore, clients, within};
+use super::{MongoStore, clients, readable, within};
 use crate::domain::audit::AuditRecord;
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
@@ -46,12 +46,13 @@ async fn candidates(
     limit: usize,
 ) -> Result<Vec<Client>, StoreError> {
     let filter = doc! { "creatorId": record::NOBODY, record::LAST_LOGIN: Bson::Null };
-    let clients = clients.clone();
+    let clients = clients.clone_with_type::<RawDocumentBuf>();
     let mut documents = within(async move { clients.find(filter).await }).await?;
     let mut found = Vec::new();
     while found.len() < limit
         && let Some(document) = within(documents.try_next()).await?
     {
+        let document = readable(&document);
         found.extend(record::to_client(&document).filter(|_| is_unused(&document, before)));
     }
     Ok(found)

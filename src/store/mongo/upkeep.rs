@@ -13,7 +13,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
 use crate::store::revocation::UNTIL;
 use crate::store::{Document, record};
-use crate::tasks::{Login, Upkeep};
+use crate::tasks::{Login, UnreadableCount, Upkeep};
 
 #[async_trait]
 impl Upkeep for MongoStore {
@@ -44,6 +44,10 @@ impl Upkeep for MongoStore {
     async fn sweep_audit(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
         let old = doc! { "_id": { "$lt": AuditRecord::first_id(before) } };
         self.run(|database| async move { remove(&database, AUDIT, old, limit).await }).await
+    }
+
+    fn unreadable(&self) -> UnreadableCount {
+        self.unreadable.count()
     }
 }
 

@@ -11,6 +11,7 @@ use crate::domain::registration_token::StoredRegistrationToken;
 use crate::domain::secret::SecretHash;
 use crate::domain::state::State;
 
+use super::limits::Limits;
 use super::values::{binary, date, json_to_bson, text, timestamp};
 use super::{LAST_USED, REGISTRATION_TOKENS};
 
@@ -27,8 +28,13 @@ pub(super) fn secret_document(secret: &StoredSecret) -> Document {
     document
 }
 
-pub(super) fn secrets(document: &Document, created: Timestamp) -> Vec<StoredSecret> {
-    let items = document.get_array("secrets").map(Vec::as_slice).unwrap_or_default();
+pub(super) fn secrets(
+    document: &Document,
+    limits: &mut Limits<'_>,
+    created: Timestamp,
+) -> Vec<StoredSecret> {
+    let items = limits.read("secrets", "is not a list", Bson::as_array);
+    let items = items.map(Vec::as_slice).unwrap_or_default();
     let described = items.iter().filter_map(Bson::as_document).enumerate();
     described
         .filter_map(|(index, item)| {
@@ -41,7 +47,7 @@ pub(super) fn secrets(document: &Document, created: Timestamp) -> Vec<StoredSecr
                 hash: SecretHash::stored(item.get_str("hash").ok()?),
                 checksummed: item.get_bool("checksummed").unwrap_or(false),
                 created: timestamp(item.get("createdAt")).unwrap_or(created),
-                expires: timestamp(item.get("expiresAt")),
+                expires: limits.end(item, &format!("secrets[{index}]")),
             })
         })
         .collect()
@@ -102,10 +108,13 @@ pub(in crate::store) fn key_holder(document: &Document, thumbprints: &[String]) 
 
 /// `publicKey` is right about its own slot: if another tool replaced it, what we noted of the key
 /// that was there before no longer counts.
-pub(super) fn keys(document: &Document) -> Vec<ClientKey> {
+pub(super) fn keys(document: &Document, limits: &mut Limits<'_>) -> Vec<ClientKey> {
     let created = timestamp(document.get("createdAt")).unwrap_or_default();
-    let items = document.get_array("keys").map(Vec::as_slice).unwrap_or_default();
-    let noted: Vec<&Document> = items.iter().filter_map(Bson::as_document).collect();
+    let items = limits.read("keys", "is not a list", Bson::as_array);
+    let items = items.map(Vec::as_slice).unwrap_or_default().iter();
+    let noted = items.filter_map(Bson::as_document).enumerate();
+    let noted: Vec<(&Document, Option<Timestamp>)> =
+        noted.map(|(index, note)| (note, limits.end(note, &format!("keys[{index}]")))).collect();
     let key = |jwk, created| {
         let key = ClientKey::new(jwk, created);
         ClientKey { last_used: last_used(document, &key.id), ..key }
@@ -115,16 +124,17 @@ pub(super) fn keys(document: &Document) -> Vec<ClientKey> {
         let jwk = parse_jwk(jwk)?;
         let note = noted
             .iter()
-            .find(|note| text(note, "id").as_deref() == Some(jwk.credential_id().as_str()));
-        let expires = note.and_then(|note| timestamp(note.get("expiresAt")));
-        let created = note.and_then(|note| timestamp(note.get("createdAt"))).unwrap_or(created);
+            .find(|(note, _)| text(note, "id").as_deref() == Some(jwk.credential_id().as_str()));
+        let expires = note.and_then(|(_, end)| *end);
+        let created =
+            note.and_then(|(note, _)| timestamp(note.get("createdAt"))).unwrap_or(created);
         Some(ClientKey { expires, ..key(jwk, created) })
     });
-    let others = noted.iter().filter(|note| !note.get_bool("inPublicKey").unwrap_or(false));
-    let others = others.filter_map(|note| {
+    let others = noted.iter().filter(|(note, _)| !note.get_bool("inPublicKey").unwrap_or(false));
+    let others = others.filter_map(|(note, expires)| {
         let jwk = parse_jwk(note.get_document("jwk").ok()?)?;
         let created = timestamp(note.get("createdAt")).unwrap_or(created);
-        Some(ClientKey { expires: timestamp(note.get("expiresAt")), ..key(jwk, created) })
+        Some(ClientKey { expires: *expires, ..key(jwk, created) })
     });
 
     let mut keys: Vec<ClientKey> = Vec::new();

@@ -2,9 +2,11 @@
 //!
 //! The names are those of the platform that many collections come from; what is ours alone is
 //! marked so. Reading is lenient, because other tools write here too: what cannot be understood is
-//! left out, never an error, and what we do not know is left alone.
+//! never an error, and what we do not know is left alone. A limit that cannot be understood is noted
+//! in the client, which then gets no tokens.
 
 mod credentials;
+mod limits;
 mod login;
 mod values;
 
@@ -18,6 +20,7 @@ use crate::domain::client::{AuthMethod, Client, Revision};
 use crate::domain::id::ClientId;
 use crate::domain::jwks_uri::JwksUri;
 use crate::domain::permission::Permission;
+use crate::domain::scope::Scope;
 use crate::domain::state::State;
 use crate::tasks::Standing;
 
@@ -25,11 +28,12 @@ use credentials::{
     key_document, keys, registration_token_document, registration_tokens, secret_document, secrets,
     thumbprints,
 };
-use values::{json_to_bson, list, text, texts, whole};
+use limits::{Limits, UNREADABLE_EPOCH, present};
+use values::{json_to_bson, text, texts, whole};
 
 pub(in crate::store) use credentials::key_holder;
 pub(in crate::store) use login::{login, set_login};
-pub(in crate::store) use values::{date, number, timestamp};
+pub(in crate::store) use values::{date, list, number, timestamp};
 
 pub(in crate::store) const CLIENT_ID: &str = "clientId";
 pub(in crate::store) const PERMISSIONS: &str = "permissions";
@@ -43,6 +47,8 @@ const REGISTRATION_TOKENS: &str = "registrationTokens";
 pub(in crate::store) const REMOVED_AT: &str = "removedAt";
 pub(in crate::store) const UPDATED_AT: &str = "updatedAt";
 pub(in crate::store) const VERSION: &str = "version";
+/// What is wrong with a document that could not be read as a whole. No tool can write this name.
+pub(in crate::store) const DAMAGE: &str = "$damage";
 pub(in crate::store) const KEY_THUMBPRINTS: &str = "keyThumbprints";
 
 pub(in crate::store) use crate::domain::provenance::NOBODY;
@@ -112,59 +118,91 @@ pub(in crate::store) fn to_client(document: &Document) -> Option<Client> {
         return None;
     }
     let id: ClientId = document.get_str(CLIENT_ID).ok()?.parse().ok()?;
+    let mut limits = Limits::of(document);
+    if let Ok(problem) = document.get_str(DAMAGE) {
+        limits.note("the document".to_owned(), problem);
+    }
     let name = text(document, "name").unwrap_or_else(|| id.to_string());
-    let keys = keys(document);
-    let jwks_uri: Option<JwksUri> = text(document, "jwksUri").and_then(|uri| uri.parse().ok());
-    let has_key = !keys.is_empty() || jwks_uri.is_some();
-    let auth_method = text(document, "authMethod")
-        .and_then(|method| method.parse().ok())
-        .unwrap_or(if has_key { AuthMethod::PrivateKeyJwt } else { AuthMethod::ClientSecretBasic });
-    // Without a state it is in no state that gets a token: a half-written document is not published.
-    let state = text(document, STATE).and_then(|state| state.parse().ok());
     let created = timestamp(document.get("createdAt")).unwrap_or_default();
+    let secrets = secrets(document, &mut limits, created);
+    let keys = keys(document, &mut limits);
+    let jwks_uri: Option<JwksUri> =
+        limits.read("jwksUri", "is not a URL for keys", |uri| uri.as_str()?.parse().ok());
+    let auth_method =
+        limits.read("authMethod", "is not a known method", |name| name.as_str()?.parse().ok());
+    // Without a state it is in no state that gets a token: a half-written document is not published.
+    let state = limits.read(STATE, "is not a known state", |state| state.as_str()?.parse().ok());
+    let texts = "is not a list of texts";
     Some(Client {
         name,
-        auth_method,
+        auth_method: auth_method.unwrap_or_else(|| guessed_method(document)),
         state: state.unwrap_or(State::Draft),
-        permissions: list(document, PERMISSIONS),
-        audience: list(document, "audience"),
-        scope: text(document, "scope").and_then(|s| s.parse().ok()).unwrap_or_default(),
-        groups: list(document, "groups"),
-        allowed_custom_claims: list(document, "allowedCustomClaims"),
-        grant_types: document.contains_key("grantTypes").then(|| list(document, "grantTypes")),
-        metadata: metadata(document),
-        access_token_lifetime: number(document.get("accessTokenLifetime"))
-            .and_then(|seconds| u64::try_from(seconds).ok())
-            .map(Duration::from_secs),
-        quota_per_hour: quota(document, "quotaPerHour"),
-        quota_per_day: quota(document, "quotaPerDay"),
-        legacy_audience: timestamp(document.get("legacyAudience")),
-        token_epoch: number(document.get(TOKEN_EPOCH))
-            .and_then(|epoch| u64::try_from(epoch).ok())
+        permissions: limits
+            .read(PERMISSIONS, "is not a list of permissions", list)
             .unwrap_or_default(),
-        secrets: secrets(document, created),
+        audience: limits.read("audience", "is not a list of audiences", list).unwrap_or_default(),
+        scope: limits.read("scope", "is not a scope", scope).unwrap_or_default(),
+        groups: limits.read("groups", texts, list).unwrap_or_default(),
+        allowed_custom_claims: limits.read("allowedCustomClaims", texts, list).unwrap_or_default(),
+        grant_types: document
+            .contains_key("grantTypes")
+            .then(|| limits.read("grantTypes", texts, list).unwrap_or_default()),
+        metadata: metadata(document),
+        access_token_lifetime: limits.count("accessTokenLifetime").map(Duration::from_secs),
+        // A quota of 0 is none of its own.
+        quota_per_hour: limits.count("quotaPerHour").filter(|quota| *quota > 0),
+        quota_per_day: limits.count("quotaPerDay").filter(|quota| *quota > 0),
+        legacy_audience: limits.date("legacyAudience"),
+        token_epoch: epoch(document, &mut limits),
+        secrets,
         keys,
         registration_tokens: registration_tokens(document, created),
         jwks_uri,
         provenance: text(document, "provenance").and_then(|word| word.parse().ok()),
         creator: text(document, "creatorId").unwrap_or_default(),
-        first_id: text(document, "firstClientId").and_then(|first| first.parse().ok()),
+        first_id: limits
+            .read("firstClientId", "is not a client id", |first| first.as_str()?.parse().ok()),
         created,
         updater: text(document, "updaterId").unwrap_or_default(),
         last_login: timestamp(document.get(LAST_LOGIN)),
         revision: revision(document),
+        unreadable: limits.unreadable(),
         id,
     })
 }
 
-/// How a client stands; leniently, as everything here.
+/// The method of a client that names none. A key that cannot be read is a key all the same: its
+/// client does not become one with a secret.
+fn guessed_method(document: &Document) -> AuthMethod {
+    let has_keys = present(document, "keys")
+        .is_some_and(|keys| keys.as_array().is_none_or(|keys| !keys.is_empty()));
+    let has_key =
+        has_keys || ["publicKey", "jwksUri"].iter().any(|it| present(document, it).is_some());
+    if has_key { AuthMethod::PrivateKeyJwt } else { AuthMethod::ClientSecretBasic }
+}
+
+/// A text, or a list of its words.
+fn scope(value: &Bson) -> Option<Scope> {
+    let words: Vec<String> = list(value)?;
+    words.join(" ").parse().ok()
+}
+
+fn epoch(document: &Document, limits: &mut Limits<'_>) -> u64 {
+    let found = limits.count(TOKEN_EPOCH);
+    let is_there = present(document, TOKEN_EPOCH).is_some();
+    found.unwrap_or(if is_there { UNREADABLE_EPOCH } else { 0 })
+}
+
+/// How a client stands. One whose state or epoch cannot be read is not in use.
 pub(in crate::store) fn to_standing(document: &Document) -> Option<Standing> {
-    let epoch = number(document.get(TOKEN_EPOCH)).and_then(|epoch| u64::try_from(epoch).ok());
-    let state = text(document, STATE).and_then(|state| state.parse().ok());
+    let mut limits = Limits::of(document);
+    let state = limits.read(STATE, "", |state| state.as_str()?.parse().ok());
+    let epoch = epoch(document, &mut limits);
+    let is_read = limits.unreadable().is_empty() && !document.contains_key(DAMAGE);
     Some(Standing {
         id: document.get_str(CLIENT_ID).ok()?.parse().ok()?,
-        state: state.unwrap_or(State::Draft),
-        epoch: epoch.unwrap_or_default(),
+        state: state.filter(|_| is_read).unwrap_or(State::Draft),
+        epoch,
         updated_at_ms: revision(document).updated_at_ms.unwrap_or_default(),
     })
 }
@@ -186,19 +224,18 @@ pub(in crate::store) struct Change {
 impl Change {
     pub(in crate::store) fn between(old: &Client, new: &Client) -> Self {
         let (before, after) = (to_document(old), to_document(new));
-        let unset = before.keys().filter(|name| !after.contains_key(name)).cloned().collect();
+        // What could not be read is written also where it is now what it was taken for.
+        let repaired = old.unreadable.iter().filter(|it| !new.unreadable.contains(it));
+        let repaired: Vec<&str> = repaired.filter_map(|it| it.member.split('[').next()).collect();
+        let before_it = before.keys().map(String::as_str).chain(repaired.iter().copied());
+        let unset = before_it.filter(|name| !after.contains_key(name)).map(str::to_owned).collect();
+        let differs =
+            |name: &str, value: &Bson| before.get(name) != Some(value) || repaired.contains(&name);
         let mut set: Document =
-            after.into_iter().filter(|(name, value)| before.get(name) != Some(value)).collect();
+            after.into_iter().filter(|(name, value)| differs(name, value)).collect();
         set.insert(VERSION, old.revision.version.unwrap_or(0) + 1);
         Self { set, unset }
     }
-}
-
-/// A quota of 0 is none of its own.
-fn quota(document: &Document, name: &str) -> Option<u64> {
-    number(document.get(name))
-        .and_then(|quota| u64::try_from(quota).ok())
-        .filter(|quota| *quota > 0)
 }
 
 fn metadata(document: &Document) -> Map<String, Value> {

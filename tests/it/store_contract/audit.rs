@@ -13,10 +13,12 @@ use latchkey::registry::{AuditQuery, Inserted};
 use latchkey::store::Store;
 
 use super::{add, client, deed, id, read};
+use crate::harness::nested;
 use crate::stores::{Place, on_every_store};
 
 on_every_store! {
     each_change_leaves_its_record_once
+    a_record_that_cannot_be_written_whole_is_refused_with_the_change
     records_are_found_by_what_they_say
     each_record_is_told_until_it_was_told
     a_removed_client_is_gone_and_its_record_is_not
@@ -58,6 +60,27 @@ async fn each_change_leaves_its_record_once(place: &Place) {
     let third = read(store, &id("svc")).await;
     assert_eq!(third.revision.version, Some(3), "to move a record changes no client");
     assert!(store.replace(&third, &third, &deed()).await.unwrap());
+}
+
+async fn a_record_that_cannot_be_written_whole_is_refused_with_the_change(place: &Place) {
+    let store = &*place.store;
+    let deep = || {
+        let mut record = deed();
+        record.after.insert("metadata".to_owned(), nested(33));
+        record
+    };
+    assert!(store.insert(&client("svc"), &deep()).await.is_err());
+    assert!(store.read(&id("svc")).await.unwrap().is_none(), "not added");
+    let svc = add(store, &client("svc")).await;
+    let renamed = Client { name: "renamed".to_owned(), ..svc.clone() };
+    assert!(store.replace(&svc, &renamed, &deep()).await.is_err());
+    assert!(store.remove(&svc, &deep()).await.is_err());
+    assert_eq!(read(store, &svc.id).await, svc, "not changed");
+    let [revocation, ..] = &revocations()[..] else { unreachable!() };
+    assert!(store.revoke(revocation, &deep()).await.is_err());
+    assert_eq!(store.revocations(None).await.unwrap().revocations, []);
+    assert!(store.append(&deep()).await.is_err());
+    assert_eq!(everything(store).await.len(), 1, "but the record of the good one");
 }
 
 async fn records_are_found_by_what_they_say(place: &Place) {

@@ -127,7 +127,7 @@ async fn documents_of_other_tools_do_no_harm(place: &Place) {
             document.insert("publicKey", jwk);
         }),
     ];
-    assert_eq!(store.import(foreign).await.unwrap(), 4);
+    assert_eq!(store.import(foreign).await.unwrap().new, 4);
     let found = holders(store, &[rsa]).await;
     for (name, there) in [("right", true), ("repeated", true), ("another key now", false)] {
         assert_eq!(found.iter().any(|found| found == name), there, "{name}: {found:?}");

@@ -47,7 +47,7 @@ async fn a_checksummed_secret_is_noticed(place: &Place) {
         doc! { "clientId": "odd", "secrets": [null, { "hash": "x" }] },
         doc! { "clientId": "none", "secrets": null },
     ];
-    assert_eq!(store.import(odd).await.unwrap(), 2);
+    assert_eq!(store.import(odd).await.unwrap().new, 2);
     let secrets = vec![secret("operators", false)];
     let svc = add(store, &Client { secrets, ..client("svc") }).await;
     assert!(!store.has_checksummed_secrets().await.unwrap());

@@ -70,7 +70,7 @@ async fn who_was_never_used_goes(place: &Place) {
         "clientId": "of another tool", "__STATE__": "PUBLIC", "creatorId": "public",
         "createdAt": mongodb::bson::DateTime::from_millis(1_600_000_000_000),
     };
-    assert_eq!(store.import(vec![theirs]).await.unwrap(), 1);
+    assert_eq!(store.import(vec![theirs]).await.unwrap().new, 1);
     let rewritten = add(store, &client("was changed")).await;
     let renamed = Client { name: "renamed".to_owned(), ..rewritten.clone() };
     assert!(store.replace(&rewritten, &renamed, &deed()).await.unwrap());

@@ -136,7 +136,7 @@ async fn the_last_use_of_each_credential_is_noted(place: &Place) {
 async fn a_member_of_another_meaning_is_in_nobodys_way(place: &Place) {
     let store = &*place.store;
     let theirs = doc! { "clientId": "svc", "name": "svc", "__STATE__": "PUBLIC", "lastUsed": 7 };
-    assert_eq!(store.import(vec![theirs]).await.unwrap(), 1);
+    assert_eq!(store.import(vec![theirs]).await.unwrap().new, 1);
     store.write_logins(&[login("svc", 1_750_000_000, &[("a", 1_749_945_600)])]).await.unwrap();
     let found = read(store, &id("svc")).await;
     assert_eq!(found.last_login, Some(Timestamp(1_750_000_000)));
@@ -200,8 +200,8 @@ async fn documents_move_as_they_stand(place: &Place) {
         doc! { "clientId": "full", "name": "overwritten" },
         doc! { "name": "nobody" },
     ]);
-    assert_eq!(taken.await.unwrap(), 2);
-    assert_eq!(store.import(vec![foreign("one")]).await.unwrap(), 0);
+    assert_eq!(taken.await.unwrap().new, 2);
+    assert_eq!(store.import(vec![foreign("one")]).await.unwrap().new, 0);
     assert_eq!(read(store, &svc.id).await, svc, "what is there is left alone");
     assert_eq!(read(store, &id("two")).await.name, "two");
 
@@ -212,7 +212,7 @@ async fn documents_move_as_they_stand(place: &Place) {
     assert_eq!(one.unwrap().get("_id"), Some(&Bson::ObjectId(oid)));
 
     let elsewhere = MemoryStore::default();
-    assert_eq!(elsewhere.import(exported).await.unwrap(), 3);
+    assert_eq!(elsewhere.import(exported).await.unwrap().new, 3);
     assert_eq!(read(&elsewhere, &svc.id).await, svc);
     for name in ["one", "two"] {
         let found = documents(&elsewhere).await;

@@ -16,12 +16,15 @@ use crate::cli::Outcome;
 use crate::cli::access::json_of;
 use crate::cli::access::{Access, Api};
 use crate::cli::remote::RemoteError;
+use crate::domain::free_form::{DEEPEST, is_deeper};
 use report::{Entry, Report};
 use source::{Item, Source};
 
 /// How much is sent at once: what is made there is lost if the answer is.
 const AT_ONCE: usize = 50;
 const BYTES_AT_ONCE: usize = 1024 * 1024;
+/// Deeper documents are not sent: the server could read nothing that is sent with them.
+const DEEPEST_SENT: usize = 60;
 
 /// How often, and how soon, something is tried again for which the server had no time.
 const ATTEMPTS: usize = 10;
@@ -108,6 +111,10 @@ impl Import<'_> {
         };
         let id = document.get("clientId").and_then(Value::as_str).map(str::to_owned);
         match id {
+            id if is_deeper(&document, DEEPEST_SENT) => {
+                let why = format!("its document is nested deeper than {DEEPEST} levels");
+                Err(Entry::refused(id.as_deref(), &why))
+            }
             Some(id) if document.to_string().len() > BYTES_AT_ONCE => {
                 Err(Entry::refused(Some(&id), "its document is larger than 1 MiB"))
             }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::Failure;
 use crate::app::{MongoSource, open_source};
 use crate::cli::credential;
+use crate::domain::free_form;
 use crate::registry::import::foreign::{Foreign, translated};
 
 /// How many documents are read at once.
@@ -92,7 +93,7 @@ impl Source {
 /// The clients in a text: a list, an object that holds one, or an object in each line.
 fn items(text: &str) -> Vec<Item> {
     let text = text.trim_start_matches('\u{feff}').trim();
-    match serde_json::from_str(text) {
+    match free_form::read(text) {
         Ok(Value::Array(clients)) => return clients.into_iter().map(Item::from).collect(),
         Ok(Value::Object(mut members)) => {
             // `clients`: Keycloak's realm; `items`: a page of Hydra's.
@@ -107,7 +108,7 @@ fn items(text: &str) -> Vec<Item> {
         _ => {}
     }
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let item = |(index, line): (usize, &str)| match serde_json::from_str::<Value>(line) {
+    let item = |(index, line): (usize, &str)| match free_form::read(line) {
         Ok(client) => Item::from(client),
         // What the parser says is about places only; it quotes nothing.
         Err(error) => Item::Unreadable(format!("line {}: {error}", index + 1)),

@@ -1,0 +1,94 @@
+//! What was met in a store and could not be read whole: each is logged once and counted once.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quick_cache::sync::Cache;
+
+use super::{Document, record};
+use crate::domain::client::Client;
+use crate::tasks::UnreadableCount;
+
+/// How many are remembered; others are logged again.
+const REMEMBERED: usize = 10_000;
+
+/// Sorts of documents.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) enum What {
+    Client,
+    Record,
+}
+
+/// What this process met.
+#[derive(Clone)]
+pub(super) struct Unreadable(Arc<Met>);
+
+struct Met {
+    seen: Cache<(What, String), ()>,
+    clients: AtomicU64,
+    records: AtomicU64,
+}
+
+impl Unreadable {
+    pub(super) fn met(&self, what: What, name: &str, problem: &str) {
+        let seen = (what, format!("{name} {problem}"));
+        if self.0.seen.get(&seen).is_some() {
+            return;
+        }
+        self.0.seen.insert(seen, ());
+        match what {
+            What::Client => {
+                self.0.clients.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(
+                    client_id = name,
+                    reason = problem,
+                    "a client cannot be read whole: it gets no tokens"
+                );
+            }
+            What::Record => {
+                self.0.records.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(
+                    id = name,
+                    reason = problem,
+                    "an audit record cannot be read whole"
+                );
+            }
+        }
+    }
+
+    /// The client that a document describes. What of it cannot be read is named.
+    pub(super) fn client(&self, document: &Document) -> Option<Client> {
+        let Some(client) = record::to_client(document) else {
+            if !document.contains_key(record::REMOVED_AT) {
+                let id = document.get("_id").map(ToString::to_string).unwrap_or_default();
+                self.met(What::Client, &id, "`clientId` is not a client id");
+            }
+            return None;
+        };
+        if !client.unreadable.is_empty() {
+            let problems: Vec<String> = client.unreadable.iter().map(ToString::to_string).collect();
+            self.met(What::Client, client.id.as_str(), &problems.join(", "));
+        }
+        Some(client)
+    }
+
+    pub(super) fn count(&self) -> UnreadableCount {
+        let [clients, records] =
+            [&self.0.clients, &self.0.records].map(|count| count.load(Ordering::Relaxed));
+        UnreadableCount { clients, records }
+    }
+}
+
+impl Default for Unreadable {
+    fn default() -> Self {
+        let (clients, records) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self(Arc::new(Met { seen: Cache::new(REMEMBERED), clients, records }))
+    }
+}
+
+impl fmt::Debug for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.count().fmt(f)
+    }
+}
