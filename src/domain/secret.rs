@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::brought_hash::{BCRYPT_OCTETS, Checkable};
 use super::entropy::{ALPHANUMERIC, Entropy, NoEntropy};
 use super::id::{ClientId, CredentialId};
 
@@ -151,18 +152,22 @@ impl SecretHash {
     /// True if it is not what we would store today.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
-        !self.0.starts_with("$argon2id$")
+        !self.0.starts_with("$argon2id$v=19$")
     }
 
     /// Whether `presented` has this hash. Slow on purpose: call it off the async threads.
     #[must_use]
     pub fn matches(&self, presented: &ClientSecret) -> bool {
         let password = presented.reveal().as_bytes();
-        if self.0.starts_with("$2") {
-            return bcrypt::verify(password, &self.0).unwrap_or(false);
+        match Checkable::read(&self.0) {
+            Ok(Checkable::Argon2(hash)) => {
+                Argon2::default().verify_password(password, &*hash).is_ok()
+            }
+            // It would take anything for the same that differs behind them.
+            Ok(Checkable::Bcrypt) if password.len() > BCRYPT_OCTETS => false,
+            Ok(Checkable::Bcrypt) => bcrypt::verify(password, &self.0).unwrap_or(false),
+            Err(_) => false,
         }
-        phc::PasswordHash::new(&self.0)
-            .is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok())
     }
 }
 
@@ -223,5 +228,18 @@ mod tests {
         }
         assert!(!ours.is_outdated() && theirs.is_outdated());
         assert!(!SecretHash::stored("").matches(&secret));
+    }
+
+    #[test]
+    fn bcrypt_never_takes_the_first_72_octets_for_the_whole() {
+        let [whole, longer] = [72, 73].map(|length| "x".repeat(length));
+        for made_of in [&whole, &longer] {
+            let hash = SecretHash::stored(&bcrypt::hash(made_of, 4).unwrap());
+            assert!(hash.matches(&ClientSecret::from(whole.clone())));
+            for presented in [longer.clone(), format!("{whole}y"), format!("{}\u{e9}", &whole[1..])]
+            {
+                assert!(!hash.matches(&ClientSecret::from(presented)));
+            }
+        }
     }
 }

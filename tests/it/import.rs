@@ -94,6 +94,8 @@ async fn a_secret_goes_on_if_it_comes_along_and_is_new_if_not() {
     for index in [1, 2, 4] {
         assert!(results[index].get("client_secret").is_none(), "{index}");
     }
+    let warned = |result: &Value| result["warnings"].to_string().contains("72 octets");
+    assert_eq!(results.iter().map(warned).collect::<Vec<_>>(), [false, true, false, false, false]);
     for (why, id, secret, status) in [
         ("the new one", "new", new, 200),
         ("another's", "hashed", new, 401),
@@ -163,7 +165,7 @@ async fn one_that_cannot_be_used_is_no_matter_to_the_others() {
         (2, "bits"),
         (3, "latchkey:clients:read"),
         (4, "lk_"),
-        (5, "costs too much"),
+        (5, "bcrypt from 04 to 14"),
     ] {
         let result = &results[index];
         assert_eq!(result["outcome"], "refused", "{result}");

@@ -262,6 +262,7 @@ async fn s2_3_a_key_client_may_use_no_secret_and_the_reverse() {
 async fn imported_secrets_verify_and_are_hashed_anew() {
     let seconds = |at: u64| DateTime::from_millis(i64::try_from(at).unwrap() * 1000);
     let hash = || bcrypt::hash("hunter2", 4).unwrap();
+    let (long, longer) = ("x".repeat(72), "x".repeat(73));
     let client = |id: &str, secrets: Vec<Bson>| {
         doc! { "clientId": id, "__STATE__": "PUBLIC", "secrets": secrets, "theirs": "stays" }
     };
@@ -277,6 +278,8 @@ async fn imported_secrets_verify_and_are_hashed_anew() {
         client("ends", vec![doc! { "hash": hash(), "expiresAt": seconds(START + 100) }.into()]),
         client("broken", vec![doc! { "hash": "$2y$" }.into(), doc! { "hash": "hunter2" }.into()]),
         client("none", vec![]),
+        client("long", vec![doc! { "hash": bcrypt::hash(&long, 4).unwrap() }.into()]),
+        client("dear", vec![doc! { "hash": hash().replace("$04$", "$31$") }.into()]),
         doc! { "clientId": "stateless", "secrets": [{ "hash": hash() }] },
     ])
     .await;
@@ -288,6 +291,9 @@ async fn imported_secrets_verify_and_are_hashed_anew() {
         ("bcrypt, wrong",                     "plain",     "hunter3",          401),
         ("bcrypt, repeated behind a NUL",     "plain",     "hunter2\0hunter2", 401),
         ("bcrypt, NUL behind",                "plain",     "hunter2\0",        401),
+        ("bcrypt, 73 octets",                 "long",      &longer,            401),
+        ("bcrypt, 72 octets",                 "long",      &long,              200),
+        ("bcrypt, of cost 31",                "dear",      "hunter2",          401),
         ("the second of two",                 "two",       "hunter2",          200),
         ("the first of two",                  "two",       "other",            200),
         ("not ended yet",                     "ends",      "hunter2",          200),

@@ -19,6 +19,10 @@ use crate::tasks::Login;
 /// How large the body may be: there are many clients in one.
 const LIMIT: usize = 4 * 1024 * 1024;
 
+/// What is said of a client whose secret is kept so.
+const BCRYPT: &str =
+    "a secret is kept as a bcrypt hash: one of more than 72 octets never matches it";
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Request {
@@ -35,7 +39,8 @@ pub(in crate::http) async fn import(
 ) -> Result<HttpResponse, Refusal> {
     let actor = bearer::actor(&app, &request, ADMIN).await?;
     let body = body::read_up_to(LIMIT, &request, payload, &[json_body::MEDIA_TYPE]).await?;
-    let read = aside(move || json_body::object_of_documents(&body).and_then(json_body::from_object));
+    let read =
+        aside(move || json_body::object_of_documents(&body).and_then(json_body::from_object));
     let Request { clients, dry_run } = read.await??;
     if !(1..=MOST_AT_ONCE).contains(&clients.len()) {
         let why = format!("`clients` must hold 1 to {MOST_AT_ONCE} documents");
@@ -79,5 +84,6 @@ fn shown(imported: &Imported) -> Value {
     let mut shown = Value::Object(shown);
     view::warn(&mut shown, &imported.shared_keys);
     view::add_warnings(&mut shown, imported.large_token);
+    view::add_warnings(&mut shown, imported.has_bcrypt.then_some(BCRYPT));
     shown
 }

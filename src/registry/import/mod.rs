@@ -81,6 +81,8 @@ pub struct Imported {
     pub shared_keys: Vec<SharedKey>,
     /// What is to be said of the size of its tokens.
     pub large_token: Option<LargeToken>,
+    /// Whether one of its secrets is kept as a hash of bcrypt.
+    pub has_bcrypt: bool,
 }
 
 impl Imported {
@@ -147,17 +149,21 @@ impl Enrolment {
         let needs_secret = brought.needs_secret();
         let outcome = if needs_secret { Outcome::ImportedWithNewSecret } else { Outcome::Imported };
         let last_login = brought.last_login;
+        let has_bcrypt = brought.client.secrets.iter().any(|secret| secret.hash.is_bcrypt());
         self.refuse_forged(&brought)?;
         let shared_keys = terms.keys.admit_shared(&brought.client.id, &brought.client.keys).await?;
         if terms.mode == Mode::Try {
-            return Ok(Done { outcome, shared_keys, large_token, ..Done::default() });
+            let done = Done { outcome, shared_keys, large_token, has_bcrypt, ..Done::default() };
+            return Ok(done);
         }
         let (client, secret) = self.with_secrets(brought, needs_secret, terms).await?;
         let (actor, pair) = (terms.actor, (None, Some(&client)));
         let record =
             self.recorder.change(actor.origin(), Action::ClientImported, pair, terms.now)?;
         match self.registry.insert(&client, &record).await? {
-            Inserted::Yes => Ok(Done { outcome, secret, last_login, shared_keys, large_token }),
+            Inserted::Yes => {
+                Ok(Done { outcome, secret, last_login, shared_keys, large_token, has_bcrypt })
+            }
             Inserted::Duplicate => Ok(Done { outcome: Outcome::Exists, ..Done::default() }),
         }
     }
@@ -247,20 +253,36 @@ struct Done {
     last_login: Option<Timestamp>,
     shared_keys: Vec<SharedKey>,
     large_token: Option<LargeToken>,
+    has_bcrypt: bool,
 }
 
 impl Default for Done {
     fn default() -> Self {
         let (outcome, shared_keys) = (Outcome::Imported, Vec::new());
-        Self { outcome, secret: None, last_login: None, shared_keys, large_token: None }
+        Self {
+            outcome,
+            secret: None,
+            last_login: None,
+            shared_keys,
+            large_token: None,
+            has_bcrypt: false,
+        }
     }
 }
 
 fn reported(client_id: Option<String>, done: Result<Done, RegistryError>) -> Imported {
     match done {
-        Ok(Done { outcome, secret, last_login, shared_keys, large_token }) => {
-            let reason = None;
-            Imported { client_id, outcome, secret, reason, last_login, shared_keys, large_token }
+        Ok(Done { outcome, secret, last_login, shared_keys, large_token, has_bcrypt }) => {
+            Imported {
+                client_id,
+                outcome,
+                secret,
+                reason: None,
+                last_login,
+                shared_keys,
+                large_token,
+                has_bcrypt,
+            }
         }
         Err(error) => {
             let outcome = failure(&error);
@@ -276,6 +298,7 @@ fn reported(client_id: Option<String>, done: Result<Done, RegistryError>) -> Imp
                 last_login: None,
                 shared_keys: Vec::new(),
                 large_token: None,
+                has_bcrypt: false,
             }
         }
     }

@@ -100,7 +100,10 @@ impl Report {
             return print(&Value::Object(shown).to_string());
         }
         let shown = Entry(shown);
-        let more = format!("{}{}", shown.text("client_secret"), shown.text("reason"));
+        let warnings = shown.0.get("warnings").and_then(Value::as_array).into_iter().flatten();
+        let more = [shown.text("client_secret"), shown.text("reason")].into_iter();
+        let more = more.chain(warnings.filter_map(Value::as_str)).filter(|text| !text.is_empty());
+        let more = more.collect::<Vec<_>>().join("; ");
         print(&row(shown.text("client_id"), shown.text("outcome"), &more))
     }
 
