@@ -50,7 +50,7 @@ pub enum StartError {
     #[error(transparent)]
     Pepper(#[from] NoPepper),
     /// The store cannot be used.
-    #[error(transparent)]
+    #[error("store (--store, LATCHKEY_STORE): {0}")]
     Store(#[from] StoreOpenError),
 }
 

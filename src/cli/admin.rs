@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::json;
 
-use crate::app::{Environment, open_existing_store, reset_admin};
+use crate::app::{Environment, StartError, open_existing_store, reset_admin};
 use crate::domain::clock::SystemClock;
 use crate::domain::entropy::SystemEntropy;
 use crate::domain::id::ClientId;
@@ -44,7 +44,7 @@ pub(super) fn reset(matches: &ArgMatches) -> Outcome {
     let environment =
         Environment { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
     wait_for(async {
-        let store = open_existing_store(&settings.store)?;
+        let store = open_existing_store(&settings.store).map_err(StartError::from)?;
         let reset = reset_admin(&store, &environment, client_id).await?;
         let client_id = &reset.credentials.client_id;
         if let Some(file) = reset.file {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::ArgMatches;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::{App, Environment, open_store};
+use crate::app::{App, Environment, StartError, open_store};
 use crate::config::{Loaded, Resolved};
 use crate::domain::clock::SystemClock;
 use crate::domain::entropy::SystemEntropy;
@@ -41,7 +41,7 @@ async fn until_stopped(loaded: Loaded) -> Outcome {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let store = open_store(&config.settings.store)?;
+    let store = open_store(&config.settings.store).map_err(StartError::from)?;
     let environment =
         Environment { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
 

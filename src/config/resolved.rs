@@ -56,7 +56,9 @@ impl Resolved {
         };
         let endpoints = endpoints(&settings, &issuer, loopback.then_some(local.as_str()))?;
         if let StoreUrl::Unknown(_) = settings.store {
-            return conflict("store must be file:FOLDER or mongodb://HOST/DATABASE");
+            let why =
+                "store (--store, LATCHKEY_STORE): must be file:FOLDER or mongodb://HOST/DATABASE";
+            return conflict(why);
         }
         if settings.token_lifetime > settings.max_token_lifetime {
             return conflict("token_lifetime must not be longer than max_token_lifetime");

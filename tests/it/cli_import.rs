@@ -233,8 +233,19 @@ async fn what_is_no_source_is_explained_without_its_password() {
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
         assert!(ran.stderr.contains(said) && !ran.stderr.contains("hunter2"), "{ran:?}");
     }
-    let nothing = moving.clients(&["import", "empty.json"]);
-    assert!(nothing.code == Some(0) && nothing.stderr.contains("none"), "{nothing:?}");
+    moving.write("list.json", "[]");
+    for empty in ["empty.json", "list.json"] {
+        let nothing = moving.clients(&["import", empty]);
+        assert!(
+            nothing.code == Some(1) && nothing.stderr.contains("there is no client"),
+            "{nothing:?}"
+        );
+    }
+    let deep = json!({ "clientId": "deep", "metadata": { "a": 1 } }).to_string();
+    let deep = deep.replace("1}", &format!("{}{}}}", "[".repeat(500), "]".repeat(500)));
+    moving.write("deep.json", &format!("[{deep},{}]", secret("good")));
+    let (_, lines) = moving.import(&["deep.json"]);
+    assert_eq!(outcomes(&lines), [("deep", "refused"), ("good", "imported_with_new_secret")]);
 }
 
 /// Everything in the collection, and its indexes.

@@ -740,6 +740,14 @@ fn what_is_no_store_is_refused_without_its_password() {
     let refused = home.run_with(&["serve"], &[("LATCHKEY_STORE", url)], "");
     assert!(refused.code == Some(1) && refused.stderr.contains("mongodb://HOST"), "{refused:?}");
     assert!(!refused.stderr.contains("hunter2"));
+    for url in [url, "file:", "mongodb://u:hunter2@h", "mongodb://u:hunter2@h:x/db"] {
+        for args in [&["serve", "--store", url][..], &["admin", "reset", "--store", url]] {
+            let refused = home.run(args);
+            assert_eq!(refused.code, Some(1), "{refused:?}");
+            assert!(refused.stderr.contains("LATCHKEY_STORE"), "the setting: {refused:?}");
+            assert!(!refused.stderr.contains("hunter2"), "{refused:?}");
+        }
+    }
 }
 
 /// From the embedded store to a database server, where the administrator gets a new secret.

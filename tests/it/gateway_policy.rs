@@ -127,6 +127,9 @@ fn a_bad_yaml_file_is_refused_with_its_place() {
             "/a:\n  GET:\n    authorization:\n      expression: {expression}\n      public: true\n"
         )
     };
+    let public =
+        |value: &str| expression("true").replace("public: true", &format!("public: {value}"));
+    assert!(Policy::read(&public("FALSE"), Format::Yaml).is_ok());
     for good in ["true", "groups.a && !isBackoffice", "'!isBackoffice'"] {
         assert!(Policy::read(&expression(good), Format::Yaml).is_ok(), "{good}");
     }
@@ -143,7 +146,15 @@ fn a_bad_yaml_file_is_refused_with_its_place() {
         ("the same alone",         expression("!isBackoffice"),                                        4,    "tag"),
         ("quotes of YAML",         expression("\"x\" in groups"),                                      4,    ""),
         ("list of YAML",           expression("[\"x\"] in groups"),                                    4,    ""),
-        ("yes is no truth value",  expression("true").replace("public: true", "public: yes"),          5,    "true"),
+        ("yes is no truth value",  public("yes"),                                                      5,    "true"),
+        ("nor is a text",          public("\"false\""),                                                5,    "without quotes"),
+        ("nor is another",         public("'true'"),                                                   5,    "without quotes"),
+        ("nor is a text by tag",   public("!!str true"),                                               5,    "without quotes"),
+        ("nor are bytes",          public("!!binary dHJ1ZQ=="),                                        5,    "without quotes"),
+        ("nor other bytes",        public("!!binary true"),                                            5,    "without quotes"),
+        ("nor is a number",        public("1"),                                                        5,    "without quotes"),
+        ("nor is nothing",         public("~"),                                                        5,    "without quotes"),
+        ("bytes are no expression", expression("!!binary dHJ1ZQ=="),                                   4,    "character"),
     ];
     for (why, text, line, said) in cases {
         let error = refused(&text, Format::Yaml);
@@ -182,7 +193,7 @@ fn the_place_of_a_fault_is_exact() {
         ("expression no text",         json("{\"/a\": {\"GET\": {\"authorization\": {\n  \"expression\": 17}}}}"),          (2, 18),           "integer `17`, expected a string"),
         ("expression no text",         yaml("/a:\n  GET:\n    authorization:\n      expression: [a]\n"),                   (4, 19),           "expected string"),
         ("public no boolean",          json("{\"/a\": {\"GET\": {\"authorization\": {\n  \"public\": \"no\"}}}}"),          (2, 16),           "string \"no\", expected a boolean"),
-        ("public no boolean",          yaml("/a:\n  GET:\n    authorization:\n      public: no\n"),                        (4, 15),           "true or false expected"),
+        ("public no boolean",          yaml("/a:\n  GET:\n    authorization:\n      public: no\n"),                        (4, 7),            "string \"no\", expected a boolean"),
         ("bad expression",             json("{\"/a\": {\"GET\": {\"authorization\": {\n  \"expression\": \"groups.a |\"}}}}"), (2, 28),       "the expression goes wrong at character 10\n  groups.a |\n           ^\nexpected `&&`"),
         ("bad expression",             yaml("/a:\n  GET:\n    authorization:\n      expression: groups.a |\n"),            (4, 19),           "the expression goes wrong at character 10\n  groups.a |\n           ^\nexpected `&&`"),
         ("the same in quotes",         json("{\"/a\": {\"GET\": {\"authorization\": {\n  \"expression\": \"\\\"\u{e9}\\\" in x\"}}}}"), (2, 28), "the expression goes wrong at character 8\n  \"\u{e9}\" in x\n         ^\nexpected `groups`"),

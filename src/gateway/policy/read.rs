@@ -19,6 +19,8 @@ pub(super) fn read(text: &str, format: Format) -> Result<Policy, PolicyError> {
             let options = serde_saphyr::options! {
                 reject_unsupported_tags: true,
                 strict_booleans: true,
+                // What stands there is what counts.
+                ignore_binary_tag_for_string: true,
             };
             serde_saphyr::from_str_with_options(text, options)
                 .map_err(|error| PolicyError::of_yaml(&error))?
@@ -166,13 +168,37 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Grant>, 
 #[serde(expecting = "an object with `expression` and `public`")]
 struct GrantAsWritten {
     expression: Expression,
-    public: bool,
+    public: Truth,
 }
 
 impl<'de> Deserialize<'de> for Grant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let GrantAsWritten { expression, public } = GrantAsWritten::deserialize(deserializer)?;
+        let GrantAsWritten { expression, public: Truth(public) } =
+            GrantAsWritten::deserialize(deserializer)?;
         Ok(Self { expression, public })
+    }
+}
+
+/// A truth value, and no text that reads like one: YAML would take both.
+struct Truth(bool);
+
+impl<'de> Deserialize<'de> for Truth {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TrueOrFalse)
+    }
+}
+
+struct TrueOrFalse;
+
+impl Visitor<'_> for TrueOrFalse {
+    type Value = Truth;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a boolean: true or false, without quotes")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Truth, E> {
+        Ok(Truth(value))
     }
 }
 

@@ -68,10 +68,13 @@ pub(super) async fn run(arguments: &Arguments) -> Outcome {
         report: Report::open(arguments)?,
         seen: HashSet::new(),
     };
+    let mut is_empty = true;
     while let Some(items) = source.next().await? {
+        is_empty &= items.is_empty();
         import.bring(items).await?;
     }
-    import.report.close()
+    import.report.close()?;
+    if is_empty { Err("there is no client in the source".into()) } else { Ok(()) }
 }
 
 struct Import<'a> {
