@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::algorithm::Algorithm;
 use super::audience::Audience;
 use super::clock::Timestamp;
 use super::id::{ClientId, CredentialId};
@@ -184,6 +185,8 @@ pub struct Client {
     /// What it may show to look after itself: the current one last; before it the one that goes
     /// when the current one is first used.
     pub registration_tokens: Vec<StoredRegistrationToken>,
+    /// What its assertions are signed with, if it registered that.
+    pub signing_algorithm: Option<Algorithm>,
     /// Where it publishes its keys; if it does, they are looked up there and nowhere else.
     pub jwks_uri: Option<JwksUri>,
     /// How it came here; `None`: its document is from before that was noted, or another tool's.
@@ -228,6 +231,7 @@ impl Client {
             secrets: Vec::new(),
             keys: Vec::new(),
             registration_tokens: Vec::new(),
+            signing_algorithm: None,
             jwks_uri: None,
             provenance: None,
             creator: String::new(),

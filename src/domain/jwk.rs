@@ -113,7 +113,7 @@ fn material(members: &Map<String, Value>) -> Result<Material, KeyFault> {
         let text = text(members, name)?.ok_or(KeyFault::Member(name))?;
         URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyFault::Member(name))
     };
-    let number = |name| {
+    let number = |name| -> Result<Vec<u8>, KeyFault> {
         let bytes: Vec<u8> = bytes(name)?;
         let significant = bytes.iter().position(|byte| *byte != 0).ok_or(KeyFault::Member(name))?;
         Ok(bytes.get(significant..).unwrap_or_default().to_vec())

@@ -10,6 +10,7 @@ use curve25519_dalek::edwards::CompressedEdwardsY;
 use serde_json::{Map, Value};
 
 use super::key_material::{Curve, Material};
+use super::pem::PemFault;
 use super::spki;
 
 /// Why a key is refused.
@@ -48,6 +49,12 @@ pub enum KeyFault {
     /// No PEM that we read.
     #[error("the PEM must hold one public key, as SPKI or as PKCS#1")]
     Pem,
+    /// The text of a PEM was changed on its way.
+    #[error("{0}")]
+    PemText(PemFault),
+    /// The client registered another algorithm.
+    #[error("the key does not go with `token_endpoint_auth_signing_alg`")]
+    Pinned,
     /// A private key was sent.
     #[error("this is a private key: send the public half only, and treat this one as compromised")]
     Private,
@@ -72,6 +79,23 @@ pub enum KeyFault {
     /// The key comes from a generator known to be broken.
     #[error("this RSA key can be factored (CVE-2017-15361): make another with a current tool")]
     Weak,
+}
+
+impl KeyFault {
+    /// Whether it is one that no set may hold, however good its other keys are.
+    #[must_use]
+    pub fn refuses_all(self) -> bool {
+        matches!(self, Self::NotAnObject | Self::Private | Self::Symmetric)
+    }
+}
+
+impl From<PemFault> for KeyFault {
+    fn from(fault: PemFault) -> Self {
+        match fault {
+            PemFault::Malformed => Self::Pem,
+            PemFault::ByteOrderMark | PemFault::EscapedLineBreaks => Self::PemText(fault),
+        }
+    }
 }
 
 /// Refuses private and symmetric members: RFC 7518 §6.2.2, §6.3.2, §6.4; `priv` is that of the keys

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::domain::clock::Timestamp;
-use crate::domain::jwk::PublicJwk;
 use crate::domain::jwks_uri::KeysUnavailable;
+use crate::domain::submitted_jwk::SubmittedJwk;
 
 /// How long a set goes on being used while a newer one cannot be had.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -34,7 +34,7 @@ struct State {
 
 #[derive(Clone, Debug)]
 struct Known {
-    keys: Arc<[PublicJwk]>,
+    keys: Arc<[SubmittedJwk]>,
     fresh_until: Timestamp,
     usable_until: Timestamp,
 }
@@ -56,7 +56,7 @@ impl State {
 #[derive(Debug)]
 pub(super) enum Look {
     /// These are the keys, as far as we can know.
-    Keys(Arc<[PublicJwk]>),
+    Keys(Arc<[SubmittedJwk]>),
     /// It must be fetched.
     Fetch,
     /// It cannot be had now.
@@ -75,7 +75,7 @@ impl Entry {
         let may_try = state.retry_at <= now;
         match usable {
             Some(known) if now < known.fresh_until => {
-                let is_known = kid.is_none_or(|kid| known.keys.iter().any(|key| key.kid == kid));
+                let is_known = kid.is_none_or(|kid| known.keys.iter().any(|key| key.kid() == kid));
                 let may_ask =
                     state.asked_again.is_none_or(|before| before + BETWEEN_QUESTIONS <= now);
                 if is_known || !may_try || !may_ask {
@@ -92,13 +92,16 @@ impl Entry {
     }
 
     /// What was fetched last, fresh or stale, for somebody who cannot fetch it now.
-    pub(super) fn last_known(&self, now: Timestamp) -> Result<Arc<[PublicJwk]>, KeysUnavailable> {
+    pub(super) fn last_known(
+        &self,
+        now: Timestamp,
+    ) -> Result<Arc<[SubmittedJwk]>, KeysUnavailable> {
         let state = self.state();
         state.usable(now).map(|known| known.keys.clone()).ok_or(KeysUnavailable::Unreachable)
     }
 
     /// Notes what was fetched.
-    pub(super) fn succeeded(&self, keys: Vec<PublicJwk>, freshness: Duration, now: Timestamp) {
+    pub(super) fn succeeded(&self, keys: Vec<SubmittedJwk>, freshness: Duration, now: Timestamp) {
         let fresh_until = now + freshness;
         let known = Known { keys: keys.into(), fresh_until, usable_until: fresh_until + STALE };
         let mut state = self.state();
@@ -123,14 +126,14 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn key(kid: &str) -> PublicJwk {
+    fn key(kid: &str) -> SubmittedJwk {
         let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
-        PublicJwk::parse(&json!({ "kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid })).unwrap()
+        SubmittedJwk::parse(&json!({ "kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid })).unwrap()
     }
 
     fn look(entry: &Entry, kid: &str, at: u64) -> &'static str {
         match entry.look(Some(kid), Timestamp(at)) {
-            Look::Keys(keys) if keys.iter().any(|key| key.kid == kid) => "key",
+            Look::Keys(keys) if keys.iter().any(|key| key.kid() == kid) => "key",
             Look::Keys(_) => "other keys",
             Look::Fetch => "fetch",
             Look::Unavailable(_) => "nothing",

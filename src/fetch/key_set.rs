@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::domain::jwk::PublicJwk;
 use crate::domain::jwks_uri::KeysUnavailable;
+use crate::domain::submitted_jwk::SubmittedJwk;
 
-/// How many keys a set may have.
+/// How many usable keys of a set count: the first.
 const MOST_KEYS: usize = 10;
 
 /// How long a set is good that does not say so.
@@ -16,19 +16,15 @@ const USUAL: u64 = 60 * 60;
 const SHORTEST: u64 = 60;
 const LONGEST: u64 = 24 * 60 * 60;
 
-/// The keys of a JWK Set that are good enough, each under a name of its own:
+/// The first keys of a JWK Set that are good enough:
 /// [RFC 7517 §5](https://www.rfc-editor.org/rfc/rfc7517#section-5), which says to pass over the
-/// others.
-pub(super) fn keys(body: &[u8]) -> Result<Vec<PublicJwk>, KeysUnavailable> {
+/// others. Several may have one name, such as one for each algorithm (§4.5).
+pub(super) fn keys(body: &[u8]) -> Result<Vec<SubmittedJwk>, KeysUnavailable> {
     let set: Value = serde_json::from_slice(body).map_err(|_| KeysUnavailable::Unusable)?;
     let listed = set.get("keys").and_then(Value::as_array).ok_or(KeysUnavailable::Unusable)?;
-    let keys: Vec<PublicJwk> = listed.iter().filter_map(|jwk| PublicJwk::parse(jwk).ok()).collect();
-
-    let mut names: Vec<&str> = keys.iter().map(|key| key.kid.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let good = names.len() == keys.len() && (1..=MOST_KEYS).contains(&keys.len());
-    if good { Ok(keys) } else { Err(KeysUnavailable::Unusable) }
+    let usable = listed.iter().filter_map(|jwk| SubmittedJwk::parse(jwk).ok());
+    let keys: Vec<SubmittedJwk> = usable.take(MOST_KEYS).collect();
+    if keys.is_empty() { Err(KeysUnavailable::Unusable) } else { Ok(keys) }
 }
 
 /// How long the answer may be kept: `max-age` of
@@ -65,14 +61,16 @@ mod tests {
             (0..count).map(|kid| ed25519(&kid.to_string())).collect()
         };
         let secret = json!({ "kty": "oct", "k": "c2VjcmV0" });
+        let rubbish_first = [vec![json!(1), secret.clone()], many(11)].concat();
         #[rustfmt::skip]
         let cases = [
             ("one",                 json!({ "keys": [ed25519("a")] }),                   Some(1)),
             ("two",                 json!({ "keys": [ed25519("a"), ed25519("b")] }),     Some(2)),
             ("one and rubbish",     json!({ "keys": [secret, 1, {}, ed25519("a")] }),    Some(1)),
             ("ten",                 json!({ "keys": many(10) }),                         Some(10)),
-            ("eleven",              json!({ "keys": many(11) }),                         None),
-            ("the same kid twice",  json!({ "keys": [ed25519("a"), ed25519("a")] }),     None),
+            ("eleven",              json!({ "keys": many(11) }),                         Some(10)),
+            ("rubbish and eleven",  json!({ "keys": rubbish_first }),                    Some(10)),
+            ("the same kid twice",  json!({ "keys": [ed25519("a"), ed25519("a")] }),     Some(2)),
             ("none usable",         json!({ "keys": [{ "kty": "RSA" }] }),               None),
             ("empty",               json!({ "keys": [] }),                               None),
             ("no keys",             json!({}),                                           None),

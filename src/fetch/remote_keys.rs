@@ -8,9 +8,10 @@ use async_trait::async_trait;
 use quick_cache::sync::Cache;
 use tokio::sync::Semaphore;
 
+use crate::domain::algorithm::Algorithm;
 use crate::domain::clock::Timestamp;
-use crate::domain::jwk::PublicJwk;
 use crate::domain::jwks_uri::{AdmittedHost, JwksUri, KeysUnavailable};
+use crate::domain::submitted_jwk::SubmittedJwk;
 use crate::oauth::RemoteKeys;
 use crate::registry::KeySetProbe;
 
@@ -45,7 +46,7 @@ impl RemoteKeySets {
         uri: &JwksUri,
         kid: Option<&str>,
         now: Timestamp,
-    ) -> Result<Arc<[PublicJwk]>, KeysUnavailable> {
+    ) -> Result<Arc<[SubmittedJwk]>, KeysUnavailable> {
         let reach = self.reach(uri)?;
         let entry = self.entries.get_or_insert_with(uri, || Ok(Arc::default()))?;
         if let Some(known) = settled(entry.look(kid, now)) {
@@ -81,7 +82,7 @@ impl RemoteKeySets {
     }
 }
 
-fn settled(look: Look) -> Option<Result<Arc<[PublicJwk]>, KeysUnavailable>> {
+fn settled(look: Look) -> Option<Result<Arc<[SubmittedJwk]>, KeysUnavailable>> {
     match look {
         Look::Fetch => None,
         Look::Keys(keys) => Some(Ok(keys)),
@@ -124,14 +125,23 @@ impl RemoteKeys for RemoteKeySets {
         uri: &JwksUri,
         kid: Option<&str>,
         now: Timestamp,
-    ) -> Result<Arc<[PublicJwk]>, KeysUnavailable> {
+    ) -> Result<Arc<[SubmittedJwk]>, KeysUnavailable> {
         self.keys(uri, kid, now).await
     }
 }
 
 #[async_trait]
 impl KeySetProbe for RemoteKeySets {
-    async fn probe(&self, uri: &JwksUri, now: Timestamp) -> Result<(), KeysUnavailable> {
-        self.keys(uri, None, now).await.map(drop)
+    async fn probe(
+        &self,
+        uri: &JwksUri,
+        registered: Option<Algorithm>,
+        now: Timestamp,
+    ) -> Result<(), KeysUnavailable> {
+        let keys = self.keys(uri, None, now).await?;
+        match keys.iter().any(|key| key.signing_with(registered).is_ok()) {
+            true => Ok(()),
+            false => Err(KeysUnavailable::Unusable),
+        }
     }
 }

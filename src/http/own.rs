@@ -107,10 +107,10 @@ pub(super) async fn add_key(
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
     let owner = changing(&app, &request).await?;
-    let NewKey { jwk, proofs, lives } = new_key(&request, payload).await?;
+    let NewKey { key, proofs, lives } = new_key(&request, payload).await?;
 
     let (actor, now) = (owner.actor(), app.clock.now());
-    let key = (jwk, &*proofs);
+    let key = (key, &*proofs);
     let added = app.enrolment.add_key(&app.keys, actor.id(), key, lives, actor, now).await?;
 
     Ok(shown_key(&added))

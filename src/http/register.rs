@@ -31,12 +31,12 @@ pub(super) async fn post(
         json::from_object(json::object(&body::read(&request, payload, json::MEDIA_TYPE).await?)?)?;
 
     let now = app.clock.now();
-    let client = app.registration.draft(&metadata, now)?;
+    let draft = app.registration.draft(&metadata, now)?;
     // Not before: what proves nothing and says nothing must not be counted against others there.
     keep_to_the_rate(&app, &request, now)?;
 
     let origin = origin::of(&app, &request);
-    let registered = app.registration.register(client, &metadata, origin, now).await?;
+    let registered = app.registration.register(draft, &metadata, origin, now).await?;
 
     lobby.metrics().clients_registered.inc();
     let uri = uri(&app, &registered.client.id);

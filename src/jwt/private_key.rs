@@ -17,6 +17,7 @@ use crate::domain::algorithm::UnknownTokenAlgorithm;
 use crate::domain::jwk::{Algorithm, PublicJwk};
 use crate::domain::key_judge::KeyFault;
 use crate::domain::key_material::{Curve, Material};
+use crate::domain::pem::{self, PemFault};
 
 use super::key_pair::{KeyPair, ecdsa};
 
@@ -50,12 +51,24 @@ pub enum KeyFileError {
     /// A key that is too large to sign tokens.
     #[error("an RSA key that signs tokens has 2048 to 4096 bits")]
     Large,
+    /// The text was changed on its way.
+    #[error("{0}")]
+    Text(PemFault),
     /// A key that is too weak.
     #[error("{0}")]
     Weak(#[from] KeyFault),
     /// No key could be made.
     #[error("no key could be made")]
     Generation,
+}
+
+impl From<PemFault> for KeyFileError {
+    fn from(fault: PemFault) -> Self {
+        match fault {
+            PemFault::Malformed => Self::Format,
+            PemFault::ByteOrderMark | PemFault::EscapedLineBreaks => Self::Text(fault),
+        }
+    }
 }
 
 /// A private key, never shown. What is held here is wiped on drop; a key that signs is also held
@@ -97,17 +110,16 @@ impl PrivateKey {
     }
 
     /// Reads a PEM file: PKCS#8, encrypted or not, or PKCS#1.
-    pub fn from_pem(pem: &str, password: Option<&SecretString>) -> Result<Self, KeyFileError> {
-        if pem.contains("Proc-Type: 4,ENCRYPTED") {
+    pub fn from_pem(text: &str, password: Option<&SecretString>) -> Result<Self, KeyFileError> {
+        if text.contains("Proc-Type: 4,ENCRYPTED") {
             return Err(KeyFileError::OldEncryption);
         }
-        let (label, document) =
-            SecretDocument::from_pem(pem.trim()).map_err(|_| KeyFileError::Format)?;
+        let (label, der) = pem::decode(text)?;
         match label {
-            "PRIVATE KEY" => Self::from_pkcs8(document.as_bytes().to_vec()),
+            "PRIVATE KEY" => Self::from_pkcs8(der.to_vec()),
             "ENCRYPTED PRIVATE KEY" => {
                 let password = password.ok_or(KeyFileError::PasswordMissing)?;
-                let encrypted = EncryptedPrivateKeyInfo::try_from(document.as_bytes())
+                let encrypted = EncryptedPrivateKeyInfo::try_from(der.as_slice())
                     .map_err(|_| KeyFileError::Format)?;
                 let plain = encrypted
                     .decrypt(password.expose_secret())
@@ -115,8 +127,7 @@ impl PrivateKey {
                 Self::from_pkcs8(plain.as_bytes().to_vec())
             }
             "RSA PRIVATE KEY" => {
-                let key = RsaPrivateKey::from_pkcs1_der(document.as_bytes())
-                    .map_err(|_| KeyFileError::Format)?;
+                let key = RsaPrivateKey::from_pkcs1_der(&der).map_err(|_| KeyFileError::Format)?;
                 let pkcs8 = key.to_pkcs8_der().map_err(|_| KeyFileError::Format)?;
                 Self::from_pkcs8(pkcs8.as_bytes().to_vec())
             }

@@ -30,6 +30,7 @@ use crate::domain::jwks_uri::{JwksUri, KeysUnavailable};
 use crate::domain::revocation::Revocation;
 use crate::domain::secret::ClientSecret;
 use crate::domain::store_error::StoreError;
+use crate::domain::submitted_jwk::SubmittedJwk;
 
 use revocations::TokenName;
 
@@ -64,7 +65,7 @@ pub trait RemoteKeys: Send + Sync {
         uri: &JwksUri,
         kid: Option<&str>,
         now: Timestamp,
-    ) -> Result<Arc<[PublicJwk]>, KeysUnavailable>;
+    ) -> Result<Arc<[SubmittedJwk]>, KeysUnavailable>;
 }
 
 /// Where it is noted that a client got a token, and by which credential. Written behind: it never

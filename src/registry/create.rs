@@ -19,7 +19,7 @@ use crate::domain::scope::Scope;
 use crate::domain::state::State;
 
 use super::actor::Actor;
-use super::draft::{ClientMetadata, Enrolment, Registered};
+use super::draft::{ClientMetadata, Draft, Enrolment, Registered};
 use super::error::RegistryError;
 use super::key_admission::KeyAdmission;
 
@@ -61,9 +61,10 @@ const MOST_CLAIMS: usize = 64;
 const MOST_TOKENS: u64 = 1_000_000_000_000;
 
 /// Every member that an admin's registration may have.
-const MEMBERS: [&str; 22] = [
+const MEMBERS: [&str; 23] = [
     "client_name",
     "token_endpoint_auth_method",
+    "token_endpoint_auth_signing_alg",
     "grant_types",
     "response_types",
     "public_key",
@@ -106,7 +107,7 @@ pub async fn create(
     now: Timestamp,
 ) -> Result<Registered, RegistryError> {
     enrolment.may_grant(actor, &grants.permissions).await?;
-    let mut client = metadata.to_client(enrolment.fresh_id()?, now)?;
+    let Draft { mut client, left_out } = metadata.to_client(enrolment.fresh_id()?, now)?;
     enrolment.limits.check(&client)?;
     grant(&mut client, grants, longest_life, &enrolment.limits.lists)?;
     client.provenance = Some(Provenance::Created);
@@ -114,7 +115,7 @@ pub async fn create(
     client.updater = actor.id().to_string();
     let shared_keys = keys.admit_first(&client, &metadata.proofs()?, now).await?;
     let enrolled = enrolment.enrol(client, actor.origin(), Action::ClientCreated).await?;
-    Ok(Registered { shared_keys, ..enrolled })
+    Ok(Registered { shared_keys, left_out, ..enrolled })
 }
 
 /// Sets what an admin may set, if it can be set.

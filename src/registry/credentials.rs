@@ -15,6 +15,7 @@ use super::change::Precondition;
 use super::draft::Enrolment;
 use super::error::RegistryError;
 use super::key_admission::{KeyAdmission, SharedKey};
+use super::public_key::{KeySet, LeftOut};
 
 /// How long the new credential and the older ones live.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,6 +37,8 @@ pub struct Added<T> {
     pub credential: T,
     /// Other clients that have it too: for admins alone.
     pub shared_keys: Vec<SharedKey>,
+    /// Keys that came with it and were not taken.
+    pub left_out: Vec<LeftOut>,
 }
 
 impl Enrolment {
@@ -70,7 +73,8 @@ impl Enrolment {
         };
         let deed = (actor, Action::SecretAdded);
         let client = self.change(id, &Precondition::None, deed, now, alter).await?;
-        Ok(Added { client, id: credential_id, credential: secret, shared_keys: Vec::new() })
+        let (shared_keys, left_out) = (Vec::new(), Vec::new());
+        Ok(Added { client, id: credential_id, credential: secret, shared_keys, left_out })
     }
 
     /// Adds a key, with the proofs that came with it.
@@ -78,7 +82,7 @@ impl Enrolment {
         &self,
         admission: &KeyAdmission,
         id: &ClientId,
-        (jwk, proofs): (PublicJwk, &[String]),
+        (keys, proofs): (KeySet, &[String]),
         lives: Lives,
         actor: &Actor,
         now: Timestamp,
@@ -86,6 +90,10 @@ impl Enrolment {
         let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
         self.may_change(actor, &found).await?;
         actor.may_add_credentials(&found)?;
+        let (mut keys, left_out) = keys.signing_with(found.signing_algorithm)?;
+        let Some(jwk) = keys.pop().filter(|_| keys.is_empty()) else {
+            return Err(RegistryError::Metadata("send one key, as `public_key`".to_owned()));
+        };
         let expires = lives.expires_in.map(|life| now + life);
         let key = ClientKey { expires, ..ClientKey::new(jwk.clone(), now) };
         let shared_keys = admission.admit(id, std::slice::from_ref(&key), proofs, now).await?;
@@ -111,7 +119,7 @@ impl Enrolment {
         };
         let deed = (actor, Action::KeyAdded);
         let client = self.change(id, &Precondition::None, deed, now, alter).await?;
-        Ok(Added { client, id: credential_id, credential: jwk, shared_keys })
+        Ok(Added { client, id: credential_id, credential: jwk, shared_keys, left_out })
     }
 
     /// Ends a secret at once; if told so, with everything that was obtained with it.

@@ -3,26 +3,28 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use crate::domain::algorithm::Algorithm;
 use crate::domain::audit::{Action, Origin, Recorder};
 use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS, Client, ClientKey, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{ClientId, CredentialId};
-use crate::domain::jwk::PublicJwk;
 use crate::domain::jwks_uri::{JwksUri, MalformedJwksUri};
 use crate::domain::lists::ListLimits;
 use crate::domain::printable::is_name;
 use crate::domain::registration_token::{RegistrationToken, StoredRegistrationToken};
 use crate::domain::secret::{ClientSecret, Pepper};
+use crate::domain::submitted_jwk::SubmittedJwk;
 use crate::hashing::SlowHashes;
 use crate::oauth::revoke::Revoker;
 
 use super::error::RegistryError;
 use super::key_admission::SharedKey;
 use super::key_proof::ProofFault;
-use super::{Inserted, Registry, public_key};
+use super::public_key::{KeySet, LeftOut};
+use super::{Inserted, Registry, other_metadata, public_key};
 
 /// How many keys may be sent at once, whether a client may have them or not.
 pub(super) const MOST_LISTED: usize = 64;
@@ -36,6 +38,8 @@ pub struct ClientMetadata {
     pub client_name: Value,
     /// How the client will authenticate.
     pub token_endpoint_auth_method: Value,
+    /// What it will sign assertions with.
+    pub token_endpoint_auth_signing_alg: Value,
     /// The grants it wants to use.
     #[serde(deserialize_with = "present")]
     pub grant_types: Option<Value>,
@@ -57,6 +61,17 @@ pub struct ClientMetadata {
     /// A JWT for each key, which shows that its private half is there.
     #[serde(deserialize_with = "present")]
     pub proof: Option<Value>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+/// A client as its metadata describes it.
+#[derive(Debug)]
+pub struct Draft {
+    /// The client, without a secret yet.
+    pub client: Client,
+    /// The keys of its set that are not taken.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// Tells a member that is `null` from one that is absent.
@@ -66,7 +81,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
 
 impl ClientMetadata {
     /// A client of this metadata, with its keys; without a secret yet.
-    pub fn to_client(&self, id: ClientId, now: Timestamp) -> Result<Client, RegistryError> {
+    pub fn to_client(&self, id: ClientId, now: Timestamp) -> Result<Draft, RegistryError> {
         let name = client_name(&self.client_name)?;
         let auth_method = match &self.token_endpoint_auth_method {
             Value::Null => AuthMethod::default(),
@@ -76,9 +91,11 @@ impl ClientMetadata {
             _ => return refused("`token_endpoint_auth_method` is a string"),
         };
         self.only_client_credentials()?;
+        other_metadata::well_typed(&self.others)?;
 
         let mut client = Client::new(id, name, auth_method, now);
-        let keys = self.keys()?;
+        let signing_algorithm = self.signing_algorithm()?;
+        let (keys, left_out) = self.keys()?.signing_with(signing_algorithm)?;
         client.jwks_uri = self.jwks_uri()?;
         let has_key = !keys.is_empty() || client.jwks_uri.is_some();
         match auth_method {
@@ -88,6 +105,7 @@ impl ClientMetadata {
                 );
             }
             AuthMethod::PrivateKeyJwt => {
+                client.signing_algorithm = signing_algorithm;
                 client.keys = keys.into_iter().map(|jwk| ClientKey::new(jwk, now)).collect();
             }
             AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost if has_key => {
@@ -97,7 +115,20 @@ impl ClientMetadata {
             }
             AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {}
         }
-        Ok(client)
+        Ok(Draft { client, left_out })
+    }
+
+    fn signing_algorithm(&self) -> Result<Option<Algorithm>, RegistryError> {
+        match &self.token_endpoint_auth_signing_alg {
+            Value::Null => Ok(None),
+            named => match named.as_str().and_then(|name| name.parse().ok()) {
+                Some(known) => Ok(Some(known)),
+                None => {
+                    let known = Algorithm::names().join(", ");
+                    refused(&format!("`token_endpoint_auth_signing_alg` must be one of {known}"))
+                }
+            },
+        }
     }
 
     fn only_client_credentials(&self) -> Result<(), RegistryError> {
@@ -118,10 +149,10 @@ impl ClientMetadata {
     }
 
     /// The keys that it brings, in whichever form.
-    pub fn keys(&self) -> Result<Vec<PublicJwk>, RegistryError> {
+    pub fn keys(&self) -> Result<KeySet, RegistryError> {
         let keys = match (&self.public_key, &self.jwks, &self.public_key_pem) {
-            (None, None, None) => Vec::new(),
-            (Some(jwk), None, None) => vec![PublicJwk::parse(jwk)?],
+            (None, None, None) => KeySet::default(),
+            (Some(jwk), None, None) => KeySet::of(SubmittedJwk::parse(jwk)?),
             // Each is judged, which takes a while: not as many as there is room for in a body.
             (None, Some(set), None) if listed(set) > MOST_LISTED => {
                 return Err(RegistryError::Metadata(format!(
@@ -129,7 +160,7 @@ impl ClientMetadata {
                 )));
             }
             (None, Some(set), None) => public_key::from_jwks(set)?,
-            (None, None, Some(Value::String(pem))) => vec![public_key::from_pem(pem)?],
+            (None, None, Some(Value::String(pem))) => KeySet::of(public_key::from_pem(pem)?),
             (None, None, Some(_)) => return refused("`public_key_pem` is a string"),
             _ => return refused("send one of `public_key`, `jwks` and `public_key_pem`"),
         };
@@ -190,6 +221,8 @@ pub struct Registered {
     pub registration_token: Option<RegistrationToken>,
     /// Those of its keys that other clients have too: for admins alone.
     pub shared_keys: Vec<SharedKey>,
+    /// Keys that came with others and were not taken.
+    pub left_out: Vec<LeftOut>,
 }
 
 /// Adds clients, and makes their secrets.
@@ -273,7 +306,8 @@ impl Enrolment {
         let record = self.recorder.change(origin, action, (None, Some(&client)), now)?;
         match self.registry.insert(&client, &record).await? {
             Inserted::Yes => {
-                Ok(Registered { client, secret, registration_token, shared_keys: Vec::new() })
+                let (shared_keys, left_out) = (Vec::new(), Vec::new());
+                Ok(Registered { client, secret, registration_token, shared_keys, left_out })
             }
             Inserted::Duplicate => Err(RegistryError::Duplicate),
         }

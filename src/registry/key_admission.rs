@@ -8,7 +8,6 @@ use crate::domain::client::{Client, ClientKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
-use crate::domain::jwks_uri::JwksUri;
 use crate::domain::lists;
 
 use super::error::RegistryError;
@@ -69,15 +68,16 @@ impl KeyAdmission {
         proofs: &[String],
         now: Timestamp,
     ) -> Result<Vec<SharedKey>, RegistryError> {
-        if let Some(uri) = &client.jwks_uri {
-            self.admit_uri(uri, now).await?;
-        }
+        self.admit_uri(client, now).await?;
         self.admit(&client.id, &client.keys, proofs, now).await
     }
 
-    /// Lets in a `jwks_uri`, if there are usable keys at it.
-    pub async fn admit_uri(&self, uri: &JwksUri, now: Timestamp) -> Result<(), RegistryError> {
-        Ok(self.remote.probe(uri, now).await?)
+    /// Lets in the `jwks_uri` of a client, if it has none or there are usable keys at it.
+    pub async fn admit_uri(&self, client: &Client, now: Timestamp) -> Result<(), RegistryError> {
+        match &client.jwks_uri {
+            Some(uri) => Ok(self.remote.probe(uri, client.signing_algorithm, now).await?),
+            None => Ok(()),
+        }
     }
 
     /// Lets in keys that shall be added to a client, with their proofs, and uses these up. Says

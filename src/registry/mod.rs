@@ -13,6 +13,7 @@ pub mod import;
 pub mod key_admission;
 pub mod key_proof;
 pub mod list;
+mod other_metadata;
 pub mod own;
 pub mod pepper;
 pub mod public_key;
@@ -28,6 +29,7 @@ pub mod view;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
+use crate::domain::algorithm::Algorithm;
 use crate::domain::audit::AuditRecord;
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
@@ -135,8 +137,14 @@ pub struct Page {
 /// The keys that clients publish.
 #[async_trait]
 pub trait KeySetProbe: Send + Sync {
-    /// Whether there are usable keys at `uri`.
-    async fn probe(&self, uri: &JwksUri, now: Timestamp) -> Result<(), KeysUnavailable>;
+    /// Whether there are usable keys at `uri`, for a client that registered this algorithm, if it
+    /// did.
+    async fn probe(
+        &self,
+        uri: &JwksUri,
+        registered: Option<Algorithm>,
+        now: Timestamp,
+    ) -> Result<(), KeysUnavailable>;
 }
 
 /// Verifies proofs of possession.

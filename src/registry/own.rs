@@ -13,7 +13,7 @@ use crate::domain::state::State;
 
 use super::actor::Actor;
 use super::change::Precondition;
-use super::draft::{ClientMetadata, Enrolment, Registered};
+use super::draft::{ClientMetadata, Draft, Enrolment, Registered};
 use super::error::RegistryError;
 use super::key_admission::KeyAdmission;
 
@@ -60,6 +60,7 @@ impl Owner {
             secret: None,
             registration_token: Some(self.token),
             shared_keys: Vec::new(),
+            left_out: Vec::new(),
         }
     }
 }
@@ -109,21 +110,22 @@ impl Enrolment {
     ) -> Result<Registered, RegistryError> {
         let Owner { actor, client: old, .. } = owner;
         self.says_who_it_is(&old, body, now).await?;
-        let asked = metadata.to_client(old.id.clone(), now)?;
+        let Draft { client: asked, left_out } = metadata.to_client(old.id.clone(), now)?;
         self.limits.check(&asked)?;
         let fresh =
             asked.keys.iter().filter(|key| !old.keys.iter().any(|held| held.jwk == key.jwk));
         let fresh: Vec<ClientKey> = fresh.cloned().collect();
         let had_secret = old.auth_method != AuthMethod::PrivateKeyJwt;
         let needs_secret = asked.auth_method != AuthMethod::PrivateKeyJwt;
-        let new_uri = asked.jwks_uri.as_ref().filter(|uri| old.jwks_uri.as_ref() != Some(uri));
-        let adds = !fresh.is_empty() || new_uri.is_some() || (needs_secret && !had_secret);
+        let place = |client: &Client| (client.jwks_uri.clone(), client.signing_algorithm);
+        let elsewhere = asked.jwks_uri.is_some() && place(&asked) != place(&old);
+        let adds = !fresh.is_empty() || elsewhere || (needs_secret && !had_secret);
         if adds {
             actor.may_add_credentials(&old)?;
         }
         admission.admit(&old.id, &fresh, &metadata.proofs()?, now).await?;
-        if let Some(uri) = new_uri {
-            admission.admit_uri(uri, now).await?;
+        if elsewhere {
+            admission.admit_uri(&asked, now).await?;
         }
         let made = match needs_secret && !had_secret {
             true => Some(self.make_secret(&old.id, now).await?),
@@ -137,6 +139,7 @@ impl Enrolment {
             }
             client.name.clone_from(&asked.name);
             client.auth_method = asked.auth_method;
+            client.signing_algorithm = asked.signing_algorithm;
             client.jwks_uri.clone_from(&asked.jwks_uri);
             let mut keys = asked.keys.clone();
             for key in &mut keys {
@@ -158,8 +161,8 @@ impl Enrolment {
         let deed = (&actor, Action::ClientUpdated);
         let client = self.change(&old.id, &Precondition::None, deed, now, alter).await?;
         let secret = made.map(|(secret, _)| secret);
-        let registration_token = Some(registration_token);
-        Ok(Registered { client, secret, registration_token, shared_keys: Vec::new() })
+        let (registration_token, shared_keys) = (Some(registration_token), Vec::new());
+        Ok(Registered { client, secret, registration_token, shared_keys, left_out })
     }
 
     /// What a client says of itself must be so, and what is ours to say it must not.

@@ -5,7 +5,6 @@ use crate::domain::audit::Action;
 use crate::domain::client::{AuthMethod, Client, ClientKey, Revision};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
-use crate::domain::jwk::PublicJwk;
 
 use super::actor::Actor;
 use super::change::Precondition;
@@ -13,6 +12,7 @@ use super::create::refused;
 use super::draft::{Enrolment, Registered};
 use super::error::RegistryError;
 use super::key_admission::KeyAdmission;
+use super::public_key::KeySet;
 
 impl Enrolment {
     /// Adds a client that is what this one is, under a new id, and removes this one. With keys, it
@@ -22,7 +22,7 @@ impl Enrolment {
         &self,
         admission: &KeyAdmission,
         id: &ClientId,
-        (keys, proofs): (Vec<PublicJwk>, &[String]),
+        (keys, proofs): (KeySet, &[String]),
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Registered, RegistryError> {
@@ -48,6 +48,7 @@ impl Enrolment {
             ..old
         };
         new.keys.retain(|key| key.is_live_at(now));
+        let (keys, left_out) = keys.signing_with(new.signing_algorithm)?;
         let mut shared_keys = Vec::new();
         if !keys.is_empty() {
             new.keys = keys.into_iter().map(|jwk| ClientKey::new(jwk, now)).collect();
@@ -66,7 +67,7 @@ impl Enrolment {
             self.take_back(id, &registered.client.id, actor, now).await;
             return Err(error);
         }
-        Ok(Registered { shared_keys, ..registered })
+        Ok(Registered { shared_keys, left_out, ..registered })
     }
 
     /// Nobody will hear the secret of the new one. It goes again, unless the old one is gone after

@@ -6,11 +6,10 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use crate::domain::audit::{Action, Origin};
-use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::provenance::Provenance;
 
-use super::draft::{ClientMetadata, Enrolment, Registered};
+use super::draft::{ClientMetadata, Draft, Enrolment, Registered};
 use super::error::RegistryError;
 use super::key_admission::KeyAdmission;
 
@@ -57,26 +56,24 @@ impl Registration {
 
     /// The client that the metadata asks for, if it can be one. It has nothing but its name and its
     /// credential: whatever else the metadata asks for is for an admin to grant.
-    pub fn draft(
-        &self,
-        metadata: &ClientMetadata,
-        now: Timestamp,
-    ) -> Result<Client, RegistryError> {
-        let client = metadata.to_client(self.enrolment.fresh_id()?, now)?;
-        self.enrolment.limits.check(&client)?;
-        Ok(Client { provenance: Some(Provenance::Registered), ..client })
+    pub fn draft(&self, metadata: &ClientMetadata, now: Timestamp) -> Result<Draft, RegistryError> {
+        let mut draft = metadata.to_client(self.enrolment.fresh_id()?, now)?;
+        self.enrolment.limits.check(&draft.client)?;
+        draft.client.provenance = Some(Provenance::Registered);
+        Ok(draft)
     }
 
     /// Registers it.
     pub async fn register(
         &self,
-        client: Client,
+        Draft { client, left_out }: Draft,
         metadata: &ClientMetadata,
         origin: Origin,
         now: Timestamp,
     ) -> Result<Registered, RegistryError> {
         self.keys.admit_first(&client, &metadata.proofs()?, now).await?;
         let origin = origin.by(&client.id);
-        self.enrolment.enrol(client, &origin, Action::ClientRegistered).await
+        let enrolled = self.enrolment.enrol(client, &origin, Action::ClientRegistered).await?;
+        Ok(Registered { left_out, ..enrolled })
     }
 }

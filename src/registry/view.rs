@@ -10,7 +10,6 @@ use crate::domain::free_form::{self, DEEPEST};
 use crate::domain::jwks_uri::JwksUri;
 
 use super::draft::Registered;
-use super::key_admission::SharedKey;
 
 /// What the client itself is shown when it registers, or looks after its registration at `uri`:
 /// RFC 7591 §3.2.1, RFC 7592 §3.
@@ -43,6 +42,9 @@ pub fn registration(registered: &Registered, uri: &str) -> Value {
             }),
         );
     }
+    if let Some(algorithm) = client.signing_algorithm {
+        extend(&mut shown, json!({ "token_endpoint_auth_signing_alg": algorithm }));
+    }
     if !client.keys.is_empty() {
         let keys: Vec<Value> = client.keys.iter().map(|key| key.jwk.to_json()).collect();
         extend(&mut shown, json!({ "jwks": { "keys": keys } }));
@@ -50,6 +52,7 @@ pub fn registration(registered: &Registered, uri: &str) -> Value {
     if let Some(uri) = &client.jwks_uri {
         extend(&mut shown, json!({ "jwks_uri": uri.as_str() }));
     }
+    warn(&mut shown, &registered.left_out);
     shown
 }
 
@@ -71,13 +74,9 @@ pub fn created(registered: &Registered, uri: &str) -> Value {
     shown
 }
 
-/// Adds what an admin is told of keys that other clients have too, if there are such.
-pub fn warn(shown: &mut Value, shared: &[SharedKey]) {
-    add_warnings(shown, shared.iter());
-}
-
-/// Adds to what an admin is told that is fine and yet worth a look.
-pub fn add_warnings(shown: &mut Value, more: impl IntoIterator<Item: fmt::Display>) {
+/// Adds to what is told that is fine and yet worth a look: of keys that were left out, and to admins
+/// of keys that other clients have too, and of what they granted.
+pub fn warn(shown: &mut Value, more: impl IntoIterator<Item: fmt::Display>) {
     let Some(shown) = shown.as_object_mut() else { return };
     let more: Vec<Value> = more.into_iter().map(|it| it.to_string().into()).collect();
     if more.is_empty() {
@@ -142,6 +141,9 @@ pub(super) fn recorded(client: &Client) -> Value {
             "last_login_at": client.last_login,
         }),
     );
+    if let Some(algorithm) = client.signing_algorithm {
+        extend(&mut shown, json!({ "token_endpoint_auth_signing_alg": algorithm }));
+    }
     show_as_far_as_possible(&mut shown, client);
     shown
 }

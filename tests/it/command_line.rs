@@ -252,15 +252,23 @@ async fn what_is_refused_is_explained() {
     }
     fs::write(home.path("empty"), "\n").unwrap();
     fs::write(home.path("no.key"), "nothing").unwrap();
+    let key = fs::read_to_string(home.path("good.key")).unwrap();
+    fs::write(home.path("bom.key"), format!("\u{feff}{key}")).unwrap();
+    fs::write(home.path("yaml.key"), key.replace('\n', "\\n")).unwrap();
+    fs::write(home.path("blanks.key"), key.replace('\n', "  \n")).unwrap();
+    let blanks = ["assertion", "--issuer", issuer, "--client-id", "x", "--key", "blanks.key"];
+    assert_eq!(home.run(&blanks).text().split('.').count(), 3, "blanks at line ends");
     let other = issuer.replace("localhost", "127.0.0.1");
     let nobody = "http://localhost:1";
 
     #[rustfmt::skip]
-    let cases: [(&str, &[&str], &str); 14] = [
+    let cases: [(&str, &[&str], &str); 16] = [
         ("wrong key",       &["token", "--issuer", issuer, "--client-id", &id, "--key", "wrong.key"],      "invalid_client"),
         ("no credential",   &["token", "--issuer", issuer, "--client-id", &id],                            "--key, --secret-file"),
         ("no such file",    &["token", "--issuer", issuer, "--client-id", &id, "--key", "absent"],         "cannot read `absent`"),
         ("no key in it",    &["token", "--issuer", issuer, "--client-id", &id, "--key", "no.key"],         "the key in `no.key`"),
+        ("changed by an editor", &["assertion", "--issuer", issuer, "--client-id", &id, "--key", "bom.key"], "byte order mark"),
+        ("escaped",         &["assertion", "--issuer", issuer, "--client-id", &id, "--key", "yaml.key"],   "a backslash and an n"),
         ("empty secret",    &["token", "--issuer", issuer, "--client-id", &id, "--secret-file", "empty"],  "`empty` is empty"),
         ("another issuer",  &["token", "--issuer", &other, "--client-id", &id, "--key", "good.key"],       "--issuer http://localhost"),
         ("no server",       &["tokeninfo", "--issuer", nobody, "x"],                                       "cannot reach http://localhost:1/"),

@@ -72,6 +72,22 @@ async fn a_key_goes_on_under_the_same_id() {
 }
 
 #[actix_web::test]
+async fn rfc7517_s5_the_keys_of_a_set_that_can_be_used() {
+    let server = Server::start().await;
+    let key = client_key(Algorithm::ES384);
+    let keys = json!([{ "jwk": { "kty": "new", "kid": "n" } }, { "jwk": key.public().to_json() }]);
+    let more = json!({ "authMethod": "private_key_jwt", "keys": keys });
+
+    let results = imported(&server, json!([with(mia("theirs"), &more)])).await;
+
+    assert_eq!(results[0]["outcome"], "imported", "{results:?}");
+    let warnings = results[0]["warnings"].to_string();
+    assert!(warnings.contains("the key `n` is left out"), "{warnings}");
+    let issued = server.token_by(&server.assertion("theirs", key), "").await;
+    assert_eq!(issued.status, 200, "{issued:?}");
+}
+
+#[actix_web::test]
 async fn a_secret_goes_on_if_it_comes_along_and_is_new_if_not() {
     let server = Server::start().await;
     let hash = bcrypt::hash("hunter2", 4).unwrap();

@@ -251,7 +251,6 @@ async fn what_is_refused_at_the_registration() {
         ("no key", ok(r#"{"keys":[]}"#.to_owned())),
         ("no public key", ok(private.to_string())),
         ("a symmetric key", ok(r#"{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"#.to_owned())),
-        ("the same kid twice", ok(set(&[ec(), ec()]).to_string())),
     ]
     .into_iter()
     .enumerate()
@@ -270,6 +269,83 @@ async fn what_is_refused_at_the_registration() {
     let mix = json!({ "keys": [{ "kty": "oct" }, 1, ec().public().to_json()] });
     host.says(&mix.to_string());
     assert_eq!(server.register(metadata(&format!("{}/mix", host.uri()))).await.status, 201);
+}
+
+#[actix_web::test]
+async fn rfc7517_s4_5_the_first_ten_keys_and_of_one_name_the_one_that_fits() {
+    let host = KeyHost::start().await;
+    let server = admitting(&[host.host()]).await;
+    let with = |key: &PrivateKey, changes: Value| {
+        let mut jwk = key.public().to_json();
+        jwk.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        jwk
+    };
+    let registered = async |place: &str, keys: Vec<Value>| {
+        host.says(&json!({ "keys": keys }).to_string());
+        let reply = server.register(metadata(&format!("{}/{place}", host.uri()))).await;
+        assert_eq!(reply.status, 201, "{place}: {reply:?}");
+        reply.text_of("client_id")
+    };
+    let many: Vec<PrivateKey> =
+        (0..11).map(|_| PrivateKey::generate(Algorithm::EdDSA).unwrap()).collect();
+    let mut keys: Vec<Value> = many.iter().map(|key| key.public().to_json()).collect();
+    keys.insert(3, json!({ "kty": "new" }));
+    let id = registered("eleven", keys).await;
+    for (place, key) in many.iter().enumerate() {
+        let expected = if place < 10 { 200 } else { 401 };
+        assert_eq!(status(&server, &id, key).await, expected, "{place}");
+    }
+
+    let named = |key: &PrivateKey| {
+        PrivateKey::from_pem(&key.to_pem().unwrap(), None).unwrap().named("shared")
+    };
+    let shared = json!({ "kid": "shared" });
+    let enc = with(ed(), json!({ "kid": "shared", "use": "enc" }));
+    let id = registered("names", vec![enc, with(ed(), shared.clone()), with(ec(), shared.clone())])
+        .await;
+    assert_eq!(status(&server, &id, &named(ec())).await, 200, "ES256");
+    assert_eq!(status(&server, &id, &named(ed())).await, 200, "EdDSA");
+    assert_eq!(status(&server, &id, &named(client_key(Algorithm::RS256))).await, 401, "neither");
+    let id =
+        registered("twins", vec![with(&many[0], shared.clone()), with(&many[1], shared)]).await;
+    for key in &many[..2] {
+        assert_eq!(status(&server, &id, &named(key)).await, 200, "of one algorithm");
+    }
+}
+
+#[actix_web::test]
+async fn a_registered_algorithm_decides_for_published_keys() {
+    let host = KeyHost::start().await;
+    let server = admitting(&[host.host()]).await;
+    let rsa = client_key(Algorithm::RS256);
+    let signing = |algorithm| {
+        let key = PrivateKey::from_pem(&rsa.to_pem().unwrap(), None).unwrap();
+        key.with_algorithm(algorithm).unwrap().named(&rsa.public().kid)
+    };
+    let mut silent = rsa.public().to_json();
+    silent.as_object_mut().unwrap().remove("alg");
+    host.says(&json!({ "keys": [silent, ec().public().to_json()] }).to_string());
+    let ask = async |algorithm: &str| {
+        let mut metadata = metadata(&host.uri());
+        metadata["token_endpoint_auth_signing_alg"] = algorithm.into();
+        server.register(metadata).await
+    };
+    let reply = ask("PS256").await;
+    assert_eq!(
+        (reply.status, &reply.body["token_endpoint_auth_signing_alg"]),
+        (201, &json!("PS256"))
+    );
+    let id = reply.text_of("client_id");
+    assert_eq!(status(&server, &id, &signing(Algorithm::PS256)).await, 200);
+    assert_eq!(status(&server, &id, &signing(Algorithm::RS256)).await, 401, "not the usual one");
+    assert_eq!(status(&server, &id, ec()).await, 401, "nor a key of another algorithm");
+
+    let usual = server.register(metadata(&host.uri())).await.text_of("client_id");
+    assert_eq!(status(&server, &usual, rsa).await, 200, "another client of the same set");
+    assert_eq!(status(&server, &usual, &signing(Algorithm::PS256)).await, 401);
+    refused(&ask("EdDSA").await, "no key for it");
+    refused(&ask("none").await, "no algorithm");
+    assert_eq!(host.asked(), 1, "one set, whatever is registered");
 }
 
 #[actix_web::test]

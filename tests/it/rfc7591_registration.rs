@@ -247,7 +247,7 @@ async fn s2_metadata() {
         ("jwks a string",             key_metadata(json!({ "jwks": json!({ "keys": [jwk()] }).to_string() })), 400),
         ("jwks with null",            key_metadata(json!({ "jwks": { "keys": [null] } })),                400),
         ("jwks, the same kid twice",  key_metadata(json!({ "jwks": { "keys": [jwk(), jwk()] } })),        400),
-        ("jwks, one is bad",          key_metadata(json!({ "jwks": { "keys": [jwk(), {}] } })),           400),
+        ("jwks, one cannot be used",  key_metadata(json!({ "jwks": { "keys": [jwk(), {}] } })),           201),
         ("jwks of eleven",            key_metadata(json!({ "jwks": { "keys": many } })),                  400),
         ("jwks and public_key",       key_metadata(json!({ "jwks": { "keys": [jwk()] }, "public_key": jwk() })), 400),
         ("public_key null",           key_metadata(json!({ "public_key": null })),                        400),
@@ -275,6 +275,278 @@ async fn s2_metadata() {
         if status == 400 {
             assert_eq!(reply.error(), Some("invalid_client_metadata"), "{why}");
             assert!(!reply.text_of("error_description").is_empty(), "{why}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn s2_members_of_the_wrong_type() {
+    let server = Server::start().await;
+    #[rustfmt::skip]
+    let cases = [
+        // member                right, and so ignored              wrong
+        ("client_uri",           json!("https://a.test"),           vec![json!(1), json!([])]),
+        ("logo_uri#de",          json!("https://a.test"),           vec![json!({})]),
+        ("client_name#de",       json!("svc"),                      vec![json!(7)]),
+        ("contacts",             json!(["a@b.test"]),               vec![json!("a@b.test"), json!([1])]),
+        ("redirect_uris",        json!([]),                         vec![json!(true), json!([null])]),
+        ("tos_uri",              json!(null),                       vec![json!(false)]),
+        ("policy_uri",           json!("x"),                        vec![json!(["x"])]),
+        ("software_id",          json!("x"),                        vec![json!(1)]),
+        ("software_version",     json!("1.0"),                      vec![json!(1.0)]),
+        ("software_statement",   json!("e30.e30.AA"),               vec![json!({})]),
+        ("scope",                json!("a b"),                      vec![json!(["a"]), json!(1), json!("a\nb"), json!("a\"b"), json!("a\u{e9}")]),
+        ("scope",                json!(null),                       vec![json!({ "a": 1 }), json!(true)]),
+        ("token_endpoint_auth_signing_alg", json!(null),            vec![json!("none"), json!("HS256"), json!("foo"), json!(""), json!(7), json!(["RS256"])]),
+        ("token_endpoint_auth_signing_alg", json!("PS256"),         vec![json!("ps256"), json!("ES256K"), json!({})]),
+    ];
+    for (member, right, wrong) in cases {
+        let with = |value: &Value| {
+            let mut metadata = json!({ "client_name": "c" });
+            metadata[member] = value.clone();
+            metadata
+        };
+        let reply = server.register(with(&right)).await;
+        assert_eq!(reply.status, 201, "{member}: {reply:?}");
+        assert_eq!(reply.body.get(member), None, "{member}: not echoed");
+        let own = ["registration_client_uri", "registration_access_token", "client_id"];
+        let [uri, token, id] = own.map(|name| reply.text_of(name));
+        for wrong in wrong {
+            let refused = server.register(with(&wrong)).await;
+            let seen = (refused.status, refused.error());
+            assert_eq!(
+                seen,
+                (400, Some("invalid_client_metadata")),
+                "{member}: {wrong}: {refused:?}"
+            );
+            let name = member.split('#').next().unwrap();
+            assert!(refused.text_of("error_description").contains(name), "{member}: {refused:?}");
+
+            let mut changed = with(&wrong);
+            changed["client_id"] = id.as_str().into();
+            let path = uri.split_once("/register").unwrap().1;
+            let request = server.http.put(format!("{}/register{path}", server.url));
+            let refused = server.send(request.bearer_auth(&token).json(&changed)).await;
+            assert_eq!(refused.status, 400, "{member}: {wrong}: afterwards: {refused:?}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn s2_token_endpoint_auth_signing_alg() {
+    let server = Server::start().await;
+    let without_alg = |key: &PrivateKey| {
+        let mut jwk = key.public().to_json();
+        jwk.as_object_mut().unwrap().remove("alg");
+        jwk
+    };
+    let (rsa, ec, ed) = (Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA);
+    let pem = |key: &PrivateKey| {
+        let pair = rcgen::KeyPair::from_pem(&key.to_pem().unwrap()).unwrap();
+        json!({ "public_key_pem": pair.public_key_pem() })
+    };
+    let silent = |algorithm| json!({ "public_key": without_alg(client_key(algorithm)) });
+    let saying = |algorithm| json!({ "public_key": client_key(algorithm).public().to_json() });
+    let set = json!({ "jwks": { "keys": [without_alg(client_key(rsa)), client_key(ec).public().to_json()] } });
+    #[rustfmt::skip]
+    let cases = [
+        // why                            registered  key                   it signs
+        ("RSA without alg",               "PS256",    silent(rsa),          Some("PS256")),
+        ("RSA without alg, the usual",    "RS256",    silent(rsa),          Some("RS256")),
+        ("RSA without alg, the largest",  "RS512",    silent(rsa),          Some("RS512")),
+        ("RSA in PEM",                    "PS384",    pem(client_key(rsa)), Some("PS384")),
+        ("EC in PEM",                     "ES256",    pem(client_key(ec)),  Some("ES256")),
+        ("the same",                      "ES256",    saying(ec),           Some("ES256")),
+        ("another name of the same",      "Ed25519",  saying(ed),           Some("EdDSA")),
+        ("the spelling of a platform",    "RSA256",   silent(rsa),          Some("RS256")),
+        ("of a set, the one that fits",   "ES256",    set.clone(),          Some("ES256")),
+        ("of a set, the other",           "PS256",    set.clone(),          Some("PS256")),
+        ("of a set, none",                "EdDSA",    set,                  None),
+        ("another of RSA",                "PS256",    saying(rsa),          None),
+        ("another type",                  "PS256",    silent(ec),           None),
+        ("another type, in PEM",          "ES384",    pem(client_key(ec)),  None),
+        ("another curve",                 "ES512",    silent(ec),           None),
+    ];
+    for (why, registered, key, signs) in cases {
+        let mut metadata = key_metadata(key);
+        metadata["token_endpoint_auth_signing_alg"] = registered.into();
+        let replies =
+            [server.register(metadata.clone()).await, server.create_client(metadata).await];
+        for reply in replies {
+            let Some(signs) = signs else {
+                let seen = (reply.status, reply.error());
+                assert_eq!(seen, (400, Some("invalid_client_metadata")), "{why}: {reply:?}");
+                continue;
+            };
+            assert_eq!(reply.status, 201, "{why}: {reply:?}");
+            assert_eq!(reply.body["token_endpoint_auth_signing_alg"], signs, "{why}: echoed");
+            let keys = &reply.body["jwks"]["keys"];
+            assert_eq!(
+                (keys.as_array().unwrap().len(), &keys[0]["alg"]),
+                (1, &json!(signs)),
+                "{why}"
+            );
+
+            let id = reply.text_of("client_id");
+            let shown = server.admin_get(&format!("/clients/{id}")).await;
+            assert_eq!(shown.body["token_endpoint_auth_signing_alg"], signs, "{why}: kept");
+            let algorithm: Algorithm = signs.parse().unwrap();
+            let material = match algorithm {
+                Algorithm::ES256 => client_key(ec),
+                Algorithm::EdDSA => client_key(ed),
+                _ => client_key(rsa),
+            };
+            let pem = material.to_pem().unwrap();
+            let named = |algorithm| {
+                let key = PrivateKey::from_pem(&pem, None).unwrap().with_algorithm(algorithm);
+                key.unwrap().named(&material.public().kid)
+            };
+            let assertion = server.assertion(&id, &named(algorithm));
+            assert_eq!(server.token_by(&assertion, "").await.status, 200, "{why}");
+            if algorithm == Algorithm::PS256 {
+                let other = server.assertion(&id, &named(Algorithm::RS256));
+                assert_eq!(server.token_by(&other, "").await.status, 401, "{why}: no other");
+            }
+        }
+    }
+
+    // What was registered holds for keys that come later, too.
+    let mut metadata = key_metadata(silent(rsa));
+    metadata["token_endpoint_auth_signing_alg"] = "PS256".into();
+    let id = server.create_client(metadata).await.text_of("client_id");
+    let path = format!("/clients/{id}/keys");
+    let later =
+        PrivateKey::from_pem(&client_key(Algorithm::PS256).to_pem().unwrap(), None).unwrap();
+    let added = server.admin_post(&path, &json!({ "public_key": without_alg(&later) })).await;
+    assert_eq!(added.status, 201, "{added:?}");
+    let later = later.with_algorithm(Algorithm::PS256).unwrap().named(&added.text_of("kid"));
+    assert_eq!(server.token_by(&server.assertion(&id, &later), "").await.status, 200);
+    let refused = server.admin_post(&path, &saying(ec)).await;
+    assert_eq!((refused.status, refused.error()), (400, Some("invalid_client_metadata")));
+    let path = format!("/clients/{id}/regenerate");
+    assert_eq!(server.admin_post(&path, &saying(ec)).await.status, 400);
+    let again = server.admin_post(&path, &silent(rsa)).await;
+    assert_eq!(again.body["jwks"]["keys"][0]["alg"], "PS256", "{again:?}");
+}
+
+#[actix_web::test]
+async fn rfc7517_s5_the_keys_of_a_set_that_can_be_used() {
+    let server = Server::start().await;
+    let good = client_key(Algorithm::ES256).public().to_json();
+    let other = client_key(Algorithm::EdDSA).public().to_json();
+    let with = |name: &str, value: Value| {
+        let mut jwk = good.clone();
+        jwk[name] = value;
+        jwk
+    };
+    let rsa = client_key(Algorithm::RS256).public().to_json();
+    #[rustfmt::skip]
+    let cases = [
+        // why                            the keys                                                          of them  named by
+        ("a lattice",                     json!([{ "kty": "AKP", "alg": "ML-DSA-44", "pub": "AA" }, good]), 1, vec!["number 1"]),
+        ("X25519",                        json!([good, { "kty": "OKP", "crv": "X25519", "x": "AA", "kid": "x" }]), 1, vec!["`x`"]),
+        ("secp256k1",                     json!([{ "kty": "EC", "crv": "secp256k1", "kid": "k" }, good]),   1, vec!["`k`"]),
+        ("for encryption",                json!([with("use", json!("enc")), other]),                        1, vec!["`"]),
+        ("enc and sig of one kid",        json!([{ "kty": "RSA", "use": "enc", "kid": good["kid"], "n": rsa["n"], "e": "AQAB" }, good]), 1, vec!["`"]),
+        ("RSA-OAEP",                      json!([{ "kty": "RSA", "alg": "RSA-OAEP", "n": rsa["n"], "e": "AQAB" }, good]), 1, vec!["number 1"]),
+        ("without n",                     json!([{ "kty": "RSA", "e": "AQAB" }, good, {}]),                 1, vec!["number 1", "number 3"]),
+        ("two, and one that is not",      json!([good, { "kty": "new" }, other]),                           2, vec!["number 2"]),
+        ("a name that is long and sly",   json!([good, { "kty": "new", "kid": format!("\u{202e}{}", "k".repeat(500)) }]), 1, vec!["\\u202ekkk", "...`"]),
+        ("good ones alone",               json!([good, other]),                                             2, vec![]),
+        ("none that can be used",         json!([{ "kty": "new" }, { "kty": "RSA" }]),                      0, vec![]),
+        ("a private one beside it",       json!([good, with("d", json!("AA"))]),                            0, vec![]),
+        ("a private lattice",             json!([good, { "kty": "AKP", "priv": "AA" }]),                    0, vec![]),
+        ("a symmetric one beside it",     json!([{ "kty": "oct", "k": "AA", "use": "enc" }, good]),         0, vec![]),
+        ("what is not a key",             json!([good, null]),                                              0, vec![]),
+        ("an x5c that is not a chain",    json!([good, with("x5c", json!(null)), other]),                   2, vec!["x5c"]),
+        ("the same twice",                json!([good, good]),                                              0, vec![]),
+    ];
+    for (why, keys, taken, named) in cases {
+        let metadata = key_metadata(json!({ "jwks": { "keys": keys } }));
+        let registered = server.register(metadata.clone()).await;
+        let created = server.create_client(metadata.clone()).await;
+        for reply in [&registered, &created] {
+            if taken == 0 {
+                let seen = (reply.status, reply.error());
+                assert_eq!(seen, (400, Some("invalid_client_metadata")), "{why}: {reply:?}");
+                continue;
+            }
+            assert_eq!(reply.status, 201, "{why}: {reply:?}");
+            assert_eq!(reply.body["jwks"]["keys"].as_array().unwrap().len(), taken, "{why}");
+            // An administrator is warned of the other client with the same key, too.
+            let warnings: Vec<&str> = reply.body["warnings"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .filter(|warning| warning.contains("left out"))
+                .collect();
+            assert_eq!(
+                warnings.len(),
+                named.len().min(keys.as_array().unwrap().len() - taken),
+                "{why}: {warnings:?}"
+            );
+            for name in &named {
+                let all = warnings.join("\n");
+                assert!(all.contains(name) && all.len() < 1000, "{why}: {all}");
+            }
+        }
+        if taken == 0 {
+            continue;
+        }
+        // In place of what is registered, and as keys of a new id.
+        let own = ["registration_client_uri", "registration_access_token", "client_id"];
+        let [uri, token, id] = own.map(|name| registered.text_of(name));
+        let path = uri.split_once("/register").unwrap().1;
+        let mut changed = metadata.clone();
+        changed["client_id"] = id.as_str().into();
+        let request = server.http.put(format!("{}/register{path}", server.url));
+        let replaced = server.send(request.bearer_auth(&token).json(&changed)).await;
+        assert_eq!(replaced.status, 200, "{why}: {replaced:?}");
+        assert_eq!(replaced.body.get("warnings"), registered.body.get("warnings"), "{why}");
+        let body = json!({ "jwks": metadata["jwks"] });
+        let again = server.admin_post(&format!("/clients/{id}/regenerate"), &body).await;
+        assert_eq!(again.status, 201, "{why}: {again:?}");
+        let shown = again.body["warnings"].to_string();
+        assert_eq!(shown.contains("left out"), !named.is_empty(), "{why}: {shown}");
+    }
+
+    // One key that is added may come in a set, too.
+    let id = server.client_with_key(client_key(Algorithm::RS256)).await;
+    let set = json!({ "jwks": { "keys": [{ "kty": "new", "kid": "n" }, good] } });
+    let added = server.admin_post(&format!("/clients/{id}/keys"), &set).await;
+    assert_eq!(added.status, 201, "{added:?}");
+    assert!(added.body["warnings"].to_string().contains("`n`"), "{added:?}");
+}
+
+#[actix_web::test]
+async fn rfc7468_s3_pem_with_blanks_at_line_ends() {
+    let server = Server::start().await;
+    let key = client_key(Algorithm::ES384);
+    let pem = rcgen::KeyPair::from_pem(&key.to_pem().unwrap()).unwrap().public_key_pem();
+    #[rustfmt::skip]
+    let cases = [
+        ("blanks at line ends",   pem.replace('\n', "  \n"),             None),
+        ("tabs at line ends",     pem.replace('\n', "\t\r\n"),          None),
+        ("blanks at line starts", format!("  {}", pem.replace('\n', "\n  ")), None),
+        ("on one line",           pem.replace(['\r', '\n'], " "),        None),
+        ("a byte order mark",     format!("\u{feff}{pem}"),              Some("byte order mark")),
+        ("escaped line breaks",   pem.replace("\r\n", "\\n").replace('\n', "\\n"), Some("a backslash and an n")),
+        ("cut off",               pem[..60].to_owned(),                  Some("PEM")),
+    ];
+    for (why, pem, said) in cases {
+        let reply = server.register(key_metadata(json!({ "public_key_pem": pem }))).await;
+        match said {
+            None => {
+                assert_eq!(reply.status, 201, "{why}: {reply:?}");
+                let assertion = server.assertion(&reply.text_of("client_id"), key);
+                assert_eq!(server.token_by(&assertion, "").await.status, 200, "{why}");
+            }
+            Some(said) => {
+                let seen = (reply.status, reply.error());
+                assert_eq!(seen, (400, Some("invalid_client_metadata")), "{why}: {reply:?}");
+                assert!(reply.text_of("message").contains(said), "{why}: {reply:?}");
+            }
         }
     }
 }

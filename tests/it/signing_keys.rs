@@ -360,6 +360,42 @@ async fn key_files() {
 }
 
 #[actix_web::test]
+async fn rfc7468_s3_key_files_with_blanks_at_line_ends() {
+    let pem = PrivateKey::generate(Algorithm::EdDSA).unwrap().to_pem().unwrap();
+    #[rustfmt::skip]
+    let cases = [
+        // why                    the file                            said, if it is refused
+        ("as it was made",        pem.to_string(),                    None),
+        ("blanks at line ends",   pem.replace('\n', " \t\n"),        None),
+        ("a blank line",          pem.replace('\n', "\n\n"),         None),
+        ("on one line",           pem.replace('\n', " "),             None),
+        ("a byte order mark",     format!("\u{feff}{}", *pem),        Some("byte order mark")),
+        ("escaped line breaks",   pem.replace('\n', "\\n"),          Some("a backslash and an n")),
+        ("cut off",               pem[..40].to_owned(),               Some("one private key in PEM")),
+    ];
+    for (why, text, said) in cases {
+        let keys = tempfile::tempdir().unwrap();
+        std::fs::write(keys.path().join("EdDSA-1.pem"), text).unwrap();
+        let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
+        let started = Server::attempt(store, |settings| {
+            settings.keys = keys.path().to_owned();
+            settings.algorithm = Algorithm::EdDSA;
+        })
+        .await;
+        match (started, said) {
+            (Ok(_), None) => {}
+            (Err(error), Some(said)) => {
+                let chain = format!("{error} {error:?}");
+                assert!(error.to_string().contains(said), "{why}: {chain}");
+                assert!(!chain.contains(&pem[40..60]), "{why}: the key is not shown");
+            }
+            (Ok(_), Some(_)) => panic!("{why}: it was read"),
+            (Err(error), None) => panic!("{why}: {error}"),
+        }
+    }
+}
+
+#[actix_web::test]
 async fn who_may_and_what_is_understood() {
     let keys = tempfile::tempdir().unwrap();
     let server = server(&keys).await;

@@ -19,6 +19,7 @@ use crate::http::{bearer, body, json};
 use crate::registry::credentials::{Added, Lives, Tokens};
 use crate::registry::draft::ClientMetadata;
 use crate::registry::error::RegistryError;
+use crate::registry::public_key::KeySet;
 use crate::registry::view;
 
 /// How long the new one and the old ones live, in seconds.
@@ -52,18 +53,18 @@ const KEYS: [&str; 4] = ["jwks", "proof", "public_key", "public_key_pem"];
 
 /// Keys that were sent, and the proofs beside them.
 pub(in crate::http) struct NewKeys {
-    pub(in crate::http) keys: Vec<PublicJwk>,
+    pub(in crate::http) keys: KeySet,
     pub(in crate::http) proofs: Vec<String>,
 }
 
 /// One key that was sent.
 pub(in crate::http) struct NewKey {
-    pub(in crate::http) jwk: PublicJwk,
+    pub(in crate::http) key: KeySet,
     pub(in crate::http) proofs: Vec<String>,
     pub(in crate::http) lives: Lives,
 }
 
-/// Exactly one key, and what is asked of it.
+/// A key, and what is asked of it.
 pub(in crate::http) async fn new_key(
     request: &HttpRequest,
     payload: web::Payload,
@@ -76,11 +77,8 @@ pub(in crate::http) async fn new_key(
         }),
     };
     let lives = lives(number("expires_in")?, number("overlap")?)?;
-    let NewKeys { mut keys, proofs } = keys_of(members)?;
-    match (keys.pop(), keys.is_empty()) {
-        (Some(jwk), true) => Ok(NewKey { jwk, proofs, lives }),
-        _ => Err(RegistryError::Metadata("send one key, as `public_key`".to_owned()).into()),
-    }
+    let NewKeys { keys: key, proofs } = keys_of(members)?;
+    Ok(NewKey { key, proofs, lives })
 }
 
 /// Any number of keys. An empty body brings none.
@@ -131,7 +129,9 @@ pub(in crate::http) fn shown_secret(added: &Added<ClientSecret>) -> HttpResponse
 }
 
 pub(in crate::http) fn shown_key(added: &Added<PublicJwk>) -> HttpResponse {
-    created(&key(added))
+    let mut shown = key(added);
+    view::warn(&mut shown, &added.left_out);
+    created(&shown)
 }
 
 fn key(added: &Added<PublicJwk>) -> Value {
@@ -167,13 +167,14 @@ pub(in crate::http) async fn add_key(
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
     let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
-    let NewKey { jwk, proofs, lives } = new_key(&request, payload).await?;
+    let NewKey { key: new, proofs, lives } = new_key(&request, payload).await?;
 
     let (id, now) = (client_id(&request)?, app.clock.now());
-    let new = (jwk, &*proofs);
+    let new = (new, &*proofs);
     let added = app.enrolment.add_key(&app.keys, &id, new, lives, &actor, now).await?;
 
     let mut shown = key(&added);
+    view::warn(&mut shown, &added.left_out);
     view::warn(&mut shown, &added.shared_keys);
     Ok(created(&shown))
 }

@@ -82,8 +82,9 @@ fn shown(imported: &Imported) -> Value {
         shown.insert("reason".to_owned(), reason.as_str().into());
     }
     let mut shown = Value::Object(shown);
+    view::warn(&mut shown, &imported.left_out);
     view::warn(&mut shown, &imported.shared_keys);
-    view::add_warnings(&mut shown, imported.large_token);
-    view::add_warnings(&mut shown, imported.has_bcrypt.then_some(BCRYPT));
+    view::warn(&mut shown, imported.large_token);
+    view::warn(&mut shown, imported.has_bcrypt.then_some(BCRYPT));
     shown
 }

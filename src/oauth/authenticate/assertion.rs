@@ -73,15 +73,16 @@ impl Authenticator {
             return Err(AuthFailure::Key);
         }
         let Some(uri) = &client.jwks_uri else {
-            return fitting(&client.keys, unverified, now);
+            return fitting(&client.keys, client, unverified, now);
         };
         // Nobody is asked for the keys of a client that gets no token anyway.
         published(client)?;
         let kid = unverified.kid.as_deref();
         let set = self.remote_keys.key_set(uri, kid, now).await;
         let set = set.map_err(|_| AuthFailure::KeysUnavailable)?;
-        let keys: Vec<_> = set.iter().map(|jwk| ClientKey::new(jwk.clone(), now)).collect();
-        fitting(&keys, unverified, now)
+        let keys = set.iter().filter_map(|key| key.signing_with(client.signing_algorithm).ok());
+        let keys: Vec<_> = keys.map(|jwk| ClientKey::new(jwk, now)).collect();
+        fitting(&keys, client, unverified, now)
     }
 
     async fn use_up(
@@ -106,13 +107,16 @@ impl Authenticator {
 /// [RFC 7515 §4.1.4](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.4).
 fn fitting(
     keys: &[ClientKey],
+    client: &Client,
     unverified: &UnverifiedAssertion,
     now: Timestamp,
 ) -> Result<Vec<ClientKey>, AuthFailure> {
     let UnverifiedAssertion { algorithm, kid, .. } = unverified;
     let live = keys.iter().filter(|key| key.is_live_at(now));
     let fits = live.filter(|ClientKey { jwk, .. }| {
-        jwk.algorithm.is_named(algorithm) && kid.as_ref().is_none_or(|kid| jwk.kid == *kid)
+        jwk.algorithm.is_named(algorithm)
+            && client.signing_algorithm.is_none_or(|registered| registered == jwk.algorithm)
+            && kid.as_ref().is_none_or(|kid| jwk.kid == *kid)
     });
     let fits: Vec<ClientKey> = fits.take(MOST_TRIED).cloned().collect();
     if fits.is_empty() { Err(AuthFailure::Key) } else { Ok(fits) }

@@ -9,6 +9,7 @@ use crate::domain::id::CredentialId;
 use crate::domain::jwk::PublicJwk;
 use crate::domain::secret::SecretHash;
 use crate::registry::error::RegistryError;
+use crate::registry::public_key::LeftOut;
 
 use super::refused;
 
@@ -36,18 +37,28 @@ pub(super) struct Secret {
     expires_at: Option<String>,
 }
 
-/// `publicKey` is right about its own slot, as it is in a document that we keep.
+/// `publicKey` is right about its own slot, as it is in a document that we keep. The others are a
+/// set: those that cannot be used are left out, if there is one that can.
 pub(super) fn keys(
     slot: Option<&Value>,
     listed: &[Key],
     created: Timestamp,
-) -> Result<Vec<ClientKey>, RegistryError> {
+) -> Result<(Vec<ClientKey>, Vec<LeftOut>), RegistryError> {
     let mut found: Vec<ClientKey> = Vec::new();
+    let (mut left_out, mut first_fault) = (Vec::new(), None);
     if let Some(jwk) = slot {
         found.push(ClientKey::new(PublicJwk::parse(jwk)?, created));
     }
-    for key in listed {
-        let jwk = PublicJwk::parse(&key.jwk)?;
+    for (place, key) in listed.iter().enumerate() {
+        let jwk = match PublicJwk::parse(&key.jwk) {
+            Ok(jwk) => jwk,
+            Err(why) if why.refuses_all() => return Err(why.into()),
+            Err(why) => {
+                first_fault = first_fault.or(Some(why));
+                left_out.push(LeftOut::at(place, &key.jwk, why));
+                continue;
+            }
+        };
         let expires = end(key.expires_at.as_deref())?;
         if let Some(known) = found.iter_mut().find(|known| known.jwk == jwk) {
             known.expires = expires;
@@ -61,7 +72,11 @@ pub(super) fn keys(
         .iter()
         .enumerate()
         .any(|(index, key)| found.iter().take(index).any(|known| known.jwk.kid == key.jwk.kid));
-    if repeated { refused("two of its keys have the same `kid`") } else { Ok(found) }
+    match first_fault {
+        _ if repeated => refused("two of its keys have the same `kid`"),
+        Some(why) if found.is_empty() => Err(why.into()),
+        _ => Ok((found, left_out)),
+    }
 }
 
 /// The secrets of which a hash comes along.

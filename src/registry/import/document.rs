@@ -18,6 +18,7 @@ use crate::domain::state::State;
 use crate::registry::create::{Grants, grant};
 use crate::registry::draft::{Limits, MOST_LISTED, client_name};
 use crate::registry::error::RegistryError;
+use crate::registry::public_key::LeftOut;
 
 use super::credentials::{self, Key, Secret, end};
 use super::{extended, refused};
@@ -35,6 +36,8 @@ pub(super) struct Brought {
     /// Its secret, if it comes in plain.
     pub(super) secret: Option<ClientSecret>,
     pub(super) last_login: Option<Timestamp>,
+    /// Keys that cannot be used, beside some that can.
+    pub(super) left_out: Vec<LeftOut>,
 }
 
 /// The members that count. What else a platform keeps in its documents is left behind. A member
@@ -96,7 +99,9 @@ pub(super) fn read(
     let mut client = members.named(created)?;
     members.refuse_too_many()?;
     let slot = members.public_key.as_ref();
-    client.keys = credentials::keys(slot, members.keys.as_deref().unwrap_or_default(), created)?;
+    let listed = members.keys.as_deref().unwrap_or_default();
+    let (keys, left_out) = credentials::keys(slot, listed, created)?;
+    client.keys = keys;
     client.keys.retain(|key| key.is_live_at(now));
     client.auth_method = members.auth_method(!client.keys.is_empty())?;
     if client.auth_method == AuthMethod::PrivateKeyJwt && client.keys.is_empty() {
@@ -122,7 +127,7 @@ pub(super) fn read(
     let uses_secret = client.auth_method != AuthMethod::PrivateKeyJwt;
     let secret = secret.filter(|_| uses_secret).map(ClientSecret::from);
     grant(&mut client, members.grants()?, longest_life, &limits.lists)?;
-    Ok(Brought { client, secret, last_login })
+    Ok(Brought { client, secret, last_login, left_out })
 }
 
 /// Whether an author can be somebody: what stands for this server, or for nobody, is for us to say.
@@ -218,10 +223,10 @@ mod tests {
     #[test]
     fn what_a_document_may_leave_out() {
         let bare = read(json!({ "clientId": "a b" }), Duration::ZERO, &Limits::default(), NOW);
-        let Brought { client, secret, last_login } = bare.unwrap();
+        let Brought { client, secret, last_login, left_out } = bare.unwrap();
         assert_eq!((client.name.as_str(), client.state), ("a b", State::Draft));
         assert_eq!((client.auth_method, client.created), (AuthMethod::ClientSecretBasic, NOW));
-        assert!(secret.is_none() && last_login.is_none());
+        assert!(secret.is_none() && last_login.is_none() && left_out.is_empty());
         let nulls = json!({ "audience": null, "allowedCustomClaims": null, "publicKey": null,
             "authMethod": null, "metadata": null, "lastLogin": null, "permissions": null });
         assert!(brought(&nulls).is_ok());
@@ -246,6 +251,8 @@ mod tests {
             ("another method", json!({ "authMethod": "none" }), "`authMethod`"),
             ("no key", json!({ "authMethod": "private_key_jwt" }), "no `publicKey`"),
             ("a private key", json!({ "publicKey": { "kty": "RSA", "d": "AQ" } }), "private"),
+            ("a set with a private key", json!({ "keys": [{ "jwk": { "d": "AQ" } }] }), "private"),
+            ("a set of unusable keys", json!({ "keys": [{ "jwk": { "kty": "x" } }] }), "`kty`"),
             ("a secret as its hash", json!({ "secrets": [{ "hash": "hunter2" }] }), "bcrypt"),
             (
                 "an end that is none",

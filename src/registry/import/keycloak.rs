@@ -48,21 +48,13 @@ fn registered_keys(client: &Value) -> Vec<Value> {
         return keys;
     }
     let der = attribute(client, "jwt.credential.public.key");
-    let key = der.and_then(|der| public_key::from_pem(&armoured(der)).ok());
+    let key =
+        der.and_then(|der| public_key::from_pem(&armoured(der)).ok()?.signing_with(None).ok());
     key.map(|key| json!({ "jwk": key.to_json() })).into_iter().collect()
 }
 
 fn armoured(base64: &str) -> String {
-    let mut pem = "-----BEGIN PUBLIC KEY-----\n".to_owned();
-    let letters = base64.chars().filter(|c| !c.is_whitespace());
-    for (index, letter) in letters.enumerate() {
-        if index > 0 && index % 64 == 0 {
-            pem.push('\n');
-        }
-        pem.push(letter);
-    }
-    pem.push_str("\n-----END PUBLIC KEY-----\n");
-    pem
+    format!("-----BEGIN PUBLIC KEY-----\n{base64}\n-----END PUBLIC KEY-----\n")
 }
 
 #[cfg(test)]

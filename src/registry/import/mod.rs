@@ -31,6 +31,7 @@ use super::actor::Actor;
 use super::draft::Enrolment;
 use super::error::RegistryError;
 use super::key_admission::{KeyAdmission, SharedKey};
+use super::public_key::LeftOut;
 use document::Brought;
 
 /// How many clients may be brought at once.
@@ -79,6 +80,8 @@ pub struct Imported {
     pub last_login: Option<Timestamp>,
     /// Those of its keys that other clients have too.
     pub shared_keys: Vec<SharedKey>,
+    /// Those of its keys that cannot be used.
+    pub left_out: Vec<LeftOut>,
     /// What is to be said of the size of its tokens.
     pub large_token: Option<LargeToken>,
     /// Whether one of its secrets is kept as a hash of bcrypt.
@@ -141,7 +144,8 @@ impl Enrolment {
     }
 
     async fn import_one(&self, judged: Judged, terms: Terms<'_>) -> Result<Done, RegistryError> {
-        let (large_token, brought) = judged?;
+        let (large_token, mut brought) = judged?;
+        let left_out = std::mem::take(&mut brought.left_out);
         // Before a slow hash is computed for nothing.
         if self.registry.read(&brought.client.id).await?.is_some() {
             return Ok(Done { outcome: Outcome::Exists, ..Done::default() });
@@ -153,7 +157,8 @@ impl Enrolment {
         self.refuse_forged(&brought)?;
         let shared_keys = terms.keys.admit_shared(&brought.client.id, &brought.client.keys).await?;
         if terms.mode == Mode::Try {
-            let done = Done { outcome, shared_keys, large_token, has_bcrypt, ..Done::default() };
+            let done =
+                Done { outcome, shared_keys, left_out, large_token, has_bcrypt, ..Done::default() };
             return Ok(done);
         }
         let (client, secret) = self.with_secrets(brought, needs_secret, terms).await?;
@@ -161,9 +166,15 @@ impl Enrolment {
         let record =
             self.recorder.change(actor.origin(), Action::ClientImported, pair, terms.now)?;
         match self.registry.insert(&client, &record).await? {
-            Inserted::Yes => {
-                Ok(Done { outcome, secret, last_login, shared_keys, large_token, has_bcrypt })
-            }
+            Inserted::Yes => Ok(Done {
+                outcome,
+                secret,
+                last_login,
+                shared_keys,
+                left_out,
+                large_token,
+                has_bcrypt,
+            }),
             Inserted::Duplicate => Ok(Done { outcome: Outcome::Exists, ..Done::default() }),
         }
     }
@@ -252,18 +263,19 @@ struct Done {
     secret: Option<ClientSecret>,
     last_login: Option<Timestamp>,
     shared_keys: Vec<SharedKey>,
+    left_out: Vec<LeftOut>,
     large_token: Option<LargeToken>,
     has_bcrypt: bool,
 }
 
 impl Default for Done {
     fn default() -> Self {
-        let (outcome, shared_keys) = (Outcome::Imported, Vec::new());
         Self {
-            outcome,
+            outcome: Outcome::Imported,
             secret: None,
             last_login: None,
-            shared_keys,
+            shared_keys: Vec::new(),
+            left_out: Vec::new(),
             large_token: None,
             has_bcrypt: false,
         }
@@ -272,18 +284,25 @@ impl Default for Done {
 
 fn reported(client_id: Option<String>, done: Result<Done, RegistryError>) -> Imported {
     match done {
-        Ok(Done { outcome, secret, last_login, shared_keys, large_token, has_bcrypt }) => {
-            Imported {
-                client_id,
-                outcome,
-                secret,
-                reason: None,
-                last_login,
-                shared_keys,
-                large_token,
-                has_bcrypt,
-            }
-        }
+        Ok(Done {
+            outcome,
+            secret,
+            last_login,
+            shared_keys,
+            left_out,
+            large_token,
+            has_bcrypt,
+        }) => Imported {
+            client_id,
+            outcome,
+            secret,
+            reason: None,
+            last_login,
+            shared_keys,
+            left_out,
+            large_token,
+            has_bcrypt,
+        },
         Err(error) => {
             let outcome = failure(&error);
             if outcome == Outcome::Failed {
@@ -297,6 +316,7 @@ fn reported(client_id: Option<String>, done: Result<Done, RegistryError>) -> Imp
                 reason,
                 last_login: None,
                 shared_keys: Vec::new(),
+                left_out: Vec::new(),
                 large_token: None,
                 has_bcrypt: false,
             }

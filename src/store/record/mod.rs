@@ -85,6 +85,9 @@ pub(in crate::store) fn to_document(client: &Client) -> Document {
         document.insert("publicKey", json_to_bson(first.jwk.to_json()));
         document.insert(KEY_THUMBPRINTS, thumbprints(&client.keys));
     }
+    if let Some(algorithm) = client.signing_algorithm {
+        document.insert("authSigningAlg", algorithm.as_str());
+    }
     if let Some(uri) = &client.jwks_uri {
         document.insert("jwksUri", uri.as_str());
     }
@@ -157,6 +160,7 @@ pub(in crate::store) fn to_client(document: &Document) -> Option<Client> {
         secrets,
         keys,
         registration_tokens: registration_tokens(document, created),
+        signing_algorithm: text(document, "authSigningAlg").and_then(|name| name.parse().ok()),
         jwks_uri,
         provenance: text(document, "provenance").and_then(|word| word.parse().ok()),
         creator: text(document, "creatorId").unwrap_or_default(),
