@@ -43,6 +43,7 @@ enum Deed {
         #[command(flatten)]
         access: Access,
         /// Which
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
 }

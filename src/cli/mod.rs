@@ -188,6 +188,23 @@ fn print(line: &str) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    /// Thumbprints and names of tokens are base64url.
+    #[test]
+    fn a_name_may_begin_with_a_hyphen() {
+        for line in [
+            "latchkey clients key delete c -z_1",
+            "latchkey clients key delete c -z_1 --revoke-tokens",
+            "latchkey clients key delete --revoke-tokens c -z_1",
+            "latchkey keys retire -z_1",
+            "latchkey revoke --jti -z_1",
+            "latchkey revoke --kid -z_1",
+            "latchkey revoke --client c --credential -z_1",
+        ] {
+            let parsed = super::command().try_get_matches_from(line.split(' '));
+            assert!(parsed.is_ok(), "{line}: {:?}", parsed.err());
+        }
+    }
+
     #[test]
     fn the_commands_are_well_formed() {
         super::command().debug_assert();

@@ -16,7 +16,7 @@ struct Arguments {
     access: Access,
 
     /// The token of this name: its `jti`
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     jti: Option<String>,
 
     /// The tokens of this client
@@ -24,11 +24,17 @@ struct Arguments {
     client: Option<String>,
 
     /// Only those obtained with this credential of the client
-    #[arg(long, value_name = "ID", requires = "client", conflicts_with = "before")]
+    #[arg(
+        long,
+        value_name = "ID",
+        requires = "client",
+        conflicts_with = "before",
+        allow_hyphen_values = true
+    )]
     credential: Option<String>,
 
     /// What this key of the server signed; it signs no more
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     kid: Option<String>,
 
     /// Every token of every client, as after a restored backup

@@ -65,7 +65,7 @@ pub(super) struct Removal {
     id: String,
 
     /// Which, as `clients show` names it
-    #[arg(value_name = "CREDENTIAL_ID")]
+    #[arg(value_name = "CREDENTIAL_ID", allow_hyphen_values = true)]
     credential: String,
 
     /// End the tokens that were obtained with it, too
