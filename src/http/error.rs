@@ -225,6 +225,6 @@ mod tests {
     #[test]
     fn rfc6749_s5_2_description_alphabet() {
         let refusal = Refusal::new(ErrorCode::InvalidScope, "a\"b\\c\nd é `e`");
-        assert_eq!(refusal.description, "a'b/c?d ? `e`");
+        assert_eq!(refusal.description, "a'b/c/u000ad ? `e`");
     }
 }
