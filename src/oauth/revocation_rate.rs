@@ -36,8 +36,11 @@ pub struct RevocationRate {
 struct Burst {
     record: String,
     began: Timestamp,
-    reason: Option<Value>,
+    kind: Kind,
 }
+
+/// What the record says besides the token: whose it was, if that is known, and why.
+type Kind = (Option<ClientId>, Option<Value>);
 
 impl RevocationRate {
     /// With nothing counted yet; `a_minute` from each client, and 0 sets no limit.
@@ -52,16 +55,17 @@ impl RevocationRate {
     }
 
     /// The record as it goes into the store: under the name of the first one of its burst, so that
-    /// every store keeps one of them. Those that give another reason begin a burst of their own.
+    /// every store keeps one of them. Those of another client's tokens, or that give another reason, begin
+    /// a burst of their own.
     #[must_use]
     pub fn shared(&self, lineage: &ClientId, mut record: AuditRecord) -> AuditRecord {
-        let reason = record.after.get("reason").cloned();
+        let kind = (record.client_id.clone(), record.after.get("reason").cloned());
         let mut bursts = self.bursts.lock().unwrap_or_else(PoisonError::into_inner);
         let running = bursts.get(lineage).filter(|burst| {
-            burst.reason == reason && (burst.began..burst.began + BURST).contains(&record.at)
+            burst.kind == kind && (burst.began..burst.began + BURST).contains(&record.at)
         });
         let burst = running.unwrap_or_else(|| {
-            let burst = Burst { record: record.id.clone(), began: record.at, reason };
+            let burst = Burst { record: record.id.clone(), began: record.at, kind };
             bursts.note(lineage.clone(), burst.clone());
             burst
         });
@@ -86,25 +90,29 @@ mod tests {
     #[test]
     fn a_burst_has_one_record() {
         let (rate, recorder) = (RevocationRate::new(0), Recorder::new(Arc::new(SystemEntropy)));
-        let record = |lineage: &str, reason: &str, at: u64| {
+        let record = |lineage: &str, of: Option<&str>, reason: &str, at: u64| {
             let about = Map::from_iter([("reason".to_owned(), Value::from(reason))]);
             let deed =
                 recorder.deed(&Origin::server(), Action::TokensRevoked, about, Timestamp(at));
-            rate.shared(&lineage.parse().unwrap(), deed.unwrap())
+            let client_id = of.map(|id| id.parse().unwrap());
+            let deed = AuditRecord { client_id, ..deed.unwrap() };
+            rate.shared(&lineage.parse().unwrap(), deed)
         };
-        let first = record("a", "x", 1000);
+        let own = Some("a");
+        let first = record("a", own, "x", 1000);
         assert_eq!((first.at, &first.after["covers_until"]), (Timestamp(1000), &Value::from(1600)));
         #[rustfmt::skip]
         let cases = [
-            // why                       lineage  reason  at    shares the first
-            ("at once",                  "a",     "x",    1000, true),
-            ("another client",           "b",     "x",    1000, false),
-            ("at its end",               "a",     "x",    1599, true),
-            ("when it is over",          "a",     "x",    1600, false),
-            ("another reason",           "a",     "y",    1601, false),
+            // why                       lineage  whose  reason  at    shares the first
+            ("at once",                  "a",     own,   "x",    1000, true),
+            ("another client",           "b",     own,   "x",    1000, false),
+            ("at its end",               "a",     own,   "x",    1599, true),
+            ("when it is over",          "a",     own,   "x",    1600, false),
+            ("another reason",           "a",     own,   "y",    1601, false),
+            ("tokens of somebody else",  "a",     None,  "x",    1001, false),
         ];
-        for (why, lineage, reason, at, shares) in cases {
-            assert_eq!(record(lineage, reason, at).id == first.id, shares, "{why}");
+        for (why, lineage, whose, reason, at, shares) in cases {
+            assert_eq!(record(lineage, whose, reason, at).id == first.id, shares, "{why}");
         }
     }
 }
