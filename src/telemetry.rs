@@ -29,10 +29,7 @@ use crate::domain::printable::{escaped, escaped_but};
 /// # Errors
 /// When the filter cannot be read.
 pub fn log(filter: &str, format: LogFormat) -> Result<(), String> {
-    // The web framework tells of each of its threads; who wants that may ask for it.
-    let quiet = if filter.contains("actix") { "" } else { "actix_server=warn," };
-    let filter = EnvFilter::try_new(format!("{quiet}{filter}"))
-        .map_err(|error| format!("log_level: {error}"))?;
+    let filter = EnvFilter::try_new(filter).map_err(|error| format!("log_level: {error}"))?;
     let is_terminal = io::stderr().is_terminal();
     let pretty = match format {
         LogFormat::Auto => is_terminal,

@@ -8,7 +8,6 @@ use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 
 use crate::app::App;
 use crate::domain::client::Client;
-use crate::domain::state::State;
 use crate::oauth::error::TokenFault;
 use crate::oauth::tokeninfo::LiveToken;
 use crate::oauth::{News, bearer};
@@ -86,5 +85,5 @@ pub(super) async fn holder_if_at_hand(
 /// be known of it before it is known of them.
 async fn holder(app: &App, live: &LiveToken) -> Result<Arc<Client>, TokenFault> {
     let found = app.clients.find(&live.claims().client_id).await?;
-    found.filter(|client| client.state == State::Public).ok_or(TokenFault::Revoked)
+    found.filter(|client| client.is_in_use()).ok_or(TokenFault::Revoked)
 }

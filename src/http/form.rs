@@ -60,7 +60,7 @@ impl Form {
     ///
     /// Nobody has proved anything yet: values are taken as they are, and not looked into.
     pub fn parse(body: &[u8], limits: &ListLimits) -> Result<Self, OAuthError> {
-        let most = MOST_OTHERS + 2 * limits.audiences;
+        let most = limits.audiences.saturating_mul(2).saturating_add(MOST_OTHERS);
         if body.split(|byte| *byte == b'&').nth(most).is_some() {
             return Err(OAuthError::TooManyParameters(most));
         }

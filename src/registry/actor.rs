@@ -144,7 +144,7 @@ impl Enrolment {
         }
         let found = self.registry.read(&actor.id).await?;
         let is_admin = found.is_some_and(|client| {
-            client.state == State::Public && permission::allows(&client.permissions, ADMIN)
+            client.is_in_use() && permission::allows(&client.permissions, ADMIN)
         });
         if is_admin { Ok(()) } else { Err(RegistryError::NotPermitted(ADMIN)) }
     }

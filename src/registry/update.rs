@@ -28,8 +28,9 @@ type Take = fn(&mut Client, &mut Client);
 
 /// The names of members in documents that are others than here.
 #[rustfmt::skip]
-const IN_DOCUMENTS: [(&str, &str); 5] = [
+const IN_DOCUMENTS: [(&str, &str); 6] = [
     ("token_endpoint_auth_method", "authMethod"),
+    ("token_endpoint_auth_method", "authSigningAlg"),
     ("grant_types",                "grantTypes"),
     ("access_token_lifetime",      "accessTokenLifetime"),
     ("quota_per_hour",             "quotaPerHour"),
@@ -129,9 +130,10 @@ fn patched(
     }
     // What is set anew can be read again.
     for name in &patched {
-        let other = IN_DOCUMENTS.iter().find(|(here, _)| here == name);
-        let member = other.map_or(name.as_str(), |(_, member)| member);
-        client.unreadable.retain(|it| it.member != member);
+        let mut others = IN_DOCUMENTS.iter().filter(|(here, _)| here == name).peekable();
+        let own = others.peek().is_none().then_some(name.as_str());
+        let members: Vec<&str> = others.map(|(_, member)| *member).chain(own).collect();
+        client.unreadable.retain(|it| !members.contains(&it.member.as_str()));
     }
     Ok(())
 }

@@ -44,7 +44,7 @@ fn named(client: &Value) -> Vec<&str> {
 async fn a_limit_that_cannot_be_read_is_not_no_limit() {
     let set = |name: &str, value: Value| json!({ name: value });
     #[rustfmt::skip]
-    let cases: [(&str, Bson, Value); 11] = [
+    let cases: [(&str, Bson, Value); 12] = [
         ("audience",            7.into(),            set("audience", json!(["orders"]))),
         ("permissions",         vec![7].into(),      set("permissions", json!([]))),
         ("groups",              7.into(),            set("groups", json!([]))),
@@ -55,6 +55,7 @@ async fn a_limit_that_cannot_be_read_is_not_no_limit() {
         ("quotaPerHour",        "many".into(),       set("quota_per_hour", json!(0))),
         ("quotaPerDay",         (-1).into(),         set("quota_per_day", json!(5))),
         ("legacyAudience",      true.into(),         set("legacyAudience", Value::Null)),
+        ("authSigningAlg",      "rs256".into(),      set("token_endpoint_auth_method", json!("client_secret_basic"))),
         ("authMethod",          "mutual_tls".into(), set("token_endpoint_auth_method", json!("client_secret_basic"))),
     ];
     let documents =
@@ -75,7 +76,7 @@ async fn a_limit_that_cannot_be_read_is_not_no_limit() {
         assert_eq!(theirs, Some(json!({ "deep": [1, "x"] })), "{id}");
     }
     let metrics = server.get("/-/metrics").await.text;
-    let counted = "latchkey_unreadable_documents_total{kind=\"client\"} 11";
+    let counted = "latchkey_unreadable_documents_total{kind=\"client\"} 12";
     assert!(metrics.contains(counted), "each once: {metrics}");
 }
 

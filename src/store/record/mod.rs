@@ -160,7 +160,8 @@ pub(in crate::store) fn to_client(document: &Document) -> Option<Client> {
         secrets,
         keys,
         registration_tokens: registration_tokens(document, created),
-        signing_algorithm: text(document, "authSigningAlg").and_then(|name| name.parse().ok()),
+        signing_algorithm: limits
+            .read("authSigningAlg", "is not a known algorithm", |name| name.as_str()?.parse().ok()),
         jwks_uri,
         provenance: text(document, "provenance").and_then(|word| word.parse().ok()),
         creator: text(document, "creatorId").unwrap_or_default(),
