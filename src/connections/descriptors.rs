@@ -1,16 +1,25 @@
 //! How many connections the limit on file descriptors leaves room for.
 
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Descriptors kept for the database, for files and for what this server fetches itself.
 const RESERVE: u64 = 128;
 /// The default where the limit is higher, or there is none: each connection costs memory too.
 const MOST: u64 = 16_384;
 
-/// The bound on connections where none is set.
+/// The bound on connections where none is set. The limit on file descriptors is raised as far as it may be.
 #[must_use]
 pub fn default_bound() -> usize {
-    bound(getrlimit(Resource::Nofile).current)
+    bound(raised_limit())
+}
+
+/// The limit on file descriptors, after it was raised as far as this process may.
+fn raised_limit() -> Option<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        Ok(()) => maximum,
+        Err(_) => current,
+    }
 }
 
 fn bound(limit: Option<u64>) -> usize {

@@ -30,11 +30,14 @@ impl Certificate {
         Ok(Arc::new(Self { chain: chain.to_owned(), key: key.to_owned(), current }))
     }
 
-    /// What a listener needs.
+    /// What a listener of HTTP/1.1 needs. It names its protocol, so that a peer that speaks only
+    /// others is turned away in the handshake: RFC 7301 §3.2.
     pub(super) fn server_config(self: &Arc<Self>) -> io::Result<ServerConfig> {
         let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
         let builder = builder.with_safe_default_protocol_versions().map_err(io::Error::other)?;
-        Ok(builder.with_no_client_auth().with_cert_resolver(self.clone()))
+        let mut config = builder.with_no_client_auth().with_cert_resolver(self.clone());
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
     }
 
     /// Reads the files again whenever they change; a bad pair is reported and the old one stays.
