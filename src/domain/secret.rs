@@ -159,6 +159,10 @@ impl SecretHash {
     #[must_use]
     pub fn matches(&self, presented: &ClientSecret) -> bool {
         let password = presented.reveal().as_bytes();
+        // An empty secret proves nothing, also where somebody stored the hash of one.
+        if password.is_empty() {
+            return false;
+        }
         match Checkable::read(&self.0) {
             Ok(Checkable::Argon2(hash)) => {
                 Argon2::default().verify_password(password, &*hash).is_ok()
@@ -241,5 +245,11 @@ mod tests {
                 assert!(!hash.matches(&ClientSecret::from(presented)));
             }
         }
+    }
+
+    #[test]
+    fn an_empty_secret_matches_nothing() {
+        let hash = SecretHash::stored(&bcrypt::hash("", 4).unwrap());
+        assert!(!hash.matches(&ClientSecret::from(String::new())));
     }
 }
