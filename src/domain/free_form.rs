@@ -8,6 +8,10 @@ use serde_json::{Map, Value};
 /// How many levels free-form JSON may have. An array or an object that holds no other is one level.
 pub const DEEPEST: usize = 32;
 
+/// How large what is kept of it may be, in bytes of JSON: each change has a record that shows it as it
+/// was and as it is.
+pub const LARGEST: usize = 64 * 1024;
+
 /// How many levels are read of a text, whoever wrote it: free-form JSON, and what it stands in.
 const READ: usize = 2 * DEEPEST;
 
@@ -18,6 +22,12 @@ pub const CUT: &str = "[nested too deeply]";
 #[must_use]
 pub fn is_too_deep(value: &Value) -> bool {
     is_deeper(value, DEEPEST)
+}
+
+/// Whether it has more than [`LARGEST`] bytes.
+#[must_use]
+pub fn is_too_large(value: &Value) -> bool {
+    value.to_string().len() > LARGEST
 }
 
 /// Whether it has more levels than these.

@@ -33,7 +33,8 @@ pub(super) fn object_of_documents(body: &[u8]) -> Result<Value, RegistryError> {
 }
 
 fn too_deep() -> RegistryError {
-    RegistryError::Malformed(format!("the body is nested deeper than {DEEPEST} levels"))
+    let why = format!("the body is nested too deeply: free-form JSON has at most {DEEPEST} levels");
+    RegistryError::Malformed(why)
 }
 
 /// Reads what is known of an object, and says which member is wrong.

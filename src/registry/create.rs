@@ -10,7 +10,7 @@ use crate::domain::audit::Action;
 use crate::domain::claims;
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
-use crate::domain::free_form::{self, DEEPEST};
+use crate::domain::free_form::{self, DEEPEST, LARGEST};
 use crate::domain::lists::{self, ListLimits};
 use crate::domain::permission::Permission;
 use crate::domain::printable::is_name;
@@ -152,6 +152,9 @@ pub(super) fn grant(
     let metadata = Value::Object(grants.metadata);
     if free_form::is_too_deep(&metadata) {
         return refused(format!("`metadata` must not be nested deeper than {DEEPEST} levels"));
+    }
+    if free_form::is_too_large(&metadata) {
+        return refused(format!("`metadata` must not be larger than {LARGEST} bytes as JSON"));
     }
     if let Some(name) = unstorable_name(&metadata) {
         return refused(format!(

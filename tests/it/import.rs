@@ -246,10 +246,11 @@ async fn what_is_asked_of_the_whole() {
         assert_eq!(reply.status, status, "{why}: {reply:?}");
     }
     // Larger than any other route takes.
-    let notes = json!({ "metadata": { "notes": "x".repeat(1024 * 1024) } });
-    let clients = [with(mia("large"), &notes), json!(null)];
+    let notes = json!({ "metadata": { "notes": "x".repeat(60 * 1024) } });
+    let large = |n: usize| with(mia(&format!("large{n}")), &notes);
+    let clients: Vec<Value> = (0..4).map(large).collect();
     let reply = import(&server, &json!({ "clients": clients })).await;
-    assert_eq!(reply.body["results"][0]["outcome"], "imported_with_new_secret", "{reply:?}");
+    assert_eq!(reply.body["results"][3]["outcome"], "imported_with_new_secret", "{reply:?}");
     let notes = json!({ "metadata": { "notes": "x".repeat(4 * 1024 * 1024) } });
     let reply = import(&server, &json!({ "clients": [with(mia("larger"), &notes)] })).await;
     assert_eq!(reply.status, 413);
