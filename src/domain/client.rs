@@ -108,6 +108,9 @@ pub struct ClientKey {
     pub last_used: Option<Timestamp>,
 }
 
+/// How many of its former ids a client is found by.
+const MOST_FORMER_IDS: usize = 64;
+
 /// Which state of a document this is: what a compare-and-swap compares, and what an `ETag` is made
 /// of. Another tool may have written the document without either.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -193,8 +196,8 @@ pub struct Client {
     pub provenance: Option<Provenance>,
     /// Who registered it, as it is told: nothing is decided by it.
     pub creator: String,
-    /// The id that it had first, if it got another one since.
-    pub first_id: Option<ClientId>,
+    /// The ids that it had before this one, the first one first.
+    pub former_ids: Vec<ClientId>,
     /// When it was registered.
     pub created: Timestamp,
     /// Who changed it last.
@@ -235,7 +238,7 @@ impl Client {
             jwks_uri: None,
             provenance: None,
             creator: String::new(),
-            first_id: None,
+            former_ids: Vec::new(),
             created,
             updater: String::new(),
             last_login: None,
@@ -247,7 +250,19 @@ impl Client {
     /// The id that its limits are counted by: it stays when the client gets a new one.
     #[must_use]
     pub fn lineage(&self) -> &ClientId {
-        self.first_id.as_ref().unwrap_or(&self.id)
+        self.former_ids.first().unwrap_or(&self.id)
+    }
+
+    /// The ids that it will have had when it gets another one: the first one, and the latest of
+    /// the others.
+    #[must_use]
+    pub fn ids_so_far(&self) -> Vec<ClientId> {
+        let mut ids = self.former_ids.clone();
+        if ids.len() >= MOST_FORMER_IDS {
+            ids.remove(1);
+        }
+        ids.push(self.id.clone());
+        ids
     }
 
     /// Whether it is in use: published, and every limit that its document sets is known.

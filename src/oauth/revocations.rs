@@ -149,6 +149,12 @@ impl Revocations {
         self.rare().signing_keys.contains_key(kid)
     }
 
+    /// Whether everything that was issued at this moment was called back.
+    #[must_use]
+    pub fn has_ended_everything_of(&self, issued: Timestamp) -> bool {
+        self.rare().everything.is_some_and(|rule| issued <= rule.before)
+    }
+
     /// Whether the token has ended before its time.
     #[must_use]
     pub fn has_ended(&self, token: &OpenedToken) -> bool {

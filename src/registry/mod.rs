@@ -67,6 +67,9 @@ pub trait Registry: Send + Sync {
     /// Every client that holds the permission. Meant for permissions that few hold.
     async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError>;
 
+    /// The clients that had this id before they got the one that they have.
+    async fn successors(&self, former: &ClientId) -> Result<Vec<Client>, StoreError>;
+
     /// Clients that are not removed and have a key of one of these thumbprints: all, or `most` of
     /// them. Clients that other tools wrote, and nobody since, may be left out.
     async fn key_holders(

@@ -84,6 +84,10 @@ impl Enrolment {
         // What has power over this server is for administrators to look after, whoever granted it.
         let is_there = matches!(client.state, State::Public | State::Draft) && !client.has_power();
         let place = place.filter(|_| is_there).ok_or(RegistryError::RegistrationToken)?;
+        let held = client.registration_tokens.iter().rev().nth(place);
+        if held.is_none_or(|it| self.revoker.revocations.has_ended_everything_of(it.created)) {
+            return Err(RegistryError::RegistrationToken);
+        }
 
         let digest = token.digest();
         let actor = Actor::owner(&client, digest, origin);

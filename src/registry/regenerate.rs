@@ -33,11 +33,12 @@ impl Enrolment {
             // The new one would have no such limit at all.
             return refused(format!("of the client's document {unreadable}; set it anew first"));
         }
+        let as_it_was = Precondition::Tags(vec![old.revision.etag()]);
         let mut shown = old.registration_tokens.clone();
         shown.retain(|held| actor.registration_token() == Some(&held.digest));
         let mut new = Client {
             id: self.fresh_id()?,
-            first_id: Some(old.lineage().clone()),
+            former_ids: old.ids_so_far(),
             created: now,
             updater: actor.id().to_string(),
             token_epoch: 0,
@@ -63,9 +64,13 @@ impl Enrolment {
         }
         let registered = self.enrol(new, actor.origin(), Action::ClientRegenerated).await?;
         let deed = (actor, Action::ClientRegenerated);
-        if let Err(error) = self.remove(id, &Precondition::None, deed, now).await {
+        // What was done to the old one meanwhile, a revocation say, was not done to the new one.
+        if let Err(error) = self.remove(id, &as_it_was, deed, now).await {
             self.take_back(id, &registered.client.id, actor, now).await;
-            return Err(error);
+            return Err(match error {
+                RegistryError::Changed => RegistryError::Raced,
+                error => error,
+            });
         }
         Ok(Registered { shared_keys, left_out, ..registered })
     }

@@ -144,6 +144,9 @@ pub(super) fn recorded(client: &Client) -> Value {
     if let Some(algorithm) = client.signing_algorithm {
         extend(&mut shown, json!({ "token_endpoint_auth_signing_alg": algorithm }));
     }
+    if !client.former_ids.is_empty() {
+        extend(&mut shown, json!({ "former_client_ids": client.former_ids }));
+    }
     show_as_far_as_possible(&mut shown, client);
     shown
 }

@@ -198,6 +198,10 @@ impl Registry for CachedClients {
         self.registry.holders(permission).await
     }
 
+    async fn successors(&self, former: &ClientId) -> Result<Vec<Client>, StoreError> {
+        self.registry.successors(former).await
+    }
+
     async fn key_holders(
         &self,
         thumbprints: &[String],

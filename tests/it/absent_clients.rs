@@ -67,6 +67,10 @@ impl Registry for Counted {
         self.store.holders(permission).await
     }
 
+    async fn successors(&self, former: &ClientId) -> Result<Vec<Client>, StoreError> {
+        self.store.successors(former).await
+    }
+
     async fn key_holders(
         &self,
         thumbprints: &[String],

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use futures_util::future::join;
 use latchkey::config::RegistrationSetting;
+use latchkey::domain::clock::Clock;
 use latchkey::domain::jwk::Algorithm;
 use serde_json::{Value, json};
 
@@ -749,6 +751,87 @@ async fn regenerate_keeps_keys_or_takes_others() {
         "no key left"
     );
     assert_eq!(old.ask("GET", "", Value::Null).await.status, 200);
+}
+
+/// Which orders, given about the id that a client had before its last one or first of all.
+#[actix_web::test]
+async fn a_revocation_by_a_former_id_reaches_the_client() {
+    let server = Server::start().await;
+    let es = client_key(Algorithm::ES256);
+    #[rustfmt::skip]
+    let cases: [(&str, usize, fn(&str, &str) -> Value, bool); 6] = [
+        // why                        times  order                                                            its token has ended
+        ("its last id",               1,     |id, _| json!({ "client_id": id }),                              true),
+        ("its first id",              3,     |id, _| json!({ "client_id": id }),                              true),
+        ("by its date",               2,     |id, _| json!({ "client_id": id, "issued_before": START }),      true),
+        ("by a date before",          2,     |id, _| json!({ "client_id": id, "issued_before": START - 60 }), false),
+        ("of the key that it kept",   2,     |id, key| json!({ "client_id": id, "credential": key }),         true),
+        ("of another one",            2,     |id, _| json!({ "client_id": id, "credential": "other" }),       false),
+    ];
+    for (why, times, order, ends) in cases {
+        let first = Own::with_keys(&server, &[es.public().to_json()]).await;
+        let mut now = Own { id: first.id.clone(), ..first };
+        let mut ids = Vec::new();
+        for _ in 0..times {
+            ids.push(now.id.clone());
+            now = Own::of(&server, &now.ask("POST", "/regenerate", Value::Null).await);
+        }
+        let shown = server.admin_get(&format!("/clients/{}", now.id)).await;
+        assert_eq!(shown.body["former_client_ids"], json!(ids), "{why}");
+        let key = shown.body["keys"][0]["id"].as_str().unwrap().to_owned();
+        let assertion = server.assertion(&now.id, es);
+        let token = server.token_by(&assertion, "").await.text_of("access_token");
+        assert_eq!(server.tokeninfo(&token).await.status, 200, "{why}");
+
+        let reply = server.admin_post("/revocations", &order(&ids[0], &key)).await;
+        assert_eq!(reply.status, 200, "{why}: {reply:?}");
+        assert_eq!(server.tokeninfo(&token).await.status == 401, ends, "{why}");
+    }
+}
+
+/// A client that gets away under a new id is found there, or does not get it.
+#[actix_web::test]
+async fn a_revocation_races_a_new_id() {
+    let server = Server::start().await;
+    for _ in 0..20 {
+        let old = Own::with_secret(&server).await;
+        let order = json!({ "client_id": old.id });
+        let (made, revoked) = join(
+            old.ask("POST", "/regenerate", Value::Null),
+            server.admin_post("/revocations", &order),
+        )
+        .await;
+        assert_eq!(revoked.status, 200, "{revoked:?}");
+        match made.status {
+            201 => {
+                let new = Own::of(&server, &made);
+                let named = revoked.body["revoked"].to_string().contains(&new.id);
+                assert!(named, "{made:?} {revoked:?}");
+                assert_eq!(new.ask("GET", "", Value::Null).await.status, 401);
+            }
+            401 | 409 => assert_eq!(old.ask("GET", "", Value::Null).await.status, 401),
+            _ => panic!("{made:?}"),
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_revocation_of_everything_ends_registration_access_tokens_for_good() {
+    let server = Server::start().await;
+    let before = Own::with_secret(&server).await;
+    server.clock.advance(Duration::from_secs(60));
+    let after = Own::with_secret(&server).await;
+    let order = json!({ "all": true, "issued_before": server.clock.now().0 - 1 });
+    assert_eq!(server.admin_post("/revocations", &order).await.status, 200);
+    let statuses = async || {
+        let before = before.ask("GET", "", Value::Null).await.status;
+        (before, after.ask("GET", "", Value::Null).await.status)
+    };
+    assert_eq!(statuses().await, (401, 200));
+    server.clock.advance(Duration::from_secs(400 * 24 * 3600));
+    let now = server.clock.now();
+    server.app.revocations.forget_expired(now);
+    assert_eq!(statuses().await, (401, 200), "when every access token has expired");
 }
 
 /// Each change costs a slow hash or a write. To end something is never refused.

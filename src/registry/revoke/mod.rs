@@ -20,7 +20,7 @@ use super::Registry;
 use super::actor::Actor;
 use super::error::RegistryError;
 
-pub use order::Order;
+pub use order::{Order, Part};
 
 /// How much longer a revocation is kept than its token is said to live.
 const RESERVE: Duration = Duration::from_secs(600);
@@ -60,21 +60,10 @@ impl TokenRevocation {
         let deed = Deed { actor, reason, now };
         let horizon = self.revoker.revocations.horizon(now);
         let (revoked, until) = match order {
-            Order::Client(id) => return self.end_client(&deed, id).await,
-            Order::ClientBefore(client_id, before) => {
-                let before = past(before, now)?;
-                let ends = |token: &StoredRegistrationToken| token.created <= before;
-                self.end_registration_tokens(&deed, &client_id, ends).await?;
-                (Revoked::ClientBefore { client_id, before }, horizon)
-            }
-            // It may be in use again: what was obtained so far.
-            Order::Credential(client_id, credential) => {
-                let ends = |token: &StoredRegistrationToken| token.id == credential;
-                self.end_registration_tokens(&deed, &client_id, ends).await?;
-                (Revoked::Credential { client_id, credential, before: now }, horizon)
-            }
+            Order::Client(id, part) => return self.end_part(&deed, id, part).await,
+            // A registration access token that is as old may be shown at any time.
             Order::Everything(before) => {
-                (Revoked::Everything { before: past(before, now)? }, horizon)
+                (Revoked::Everything { before: past(before, now)? }, order::LATEST)
             }
             // As long as its file is somewhere, it could sign again.
             Order::SigningKey(kid) => (Revoked::SigningKey { kid }, order::LATEST),
@@ -86,6 +75,51 @@ impl TokenRevocation {
         };
         let revocation = Revocation { revoked, until };
         self.end(&deed, &revocation).await?;
+        Ok(vec![revocation])
+    }
+
+    /// Ends the tokens of the client that has this id, and of those that had it. The latter second:
+    /// a client that is getting another id meanwhile is there by then, or does not get it.
+    async fn end_part(
+        &self,
+        deed: &Deed<'_>,
+        id: ClientId,
+        part: Part,
+    ) -> Result<Vec<Revocation>, RegistryError> {
+        let part = match part {
+            Part::Before(before) => Part::Before(past(before, deed.now)?),
+            part => part,
+        };
+        let mut ended = self.end_part_of(deed, id.clone(), &part).await?;
+        for successor in self.registry.successors(&id).await? {
+            ended.extend(self.end_part_of(deed, successor.id, &part).await?);
+        }
+        Ok(ended)
+    }
+
+    async fn end_part_of(
+        &self,
+        deed: &Deed<'_>,
+        client_id: ClientId,
+        part: &Part,
+    ) -> Result<Vec<Revocation>, RegistryError> {
+        let revoked = match part {
+            Part::All => return self.end_client(deed, client_id).await,
+            Part::Before(before) => {
+                let ends = |token: &StoredRegistrationToken| token.created <= *before;
+                self.end_registration_tokens(deed, &client_id, ends).await?;
+                Revoked::ClientBefore { client_id, before: *before }
+            }
+            // It may be in use again: what was obtained so far.
+            Part::Of(credential) => {
+                let ends = |token: &StoredRegistrationToken| token.id == *credential;
+                self.end_registration_tokens(deed, &client_id, ends).await?;
+                Revoked::Credential { client_id, credential: credential.clone(), before: deed.now }
+            }
+        };
+        let until = self.revoker.revocations.horizon(deed.now);
+        let revocation = Revocation { revoked, until };
+        self.end(deed, &revocation).await?;
         Ok(vec![revocation])
     }
 

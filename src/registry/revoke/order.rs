@@ -10,18 +10,25 @@ use super::super::error::RegistryError;
 /// Which tokens shall end.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Order {
-    /// All of a client, issued so far.
-    Client(ClientId),
-    /// Those of a client that were issued at or before a moment.
-    ClientBefore(ClientId, Timestamp),
-    /// Those obtained with a credential.
-    Credential(ClientId, CredentialId),
+    /// Those of a client, or a part of them.
+    Client(ClientId, Part),
     /// Every token that was issued at or before a moment.
     Everything(Timestamp),
     /// Those signed with a key of the server, which signs no more.
     SigningKey(String),
     /// One token, and when it expires if that is known.
     Token(String, Option<Timestamp>),
+}
+
+/// Which tokens of a client.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Part {
+    /// All, issued so far.
+    All,
+    /// Those that were issued at or before a moment.
+    Before(Timestamp),
+    /// Those obtained with a credential.
+    Of(CredentialId),
 }
 
 /// Every member that an order may have.
@@ -39,13 +46,14 @@ impl Order {
         members.refuse_unknown()?;
         let order = match members.subjects().as_slice() {
             ["jti"] => Self::Token(members.required_name("jti")?, members.moment("exp")?),
-            ["client_id"] => Self::Client(members.client()?),
+            ["client_id"] => Self::Client(members.client()?, Part::All),
             ["client_id", "issued_before"] => {
-                Self::ClientBefore(members.client()?, members.required_moment("issued_before")?)
+                let before = members.required_moment("issued_before")?;
+                Self::Client(members.client()?, Part::Before(before))
             }
             ["client_id", "credential"] => {
                 let credential = CredentialId::from(&*members.required_name("credential")?);
-                Self::Credential(members.client()?, credential)
+                Self::Client(members.client()?, Part::Of(credential))
             }
             ["kid"] => Self::SigningKey(members.required_name("kid")?),
             ["issued_before", "all"] => {

@@ -113,6 +113,19 @@ impl Registry for EmbeddedStore {
         Ok(holders.iter().filter_map(|document| self.unreadable.client(document)).collect())
     }
 
+    async fn successors(&self, former: &ClientId) -> Result<Vec<Client>, StoreError> {
+        let former = former.to_string();
+        let successors = move |connection: &Connection| {
+            let mut rows = connection.prepare_cached(&format!(
+                "SELECT {ROW} FROM clients WHERE client_id IN (SELECT client_id \
+                 FROM former_client_ids WHERE former = ?1)",
+            ))?;
+            rows.query_map([former], read)?.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let successors = self.read(successors).await?;
+        Ok(successors.iter().filter_map(|document| self.unreadable.client(document)).collect())
+    }
+
     async fn key_holders(
         &self,
         thumbprints: &[String],

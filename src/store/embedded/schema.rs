@@ -35,6 +35,20 @@ END;
 CREATE TRIGGER IF NOT EXISTS key_thumbprints_removed AFTER DELETE ON clients BEGIN
     DELETE FROM key_thumbprints WHERE client_id = old.client_id;
 END;
+-- Kept by the triggers below it: which client had an id before. A new one is all that has any.
+CREATE TABLE IF NOT EXISTS former_client_ids (
+    former      TEXT    NOT NULL,
+    client_id   TEXT    NOT NULL,
+    PRIMARY KEY (former, client_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS former_client_ids_client ON former_client_ids (client_id);
+CREATE TRIGGER IF NOT EXISTS former_client_ids_added AFTER INSERT ON clients BEGIN
+    INSERT INTO former_client_ids SELECT DISTINCT value, new.client_id
+        FROM json_each(new.document, '$.formerClientIds') WHERE type = 'text';
+END;
+CREATE TRIGGER IF NOT EXISTS former_client_ids_removed AFTER DELETE ON clients BEGIN
+    DELETE FROM former_client_ids WHERE client_id = old.client_id;
+END;
 CREATE TABLE IF NOT EXISTS used_assertions (
     client_id   TEXT    NOT NULL,
     jti         BLOB    NOT NULL,  -- SHA-256

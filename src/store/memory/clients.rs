@@ -88,6 +88,13 @@ impl Registry for MemoryStore {
         Ok(clients.filter(|client| client.permissions.contains(permission)).collect())
     }
 
+    async fn successors(&self, former: &ClientId) -> Result<Vec<Client>, StoreError> {
+        let tables = self.tables();
+        let held = tables.clients.values();
+        let clients = held.filter_map(|(_, document)| self.unreadable.client(document));
+        Ok(clients.filter(|client| client.former_ids.contains(former)).collect())
+    }
+
     async fn key_holders(
         &self,
         thumbprints: &[String],

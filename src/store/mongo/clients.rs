@@ -89,14 +89,12 @@ impl Registry for MongoStore {
         Ok(Some(Page { clients, next: next.map(Cursor) }))
     }
 
-    /// `$in` says the same as the name alone, which NX-27017 does not find in an indexed array.
     async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError> {
-        let filter = doc! { record::PERMISSIONS: { "$in": [permission.as_str()] } };
-        let find = |database| async move {
-            raw_clients(&database).find(filter).await?.try_collect::<Vec<RawDocumentBuf>>().await
-        };
-        let found = self.run(find).await?;
-        Ok(found.iter().filter_map(|it| self.unreadable.client(&readable(it))).collect())
+        self.listing(record::PERMISSIONS, permission.as_str()).await
+    }
+
+    async fn successors(&self, former: &ClientId) -> Result<Vec<Client>, StoreError> {
+        self.listing(record::FORMER_IDS, former.as_str()).await
     }
 
     async fn key_holders(
@@ -114,6 +112,19 @@ impl Registry for MongoStore {
             documents.try_filter_map(holder).take(most).try_collect().await
         };
         self.run(find).await
+    }
+}
+
+impl MongoStore {
+    /// The clients in whose list of this name the value is. `$in` says the same as the name alone,
+    /// which NX-27017 does not find in an indexed array.
+    async fn listing(&self, name: &str, value: &str) -> Result<Vec<Client>, StoreError> {
+        let filter = doc! { name: { "$in": [value] } };
+        let find = |database| async move {
+            raw_clients(&database).find(filter).await?.try_collect::<Vec<RawDocumentBuf>>().await
+        };
+        let found = self.run(find).await?;
+        Ok(found.iter().filter_map(|it| self.unreadable.client(&readable(it))).collect())
     }
 }
 

@@ -12,7 +12,7 @@ use super::audit::OUTBOX_LAST;
 use super::{
     AUDIT, CLIENTS, MongoOpenError, QUOTAS, REVOCATIONS, USED_ASSERTIONS, unreachable, within,
 };
-use crate::store::record::{CLIENT_ID, KEY_THUMBPRINTS, PERMISSIONS, UPDATED_AT};
+use crate::store::record::{CLIENT_ID, FORMER_IDS, KEY_THUMBPRINTS, PERMISSIONS, UPDATED_AT};
 use crate::store::revocation::{CREATED_AT, UNTIL};
 
 /// How long the server may take to make one: there may be many documents already.
@@ -24,13 +24,14 @@ struct Index {
     unique: bool,
 }
 
-const INDEXES: [Index; 15] = [
+const INDEXES: [Index; 16] = [
     Index { collection: CLIENTS, keys: &[CLIENT_ID], unique: true },
     Index { collection: USED_ASSERTIONS, keys: &["clientId", "jti"], unique: true },
     Index { collection: CLIENTS, keys: &[UPDATED_AT], unique: false },
     Index { collection: CLIENTS, keys: &[PERMISSIONS], unique: false },
     Index { collection: CLIENTS, keys: &[OUTBOX_LAST], unique: false },
     Index { collection: CLIENTS, keys: &[KEY_THUMBPRINTS], unique: false },
+    Index { collection: CLIENTS, keys: &[FORMER_IDS], unique: false },
     Index { collection: USED_ASSERTIONS, keys: &["until"], unique: false },
     Index { collection: REVOCATIONS, keys: &[CREATED_AT], unique: false },
     Index { collection: REVOCATIONS, keys: &[UNTIL], unique: false },

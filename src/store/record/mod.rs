@@ -50,6 +50,7 @@ pub(in crate::store) const VERSION: &str = "version";
 /// What is wrong with a document that could not be read as a whole. No tool can write this name.
 pub(in crate::store) const DAMAGE: &str = "$damage";
 pub(in crate::store) const KEY_THUMBPRINTS: &str = "keyThumbprints";
+pub(in crate::store) const FORMER_IDS: &str = "formerClientIds";
 
 pub(in crate::store) use crate::domain::provenance::NOBODY;
 
@@ -94,8 +95,8 @@ pub(in crate::store) fn to_document(client: &Client) -> Document {
     if let Some(provenance) = client.provenance {
         document.insert("provenance", provenance.as_str());
     }
-    if let Some(first) = &client.first_id {
-        document.insert("firstClientId", first.as_str());
+    if !client.former_ids.is_empty() {
+        document.insert(FORMER_IDS, texts(client.former_ids.iter().map(ClientId::as_str)));
     }
     if let Some(grants) = &client.grant_types {
         document.insert("grantTypes", texts(grants.iter().map(String::as_str)));
@@ -165,8 +166,9 @@ pub(in crate::store) fn to_client(document: &Document) -> Option<Client> {
         jwks_uri,
         provenance: text(document, "provenance").and_then(|word| word.parse().ok()),
         creator: text(document, "creatorId").unwrap_or_default(),
-        first_id: limits
-            .read("firstClientId", "is not a client id", |first| first.as_str()?.parse().ok()),
+        former_ids: limits
+            .read(FORMER_IDS, "is not a list of client ids", list)
+            .unwrap_or_default(),
         created,
         updater: text(document, "updaterId").unwrap_or_default(),
         last_login: timestamp(document.get(LAST_LOGIN)),

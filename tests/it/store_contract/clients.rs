@@ -22,6 +22,7 @@ on_every_store! {
     a_rewrite_takes_away_what_is_gone
     a_list_has_everything_once_and_oldest_first
     a_permission_is_held_or_not
+    a_former_id_leads_to_its_client
     what_was_begun_goes_on_without_its_caller
 }
 
@@ -41,6 +42,39 @@ async fn an_id_is_taken_once(place: &Place) {
     assert_eq!(before.name, winners[0].1.name);
     assert_eq!(place.store.insert(&client("svc"), &deed()).await.unwrap(), Inserted::Duplicate);
     assert_eq!(read(&*place.store, &id("svc")).await, before, "a duplicate touches nothing");
+}
+
+async fn a_former_id_leads_to_its_client(place: &Place) {
+    let store = &*place.store;
+    let had = |name: &str, former: &[&str]| Client {
+        former_ids: former.iter().map(|former| id(former)).collect(),
+        ..client(name)
+    };
+    add(store, &had("third", &["first", "second"])).await;
+    let fork = add(store, &had("fork", &["first"])).await;
+    add(store, &client("other")).await;
+    let successors = async |former: &str| {
+        let found = store.successors(&id(former)).await.unwrap();
+        let mut names: Vec<String> = found.iter().map(|client| client.id.to_string()).collect();
+        names.sort_unstable();
+        names
+    };
+    #[rustfmt::skip]
+    let cases = [
+        ("first",  vec!["fork", "third"]),
+        ("second", vec!["third"]),
+        ("third",  vec![]),
+        ("other",  vec![]),
+    ];
+    for (former, names) in cases {
+        assert_eq!(successors(former).await, names, "{former}");
+    }
+    let renamed = Client { name: "renamed".to_owned(), ..fork.clone() };
+    assert!(store.replace(&fork, &renamed, &deed()).await.unwrap());
+    assert_eq!(successors("first").await, ["fork", "third"], "a change leaves them alone");
+    let fork = read(store, &fork.id).await;
+    assert!(store.remove(&fork, &deed()).await.unwrap());
+    assert_eq!(successors("first").await, ["third"], "one of them is removed");
 }
 
 async fn absence_is_an_answer(place: &Place) {

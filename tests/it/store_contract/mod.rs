@@ -109,7 +109,7 @@ pub fn full_client() -> Client {
             Timestamp(1_700_000_004),
         )],
         creator: "alice".to_owned(),
-        first_id: Some(id("once")),
+        former_ids: vec![id("once"), id("twice")],
         provenance: Some(Provenance::Imported),
         updater: "bob".to_owned(),
         ..client("full")
