@@ -64,7 +64,8 @@ pub trait ChangeLog: Send + Sync {
     async fn changes(&self, since_ms: i64) -> Result<Changes, StoreError>;
 
     /// How the clients stand that were changed since `since_ms` and have tokens that ended: those
-    /// that are not `PUBLIC`, or had their epoch raised.
+    /// that are not `PUBLIC`, or had their epoch raised. A client whose date of change cannot be
+    /// read counts as changed.
     async fn ended_since(&self, since_ms: i64) -> Result<Vec<Standing>, StoreError>;
 
     /// How these clients stand. Of one that is gone nothing is said.

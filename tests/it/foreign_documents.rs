@@ -1,6 +1,6 @@
 //! Documents of the platform that many collections come from, as its own tools write them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use latchkey::domain::audience::Audience;
@@ -32,7 +32,7 @@ on_every_store! {
 
 on_every_server! {
     an_outbox_is_emptied_also_of_what_cannot_be_read
-    what_another_tool_raised_is_found_at_a_start
+    what_another_tool_ended_is_found_at_a_start
     what_another_tool_changes_is_seen
     another_tools_key_takes_the_place_of_ours
     ids_of_every_type_are_listed
@@ -333,19 +333,48 @@ async fn an_outbox_is_emptied_also_of_what_cannot_be_read(place: &Place) {
     assert_eq!(store.records(&asked).await.unwrap().len(), 1);
 }
 
-async fn what_another_tool_raised_is_found_at_a_start(place: &Place) {
-    let epochs: [(&str, Bson); 4] =
-        [("number", 3.into()), ("double", 3.0.into()), ("text", "3".into()), ("none", 0.into())];
-    for (name, epoch) in epochs {
-        let document = doc! {
-            "clientId": name, "__STATE__": "PUBLIC", "tokenEpoch": epoch,
-            "updatedAt": DateTime::now(),
-        };
+async fn what_another_tool_ended_is_found_at_a_start(place: &Place) {
+    const UNREADABLE: u64 = 1 << 32;
+    let (now, old) = (DateTime::now(), DateTime::from_millis(1_577_836_800_000));
+    let list = |item: Bson| Bson::Array(vec![item]);
+    #[rustfmt::skip]
+    let cases: [(&str, Bson, Bson, Option<u64>); 22] = [
+        // why                        tokenEpoch              updatedAt            found with
+        ("a number",                  3.into(),               now.into(),          Some(3)),
+        ("a double",                  3.0.into(),             now.into(),          Some(3)),
+        ("a text",                    "3".into(),             now.into(),          Some(3)),
+        ("a text of words",           "three".into(),         now.into(),          Some(UNREADABLE)),
+        ("a negative number",         (-1).into(),            now.into(),          Some(UNREADABLE)),
+        ("a flag",                    false.into(),           now.into(),          Some(UNREADABLE)),
+        ("a date",                    now.into(),             now.into(),          Some(UNREADABLE)),
+        ("an empty list",             Bson::Array(vec![]),    now.into(),          Some(UNREADABLE)),
+        ("a list of zero",            list(0.into()),         now.into(),          Some(UNREADABLE)),
+        ("an object",                 doc! { "a": 1 }.into(), now.into(),          Some(UNREADABLE)),
+        ("zero",                      0.into(),               now.into(),          None),
+        ("zero as a double",          0.0.into(),             now.into(),          None),
+        ("zero as text",              "0".into(),             now.into(),          None),
+        ("null",                      Bson::Null,             now.into(),          None),
+        ("long ago",                  3.into(),               old.into(),          None),
+        ("changed at a text",         3.into(),               "2020-01-01".into(), Some(3)),
+        ("changed at seconds",        3.into(),               1_577_836_800.into(), Some(3)),
+        ("changed at a flag",         3.into(),               true.into(),         Some(3)),
+        ("changed at a list",         3.into(),               list(old.into()),    Some(3)),
+        ("changed at null",           3.into(),               Bson::Null,          Some(3)),
+        ("never changed",             3.into(),               Bson::Undefined,     Some(3)),
+        ("nothing ended, never changed", 0.into(),            Bson::Undefined,     None),
+    ];
+    for (why, epoch, updated_at, _) in &cases {
+        let mut document = doc! { "clientId": why, "__STATE__": "PUBLIC", "tokenEpoch": epoch };
+        // Undefined stands for a member that is not there.
+        if *updated_at != Bson::Undefined {
+            document.insert("updatedAt", updated_at);
+        }
         clients(place).await.insert_one(document).await.unwrap();
     }
-    let ended = place.store.ended_since(0).await.unwrap();
-    let ended: BTreeSet<(&str, u64)> = ended.iter().map(|it| (it.id.as_str(), it.epoch)).collect();
-    assert_eq!(ended, BTreeSet::from([("number", 3), ("double", 3), ("text", 3)]));
+    let ended = place.store.ended_since(now.timestamp_millis() - 60_000).await.unwrap();
+    let ended: BTreeMap<&str, u64> = ended.iter().map(|it| (it.id.as_str(), it.epoch)).collect();
+    let expected = cases.iter().filter_map(|(why, _, _, epoch)| Some((*why, (*epoch)?)));
+    assert_eq!(ended, expected.collect());
 }
 
 async fn what_another_tool_changes_is_seen(place: &Place) {

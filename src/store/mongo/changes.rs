@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use mongodb::bson::{DateTime, RawDocumentBuf, doc};
+use mongodb::bson::{Bson, DateTime, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use mongodb::{Collection, Database};
 
@@ -10,6 +10,7 @@ use super::{MongoStore, REVOCATIONS, audit, clients, readable, unless_duplicate}
 use crate::domain::audit::AuditRecord;
 use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
+use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::oauth::RevocationStore;
 use crate::store::revocation::{CREATED_AT, Kept, UNTIL, of_document, to_document};
@@ -28,20 +29,17 @@ impl ChangeLog for MongoStore {
     }
 
     async fn ended_since(&self, since_ms: i64) -> Result<Vec<Standing>, StoreError> {
-        let ended = doc! {
-            record::UPDATED_AT: { "$gte": moment(since_ms) },
-            "$or": [
-                { record::STATE: { "$ne": "PUBLIC" } },
-                { record::TOKEN_EPOCH: { "$gt": 0 } },
-                // Another tool wrote it as text.
-                { record::TOKEN_EPOCH: { "$gt": "" } },
-            ],
+        let find = |database| async move {
+            found(&clients(&database), perhaps_ended_since(since_ms)).await
         };
-        let find = |database| async move { standings(&clients(&database), ended).await };
-        let mut found = self.run(find).await?;
+        let found = self.run(find).await?;
         // NX-27017 finds more than was asked for where `$or` stands beside a date.
-        found.retain(|it| it.updated_at_ms >= since_ms);
-        Ok(found)
+        let is_changed = |document: &&Document| match document.get_datetime(record::UPDATED_AT) {
+            Ok(date) => date.timestamp_millis() >= since_ms,
+            Err(_) => true,
+        };
+        let changed = found.iter().filter(is_changed).filter_map(record::to_standing);
+        Ok(changed.filter(|it| it.state != State::Public || it.epoch > 0).collect())
     }
 
     async fn standings(&self, ids: &[ClientId]) -> Result<Vec<Standing>, StoreError> {
@@ -122,17 +120,42 @@ async fn changes(database: &Database, since_ms: i64) -> Result<Changes, Error> {
     Ok(Changes { clients, revocations, unknown_revocations, now_ms: now.timestamp_millis() })
 }
 
+/// Clients whose tokens may have ended since then. What another tool wrote in a form that cannot be
+/// compared may say anything: an epoch of another type, or a date.
+fn perhaps_ended_since(since_ms: i64) -> Document {
+    let changed = vec![
+        // A date of another type is before none.
+        doc! { "$nor": [{ record::UPDATED_AT: { "$lt": moment(since_ms) } }] },
+        // The other conditions look at the items of a list.
+        doc! { record::UPDATED_AT: { "$type": "array" } },
+    ];
+    let ended = vec![
+        doc! { record::STATE: { "$ne": State::Public.as_str() } },
+        doc! { record::TOKEN_EPOCH: { "$nin": [Bson::Null, Bson::Int32(0)] } },
+        doc! { record::TOKEN_EPOCH: { "$type": "array" } },
+        // For NX-27017 `false` is 0.
+        doc! { record::TOKEN_EPOCH: { "$type": "bool" } },
+    ];
+    doc! { "$and": [{ "$or": changed }, { "$or": ended }] }
+}
+
 async fn standings(
     clients: &Collection<Document>,
     which: Document,
 ) -> Result<Vec<Standing>, Error> {
+    let found = found(clients, which).await?;
+    Ok(found.iter().filter_map(record::to_standing).collect())
+}
+
+/// What tells how these clients stand.
+async fn found(clients: &Collection<Document>, which: Document) -> Result<Vec<Document>, Error> {
     let members = [record::CLIENT_ID, record::STATE, record::TOKEN_EPOCH, record::UPDATED_AT];
     let mut shown = doc! { "_id": 0 };
     shown.extend(members.map(|name| (name.to_owned(), 1.into())));
     let clients = clients.clone_with_type::<RawDocumentBuf>();
     let found = clients.find(which).projection(shown).await?;
     let found: Vec<RawDocumentBuf> = found.try_collect().await?;
-    Ok(found.iter().filter_map(|document| record::to_standing(&readable(document))).collect())
+    Ok(found.iter().map(|document| readable(document)).collect())
 }
 
 /// Those that we understand, and how many others there are.
