@@ -11,6 +11,7 @@ pub mod clock;
 pub mod credential_report;
 pub mod entropy;
 pub mod error_code;
+pub mod forms;
 pub mod free_form;
 pub mod id;
 pub mod jwk;

@@ -3,23 +3,26 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::domain::algorithm::Algorithm;
 use crate::domain::client::{ClientKey, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::CredentialId;
-use crate::domain::jwk::PublicJwk;
 use crate::domain::secret::SecretHash;
+use crate::domain::submitted_jwk::SubmittedJwk;
 use crate::registry::error::RegistryError;
 use crate::registry::public_key::LeftOut;
 
-use super::refused;
+use super::{refused, values};
 
 /// A key among `keys`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Key {
     jwk: Value,
-    created_at: Option<String>,
-    expires_at: Option<String>,
+    #[serde(default)]
+    created_at: Value,
+    #[serde(default, deserialize_with = "values::date")]
+    expires_at: Option<Timestamp>,
     #[serde(default, rename = "inPublicKey")]
     is_in_slot: bool,
 }
@@ -33,24 +36,29 @@ pub(super) struct Secret {
     // One of another Latchkey, whose pepper we do not have: it would be refused at every use.
     #[serde(default)]
     checksummed: bool,
-    created_at: Option<String>,
-    expires_at: Option<String>,
+    #[serde(default)]
+    created_at: Value,
+    #[serde(default, deserialize_with = "values::date")]
+    expires_at: Option<Timestamp>,
 }
 
 /// `publicKey` is right about its own slot, as it is in a document that we keep. The others are a
-/// set: those that cannot be used are left out, if there is one that can.
+/// set: those that cannot be used are left out, if there is one that can. All sign with the algorithm
+/// that the client registered, if it did.
 pub(super) fn keys(
     slot: Option<&Value>,
     listed: &[Key],
+    registered: Option<Algorithm>,
     created: Timestamp,
 ) -> Result<(Vec<ClientKey>, Vec<LeftOut>), RegistryError> {
     let mut found: Vec<ClientKey> = Vec::new();
     let (mut left_out, mut first_fault) = (Vec::new(), None);
+    let read = |jwk: &Value| SubmittedJwk::parse(jwk)?.signing_with(registered);
     if let Some(jwk) = slot {
-        found.push(ClientKey::new(PublicJwk::parse(jwk)?, created));
+        found.push(ClientKey::new(read(jwk)?, created));
     }
     for (place, key) in listed.iter().enumerate() {
-        let jwk = match PublicJwk::parse(&key.jwk) {
+        let jwk = match read(&key.jwk) {
             Ok(jwk) => jwk,
             Err(why) if why.refuses_all() => return Err(why.into()),
             Err(why) => {
@@ -59,13 +67,11 @@ pub(super) fn keys(
                 continue;
             }
         };
-        let expires = end(key.expires_at.as_deref())?;
         if let Some(known) = found.iter_mut().find(|known| known.jwk == jwk) {
-            known.expires = expires;
+            known.expires = key.expires_at;
         } else if !(key.is_in_slot && slot.is_some()) {
-            let created =
-                key.created_at.as_deref().and_then(Timestamp::from_rfc3339).unwrap_or(created);
-            found.push(ClientKey { expires, ..ClientKey::new(jwk, created) });
+            let created = values::timestamp(&key.created_at).unwrap_or(created);
+            found.push(ClientKey { expires: key.expires_at, ..ClientKey::new(jwk, created) });
         }
     }
     let repeated = found
@@ -94,12 +100,8 @@ pub(super) fn secrets(
             id: CredentialId::from(id.as_str()),
             hash,
             checksummed: false,
-            created: secret
-                .created_at
-                .as_deref()
-                .and_then(Timestamp::from_rfc3339)
-                .unwrap_or(created),
-            expires: end(secret.expires_at.as_deref())?,
+            created: values::timestamp(&secret.created_at).unwrap_or(created),
+            expires: secret.expires_at,
             last_used: None,
         })
     });
@@ -109,13 +111,4 @@ pub(super) fn secrets(
 /// Whether it can stand in a path.
 fn is_plain(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
-}
-
-/// A date that decides: without it, what should end would not.
-pub(super) fn end(text: Option<&str>) -> Result<Option<Timestamp>, RegistryError> {
-    let read = |text| match Timestamp::from_rfc3339(text) {
-        Some(end) => Ok(end),
-        None => refused(&format!("`{text}` is no date as RFC 3339 writes them")),
-    };
-    text.map(read).transpose()
 }

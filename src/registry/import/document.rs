@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::domain::algorithm::Algorithm;
 use crate::domain::audience::Audience;
 use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS, Client};
 use crate::domain::clock::Timestamp;
@@ -20,8 +21,8 @@ use crate::registry::draft::{Limits, MOST_LISTED, client_name};
 use crate::registry::error::RegistryError;
 use crate::registry::public_key::LeftOut;
 
-use super::credentials::{self, Key, Secret, end};
-use super::{extended, refused};
+use super::credentials::{self, Key, Secret};
+use super::{extended, refused, values};
 
 /// The name of a route: a client of this id could not be looked at.
 const TAKEN: &str = "import";
@@ -50,22 +51,38 @@ struct Members {
     auth_method: Option<String>,
     #[serde(rename = "__STATE__")]
     state: Option<State>,
+    #[serde(deserialize_with = "values::list")]
     permissions: Option<Vec<Permission>>,
+    #[serde(deserialize_with = "values::list")]
     audience: Option<Vec<Audience>>,
+    #[serde(deserialize_with = "values::list")]
     allowed_custom_claims: Option<Vec<String>>,
     public_key: Option<Value>,
     metadata: Option<Map<String, Value>>,
     creator_id: Option<String>,
-    created_at: Option<String>,
-    last_login: Option<String>,
+    // Dates that only inform: what cannot be read of them is left behind.
+    created_at: Value,
+    last_login: Value,
     // Ours from here on.
     keys: Option<Vec<Key>>,
     secrets: Option<Vec<Secret>>,
+    #[serde(deserialize_with = "values::algorithm")]
+    auth_signing_alg: Option<Algorithm>,
+    #[serde(deserialize_with = "values::scope")]
     scope: Option<Scope>,
+    #[serde(deserialize_with = "values::list")]
     groups: Option<Vec<String>>,
+    #[serde(deserialize_with = "values::count")]
     token_epoch: Option<u64>,
+    #[serde(deserialize_with = "values::count")]
     access_token_lifetime: Option<u64>,
-    legacy_audience: Option<String>,
+    #[serde(deserialize_with = "values::count")]
+    quota_per_hour: Option<u64>,
+    #[serde(deserialize_with = "values::count")]
+    quota_per_day: Option<u64>,
+    #[serde(deserialize_with = "values::date")]
+    legacy_audience: Option<Timestamp>,
+    #[serde(deserialize_with = "values::list")]
     grant_types: Option<Vec<String>>,
     // A secret in plain, from a platform that keeps them so. Only its hash is kept here.
     client_secret: Option<ClientSecretText>,
@@ -93,20 +110,21 @@ pub(super) fn read(
         let why = if secret { "it cannot be read".to_owned() } else { error.inner().to_string() };
         RegistryError::Metadata(format!("`{path}`: {why}"))
     })?;
-    // A date that only informs: one that cannot be read is left behind.
-    let created =
-        members.created_at.as_deref().and_then(Timestamp::from_rfc3339).unwrap_or(now).min(now);
+    let created = values::timestamp(&members.created_at).unwrap_or(now).min(now);
     let mut client = members.named(created)?;
     members.refuse_too_many()?;
     let slot = members.public_key.as_ref();
     let listed = members.keys.as_deref().unwrap_or_default();
-    let (keys, left_out) = credentials::keys(slot, listed, created)?;
+    let registered = members.auth_signing_alg;
+    let (keys, left_out) = credentials::keys(slot, listed, registered, created)?;
     client.keys = keys;
     client.keys.retain(|key| key.is_live_at(now));
     client.auth_method = members.auth_method(!client.keys.is_empty())?;
     if client.auth_method == AuthMethod::PrivateKeyJwt && client.keys.is_empty() {
         return refused("private_key_jwt needs a key, and there is no `publicKey`");
     }
+    let uses_secret = client.auth_method != AuthMethod::PrivateKeyJwt;
+    client.signing_algorithm = registered.filter(|_| !uses_secret);
     client.secrets = credentials::secrets(members.secrets.as_deref().unwrap_or_default(), created)?;
     client.secrets.retain(|secret| secret.is_live_at(now));
     if client.keys.len() > limits.keys || client.secrets.len() > limits.secrets {
@@ -118,13 +136,11 @@ pub(super) fn read(
     }
     client.provenance = Some(Provenance::Imported);
     client.creator = members.creator_id.clone().filter(|id| is_somebody(id)).unwrap_or_default();
-    let last_login =
-        members.last_login.as_deref().and_then(Timestamp::from_rfc3339).map(|at| at.min(now));
+    let last_login = values::timestamp(&members.last_login).map(|at| at.min(now));
     let secret = members.client_secret.as_ref().map(|text| text.0.clone());
     if secret.as_ref().is_some_and(String::is_empty) {
         return refused("its secret is empty");
     }
-    let uses_secret = client.auth_method != AuthMethod::PrivateKeyJwt;
     let secret = secret.filter(|_| uses_secret).map(ClientSecret::from);
     grant(&mut client, members.grants()?, longest_life, &limits.lists)?;
     Ok(Brought { client, secret, last_login, left_out })
@@ -200,9 +216,9 @@ impl Members {
             groups: self.groups.unwrap_or_default(),
             allowed_custom_claims: self.allowed_custom_claims,
             access_token_lifetime: self.access_token_lifetime,
-            legacy_audience: end(self.legacy_audience.as_deref())?,
-            quota_per_hour: None,
-            quota_per_day: None,
+            legacy_audience: self.legacy_audience,
+            quota_per_hour: self.quota_per_hour,
+            quota_per_day: self.quota_per_day,
         })
     }
 }
@@ -213,6 +229,8 @@ mod tests {
     use serde_json::json;
 
     const NOW: Timestamp = Timestamp(1_800_000_000);
+    /// RFC 7638 §3.1.
+    const N: &str = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
 
     fn brought(more: &Value) -> Result<Brought, RegistryError> {
         let mut document = json!({ "clientId": "svc", "name": "svc", "__STATE__": "PUBLIC" });
@@ -244,7 +262,41 @@ mod tests {
             ("a name that turns round", json!({ "name": "a\u{202e}b" }), "`name`"),
             ("a name that cannot be seen", json!({ "name": "\u{200b}" }), "`name`"),
             ("a state that is none", json!({ "__STATE__": "public" }), "`__STATE__`"),
-            ("permissions as text", json!({ "permissions": "read" }), "`permissions`"),
+            ("permissions as a number", json!({ "permissions": 7 }), "`permissions`"),
+            ("a number as a permission", json!({ "permissions": [7] }), "`permissions[0]`"),
+            ("an audience as a flag", json!({ "audience": true }), "`audience`"),
+            ("an audience as an empty text", json!({ "audience": "" }), "`audience`"),
+            ("groups as an object", json!({ "groups": { "a": 1 } }), "`groups`"),
+            ("a scope as a number", json!({ "scope": 7 }), "`scope`"),
+            ("a scope with a quote", json!({ "scope": ["a\"b"] }), "`scope`"),
+            ("claims as a flag", json!({ "allowedCustomClaims": false }), "`allowedCustomClaims`"),
+            ("grants as a number", json!({ "grantTypes": 7 }), "`grantTypes`"),
+            (
+                "a life as words",
+                json!({ "accessTokenLifetime": "an hour" }),
+                "`accessTokenLifetime`",
+            ),
+            (
+                "a life of no number",
+                json!({ "accessTokenLifetime": { "$numberDouble": "NaN" } }),
+                "`accessTokenLifetime`",
+            ),
+            ("half a token", json!({ "quotaPerHour": 0.5 }), "`quotaPerHour`"),
+            ("less than no token", json!({ "quotaPerDay": -1 }), "`quotaPerDay`"),
+            ("an epoch as words", json!({ "tokenEpoch": "three" }), "`tokenEpoch`"),
+            ("a date as words", json!({ "legacyAudience": "soon" }), "`legacyAudience`"),
+            ("a date as a flag", json!({ "legacyAudience": true }), "`legacyAudience`"),
+            (
+                "a date of no year",
+                json!({ "legacyAudience": { "$date": { "$numberLong": "9e30" } } }),
+                "`legacyAudience`",
+            ),
+            ("no algorithm", json!({ "authSigningAlg": "none" }), "`authSigningAlg`"),
+            (
+                "the end of a key",
+                json!({ "keys": [{ "jwk": {}, "expiresAt": "soon" }] }),
+                "`keys[0].expiresAt`",
+            ),
             ("power over us", json!({ "permissions": ["latchkey:admin"] }), "latchkey:admin"),
             ("an audience with spaces", json!({ "audience": ["a b"] }), "`audience[0]`"),
             ("a claim of ours", json!({ "allowedCustomClaims": ["sub"] }), "`sub`"),
@@ -258,7 +310,7 @@ mod tests {
                 "an end that is none",
                 json!({ "secrets": [{
                 "hash": bcrypt::hash("x", 4).unwrap(), "expiresAt": "soon" }] }),
-                "`soon`",
+                "`secrets[0].expiresAt`",
             ),
             ("a dotted name", json!({ "metadata": { "a.b": 1 } }), "`a.b`"),
             ("too long a life", json!({ "accessTokenLifetime": 3601 }), "3600"),
@@ -269,6 +321,135 @@ mod tests {
             match brought(&more) {
                 Err(error) => assert!(error.to_string().contains(said), "{why}: {error}"),
                 Ok(_) => panic!("{why} was taken"),
+            }
+        }
+    }
+
+    #[test]
+    fn limits_are_read_in_every_form_that_tools_write() {
+        const AT: Timestamp = Timestamp(2_051_222_400); // 2035-01-01T00:00:00Z
+        for date in [
+            json!("2035-01-01T00:00:00Z"),
+            json!("2035-01-01 00:00:00"),
+            json!("2035-01-01"),
+            json!("2051222400"),
+            json!(2_051_222_400),
+            json!(2_051_222_400_000_u64),
+            json!(2_051_222_400.5),
+            json!({ "$date": "2035-01-01T00:00:00Z" }),
+            json!({ "$date": { "$numberLong": "2051222400000" } }),
+            json!({ "$numberLong": "2051222400" }),
+            json!({ "$numberDouble": "2051222400.5" }),
+            json!({ "$numberDecimal": "2051222400" }),
+            json!({ "$timestamp": { "t": 2_051_222_400, "i": 1 } }),
+        ] {
+            let hash = bcrypt::hash("x", 4).unwrap();
+            let more = json!({
+                "legacyAudience": date, "secrets": [{ "hash": hash, "expiresAt": date }],
+            });
+            let client = brought(&more).unwrap_or_else(|why| panic!("{date}: {why}")).client;
+            assert_eq!(client.legacy_audience, Some(AT), "{date}");
+            assert_eq!(client.secrets[0].expires, Some(AT), "{date}");
+        }
+        for number in [
+            json!(600),
+            json!(600.0),
+            json!("600"),
+            json!(" 6e2 "),
+            json!({ "$numberInt": "600" }),
+            json!({ "$numberLong": "600" }),
+            json!({ "$numberDouble": "600.0" }),
+            json!({ "$numberDecimal": "600" }),
+        ] {
+            let more = json!({
+                "accessTokenLifetime": number, "quotaPerHour": number, "quotaPerDay": number,
+                "tokenEpoch": number,
+            });
+            let client = brought(&more).unwrap_or_else(|why| panic!("{number}: {why}")).client;
+            assert_eq!(client.access_token_lifetime, Some(Duration::from_secs(600)), "{number}");
+            let counts = (client.quota_per_hour, client.quota_per_day, client.token_epoch);
+            assert_eq!(counts, (Some(600), Some(600), 600), "{number}");
+        }
+        for one in [json!("one"), json!(["one"])] {
+            let more = json!({
+                "permissions": one, "audience": one, "groups": one, "allowedCustomClaims": one,
+                "scope": one, "grantTypes": "client_credentials",
+            });
+            let client = brought(&more).unwrap_or_else(|why| panic!("{one}: {why}")).client;
+            assert_eq!(client.permissions, ["one".parse().unwrap()], "{one}");
+            assert_eq!(client.audience, ["one".parse().unwrap()], "{one}");
+            assert_eq!(
+                (&client.groups[..], client.scope.as_str()),
+                (&["one".to_owned()][..], "one")
+            );
+            assert_eq!(client.allowed_custom_claims, ["one"], "{one}");
+        }
+        let words = brought(&json!({ "scope": ["a", "b"] })).unwrap();
+        assert_eq!(words.client.scope.as_str(), "a b");
+    }
+
+    #[test]
+    fn rfc7591_s2_the_algorithm_of_a_client_is_that_of_its_keys() {
+        let rsa = |alg: Value| {
+            let mut jwk = json!({ "kty": "RSA", "n": N, "e": "AQAB" });
+            jwk["alg"] = alg;
+            json!([{ "jwk": jwk }])
+        };
+        for (why, method, named, alg, expected) in [
+            (
+                "none is named",
+                "private_key_jwt",
+                Value::Null,
+                json!("PS256"),
+                Ok((None, Some("PS256"))),
+            ),
+            (
+                "the key is silent",
+                "private_key_jwt",
+                json!("PS256"),
+                Value::Null,
+                Ok((Some("PS256"), Some("PS256"))),
+            ),
+            (
+                "both are the same",
+                "private_key_jwt",
+                json!("RS384"),
+                json!("RS384"),
+                Ok((Some("RS384"), Some("RS384"))),
+            ),
+            (
+                "the key says another",
+                "private_key_jwt",
+                json!("PS256"),
+                json!("RS256"),
+                Err("token_endpoint_auth_signing_alg"),
+            ),
+            (
+                "the key is of another type",
+                "private_key_jwt",
+                json!("ES256"),
+                Value::Null,
+                Err("token_endpoint_auth_signing_alg"),
+            ),
+            (
+                "it has a secret",
+                "client_secret_basic",
+                json!("PS256"),
+                Value::Null,
+                Ok((None, Some("PS256"))),
+            ),
+        ] {
+            let more = json!({ "authMethod": method, "authSigningAlg": named, "keys": rsa(alg) });
+            let found = brought(&more).map(|it| {
+                let key = it.client.keys.first().map(|key| key.jwk.algorithm.as_str());
+                (it.client.signing_algorithm.map(Algorithm::as_str), key)
+            });
+            match (found, expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{why}"),
+                (Err(error), Err(said)) => {
+                    assert!(error.to_string().contains(said), "{why}: {error}");
+                }
+                (found, _) => panic!("{why}: {found:?}"),
             }
         }
     }

@@ -25,11 +25,18 @@ fn unwrapped(members: &Map<String, Value>) -> Option<Value> {
     match name.as_str() {
         "$date" => date(value),
         "$numberInt" | "$numberLong" => value.as_str()?.parse::<i64>().ok().map(Value::from),
-        "$numberDouble" => value.as_str()?.parse::<f64>().ok().map(Value::from),
+        "$numberDouble" => double(value.as_str()?),
         "$numberDecimal" | "$oid" | "$symbol" | "$uuid" => value.as_str().map(Value::from),
+        "$timestamp" => value.get("t").cloned().map(plain).filter(Value::is_u64),
         "$undefined" => Some(Value::Null),
         _ => None,
     }
+}
+
+/// JSON has no number that is infinite, or none. As `null` it would pass for absent, so it is text.
+fn double(text: &str) -> Option<Value> {
+    let number: f64 = text.parse().ok()?;
+    Some(if number.is_finite() { number.into() } else { text.into() })
 }
 
 /// A date is text where it can be, else milliseconds.
@@ -57,6 +64,9 @@ mod tests {
             (json!({ "$numberLong": "7" }), json!(7)),
             (json!({ "$numberInt": "-7" }), json!(-7)),
             (json!({ "$numberDouble": "7.5" }), json!(7.5)),
+            (json!({ "$numberDouble": "NaN" }), json!("NaN")),
+            (json!({ "$numberDouble": "-Infinity" }), json!("-Infinity")),
+            (json!({ "$timestamp": { "t": 1_767_323_045, "i": 1 } }), json!(1_767_323_045)),
             (json!([{ "a": { "$numberInt": "1" } }]), json!([{ "a": 1 }])),
             (json!({ "$numberInt": "many" }), json!({ "$numberInt": "many" })),
             (json!({ "$code": "x" }), json!({ "$code": "x" })),

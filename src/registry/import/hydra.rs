@@ -19,8 +19,10 @@ pub(super) fn translated(client: &Value) -> Foreign {
         "audience": client.get("audience"),
         "scope": client.get("scope"),
         "metadata": client.get("metadata"),
+        "authSigningAlg": text(client, "token_endpoint_auth_signing_alg"),
+        // One that cannot be read is refused as it stands.
         "accessTokenLifetime": text(client, "client_credentials_grant_access_token_lifespan")
-            .and_then(seconds),
+            .map(|lifespan| seconds(lifespan).map_or_else(|| lifespan.into(), Value::from)),
         "createdAt": text(client, "created_at"),
         "__STATE__": "PUBLIC",
         "keys": client.get("jwks").and_then(keys),
@@ -57,6 +59,7 @@ mod tests {
             "scope": "a b", "audience": ["x"], "token_endpoint_auth_method": "private_key_jwt",
             "jwks": { "keys": [{ "kty": "OKP" }] }, "created_at": "2026-01-02T03:04:05Z",
             "client_credentials_grant_access_token_lifespan": "1h30m0s",
+            "token_endpoint_auth_signing_alg": "ES256",
         });
         let Foreign::Client(document) = translated(&client) else { panic!("it is one") };
         for (member, value) in [
@@ -67,10 +70,18 @@ mod tests {
             ("audience", json!(["x"])),
             ("keys", json!([{ "jwk": { "kty": "OKP" } }])),
             ("accessTokenLifetime", json!(5400)),
+            ("authSigningAlg", json!("ES256")),
             ("__STATE__", json!("PUBLIC")),
         ] {
             assert_eq!(document[member], value, "{member}");
         }
+        let lifespan = json!({
+            "client_id": "svc", "client_credentials_grant_access_token_lifespan": "1.5h",
+            "token_endpoint_auth_signing_alg": "",
+        });
+        let Foreign::Client(document) = translated(&lifespan) else { panic!("it is one") };
+        assert_eq!(document["accessTokenLifetime"], "1.5h", "it is not lost");
+        assert_eq!(document["authSigningAlg"], Value::Null);
         let other =
             translated(&json!({ "client_id": "web", "grant_types": ["authorization_code"] }));
         assert!(matches!(other, Foreign::Other { client_id, .. } if client_id == "web"));

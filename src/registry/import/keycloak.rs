@@ -28,8 +28,9 @@ pub(super) fn translated(client: &Value) -> Foreign {
         "name": text(client, "name"),
         "metadata": text(client, "description")
             .map_or(json!({}), |description| json!({ "description": description })),
+        // -1 is as long as the session of a user, whom no client has here.
         "accessTokenLifetime": attribute(client, "access.token.lifespan")
-            .and_then(|seconds| seconds.parse::<u64>().ok()),
+            .filter(|seconds| *seconds != "-1"),
         "__STATE__": if is("enabled") == Some(false) { "DRAFT" } else { "PUBLIC" },
         "authMethod": method,
         "keys": by_key.then(|| registered_keys(client)),
@@ -105,7 +106,10 @@ mod tests {
         assert_eq!(client["__STATE__"], "DRAFT");
         assert_eq!(client["authMethod"], "client-x509");
         assert_eq!(client["metadata"]["description"], "reads orders");
-        assert_eq!((&client["name"], &client["accessTokenLifetime"]), (&Value::Null, &json!(300)));
+        assert_eq!(
+            (&client["name"], &client["accessTokenLifetime"]),
+            (&Value::Null, &json!("300"))
+        );
         let web = translated(&json!({ "clientId": "web", "serviceAccountsEnabled": false }));
         assert!(matches!(web, Foreign::Other { client_id, .. } if client_id == "web"));
     }

@@ -7,6 +7,7 @@ pub mod extended;
 pub mod foreign;
 mod hydra;
 mod keycloak;
+mod values;
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -5,10 +5,9 @@ use std::str::FromStr;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document};
 use serde_json::Value;
-use time::format_description::well_known::{Iso8601, Rfc2822, Rfc3339};
-use time::{Date, OffsetDateTime, PrimitiveDateTime};
 
 use crate::domain::clock::Timestamp;
+use crate::domain::forms;
 
 pub(in crate::store) fn date(at: Timestamp) -> DateTime {
     DateTime::from_millis(whole(at.0).saturating_mul(1000))
@@ -44,7 +43,7 @@ pub(in crate::store) fn number(value: Option<&Bson>) -> Option<i64> {
     match value? {
         Bson::Int32(number) => Some(i64::from(*number)),
         Bson::Int64(number) => Some(*number),
-        Bson::Double(number) => whole_double(*number),
+        Bson::Double(number) => forms::whole(*number),
         _ => None,
     }
 }
@@ -52,22 +51,11 @@ pub(in crate::store) fn number(value: Option<&Bson>) -> Option<i64> {
 /// A whole number that is not negative, in any form in which tools write one.
 pub(super) fn count(value: &Bson) -> Option<u64> {
     let number = match value {
-        Bson::Decimal128(decimal) => text_number(&decimal.to_string()),
-        Bson::String(text) => text_number(text),
+        Bson::Decimal128(decimal) => forms::text_whole(&decimal.to_string()),
+        Bson::String(text) => forms::text_whole(text),
         other => number(Some(other)),
     };
     number.and_then(|number| u64::try_from(number).ok())
-}
-
-fn text_number(text: &str) -> Option<i64> {
-    let text = text.trim();
-    text.parse().ok().or_else(|| whole_double(text.parse().ok()?))
-}
-
-fn whole_double(number: f64) -> Option<i64> {
-    #[expect(clippy::cast_possible_truncation, reason = "whole numbers, checked before")]
-    let whole = (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64);
-    whole
 }
 
 /// A date in any form in which tools write one. What lies before 1970 is 1970.
@@ -75,39 +63,13 @@ pub(in crate::store) fn timestamp(value: Option<&Bson>) -> Option<Timestamp> {
     let seconds = match value? {
         Bson::DateTime(date) => date.timestamp_millis().div_euclid(1000),
         Bson::Timestamp(date) => i64::from(date.time),
-        Bson::String(text) => text_seconds(text)?,
-        Bson::Decimal128(decimal) => number_seconds(decimal.to_string().parse().ok()?)?,
-        Bson::Double(number) => number_seconds(*number)?,
+        Bson::String(text) => forms::text_seconds(text)?,
+        Bson::Decimal128(decimal) => forms::seconds(decimal.to_string().parse().ok()?)?,
+        Bson::Double(number) => forms::seconds(*number)?,
         #[expect(clippy::cast_precision_loss, reason = "no date needs more")]
-        other => number_seconds(number(Some(other))? as f64)?,
+        other => forms::seconds(number(Some(other))? as f64)?,
     };
     Some(Timestamp(u64::try_from(seconds).unwrap_or_default()))
-}
-
-/// Seconds since the Unix epoch, or milliseconds, as JavaScript counts: those of seconds would be a
-/// date after the year 5000.
-fn number_seconds(number: f64) -> Option<i64> {
-    const MILLISECONDS: f64 = 1e11;
-    let seconds = if number.abs() < MILLISECONDS { number } else { number / 1000.0 };
-    whole_double(seconds.floor())
-}
-
-/// A date that a tool, or a server that knows dates as text only, wrote; without a zone it is UTC.
-fn text_seconds(text: &str) -> Option<i64> {
-    let text = text.trim();
-    if let Ok(number) = text.parse::<f64>() {
-        return number_seconds(number);
-    }
-    let one_way = text.replacen(' ', "T", 1);
-    let zoned = OffsetDateTime::parse(text, &Rfc3339)
-        .or_else(|_| OffsetDateTime::parse(&one_way, &Rfc3339))
-        .or_else(|_| OffsetDateTime::parse(&one_way, &Iso8601::PARSING))
-        .or_else(|_| OffsetDateTime::parse(text, &Rfc2822));
-    let local =
-        || PrimitiveDateTime::parse(&one_way, &Iso8601::PARSING).map(PrimitiveDateTime::assume_utc);
-    let day = || Date::parse(text, &Iso8601::PARSING).map(|day| day.midnight().assume_utc());
-    let date = zoned.or_else(|_| local()).or_else(|_| day()).ok()?;
-    Some(date.unix_timestamp())
 }
 
 pub(super) fn binary(bytes: &[u8]) -> Bson {
