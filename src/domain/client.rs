@@ -140,6 +140,11 @@ pub struct Unreadable {
     pub problem: String,
 }
 
+impl Unreadable {
+    /// What stands in the place of a member if nothing of the document can be read but its id.
+    pub const DOCUMENT: &str = "the document";
+}
+
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` {}", self.member, self.problem)
@@ -269,6 +274,12 @@ impl Client {
     #[must_use]
     pub fn is_in_use(&self) -> bool {
         self.state == State::Public && self.unreadable.is_empty()
+    }
+
+    /// Whether nothing of its document can be read but its id.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.unreadable.iter().any(|it| it.member == Unreadable::DOCUMENT)
     }
 
     /// Brings it into a state. Going into use and out of it both bring the next epoch: the tokens

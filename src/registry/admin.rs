@@ -84,6 +84,9 @@ impl Enrolment {
                     Inserted::Duplicate => continue,
                 }
             };
+            if found.is_damaged() {
+                return Err(RegistryError::Damaged);
+            }
             if self.is_installed(&found, &credentials.secret).await? {
                 return Ok(());
             }

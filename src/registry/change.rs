@@ -48,6 +48,9 @@ impl Enrolment {
     ) -> Result<Client, RegistryError> {
         for _ in 0..ATTEMPTS {
             let old = self.to_be_changed(id, precondition, actor).await?;
+            if old.is_damaged() {
+                return Err(RegistryError::Damaged);
+            }
             let mut new = old.clone();
             alter(&mut new)?;
             self.may_change(actor, &new).await?;

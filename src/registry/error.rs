@@ -28,6 +28,12 @@ pub enum RegistryError {
     /// Nobody may register here.
     #[error("registration is closed; ask an administrator for a client")]
     Closed,
+    /// The document of the client is damaged.
+    #[error(
+        "the document of this client cannot be read, and cannot be changed: delete the client, or \
+         restore its document from a backup"
+    )]
+    Damaged,
     /// There is a client of that id.
     #[error("a client with this client_id exists")]
     Duplicate,
@@ -106,7 +112,7 @@ impl RegistryError {
         match self {
             Self::Closed | Self::NotPublished => ErrorCode::AccessDenied,
             Self::Changed => ErrorCode::PreconditionFailed,
-            Self::Duplicate | Self::Raced => ErrorCode::Conflict,
+            Self::Damaged | Self::Duplicate | Self::Raced => ErrorCode::Conflict,
             Self::InitialTokenMissing | Self::RegistrationTokenMissing => ErrorCode::MissingToken,
             Self::InitialTokenWrong | Self::RegistrationToken => ErrorCode::InvalidToken,
             Self::JwksUri(_)
@@ -141,6 +147,7 @@ impl RegistryError {
             Self::Changed
             | Self::Closed
             | Self::Cursor
+            | Self::Damaged
             | Self::Duplicate
             | Self::InitialTokenMissing
             | Self::InitialTokenWrong

@@ -226,7 +226,8 @@ async fn what_another_tool_nested_deeper_is_cut_and_named() {
 async fn a_damaged_document_is_a_client_without_tokens_and_breaks_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::on(store_in(folder.path()).await, |_| ()).await;
-    let [bad, odd, good] = [
+    let [bad, odd, deep, good] = [
+        server.granted(json!({})).await,
         server.granted(json!({})).await,
         server.granted(json!({})).await,
         server.granted(json!({})).await,
@@ -247,16 +248,19 @@ async fn a_damaged_document_is_a_client_without_tokens_and_breaks_nothing() {
          '$.quotaPerDay', json('{\"$numberLong\":\"7\"}'), \
          '$.legacyAudience', json('{\"$date\":\"2020-01-01\"}'))",
     );
+    let levels = nested(300).to_string();
+    spoil(&deep.0, &format!("json_set(document, '$.theirs', json('{levels}'))"));
     drop(database);
 
     let server = Server::on(store_in(folder.path()).await, |_| ()).await;
     assert_eq!(server.token(Some((&good.0, &good.1)), GRANT).await.status, 200);
+    assert_eq!(server.token(Some((&deep.0, &deep.1)), GRANT).await.status, 200);
     let read = server.token(Some((&odd.0, &odd.1)), GRANT).await;
     assert_eq!(read.status, 200, "{read:?}");
     assert_eq!(server.token(Some((&bad.0, &bad.1)), GRANT).await.status, 401);
     let list = server.admin_get("/clients").await;
     let clients = list.body["clients"].as_array().unwrap();
-    assert_eq!(clients.len(), 4, "{list:?}");
+    assert_eq!(clients.len(), 5, "{list:?}");
     let of = |id: &str| clients.iter().find(|it| it["client_id"] == id).unwrap();
     assert_eq!(named(of(&bad.0)), ["the document"]);
     let shown = of(&odd.0);
@@ -265,17 +269,43 @@ async fn a_damaged_document_is_a_client_without_tokens_and_breaks_nothing() {
         (&shown["quota_per_day"], &shown["legacyAudience"]),
         (&json!(7), &json!(1_577_836_800))
     );
-    let path = format!("/clients/{}", odd.0);
-    assert_eq!(patch(&server, &path, &json!({ "client_name": "renamed" })).await.status, 200);
+    for id in [&odd.0, &deep.0] {
+        let path = format!("/clients/{id}");
+        let renamed = patch(&server, &path, &json!({ "client_name": "re\"named" })).await;
+        assert_eq!((renamed.status, &renamed.body["client_name"]), (200, &json!("re\"named")));
+    }
+    let database = rusqlite::Connection::open(folder.path().join("latchkey.db")).unwrap();
+    let sql = "SELECT document ->> '$.theirs' FROM clients WHERE client_id = ?1";
+    let kept: String = database.query_row(sql, [&deep.0], |row| row.get(0)).unwrap();
+    assert_eq!(kept, levels, "nothing is lost");
+    let damaged = format!("/clients/{}", bad.0);
+    for (why, changed) in [
+        ("PATCH", patch(&server, &damaged, &json!({ "client_name": "renamed" })).await),
+        (
+            "state",
+            server.admin_post(&format!("{damaged}/state"), &json!({ "stateTo": "PUBLIC" })).await,
+        ),
+        ("secret", server.admin_post(&format!("{damaged}/secrets"), &json!({})).await),
+    ] {
+        assert_eq!(
+            (changed.status, changed.error()),
+            (409, Some("conflict")),
+            "{why}: {changed:?}"
+        );
+        let said = changed.text_of("error_description");
+        assert!(said.contains("restore its document from a backup"), "{why}: {said}");
+    }
+    let revoked = server.admin_post("/revocations", &json!({ "client_id": &bad.0 })).await;
+    assert_eq!(revoked.status, 200, "{revoked:?}");
 
     let copy = OpenStore::Memory(Arc::new(MemoryStore::default()));
     let copied = copy_store(&server.store, &copy, |_| ()).await.unwrap();
-    assert_eq!((copied.clients, copied.left_out.len()), (2, 2), "{copied:?}");
+    assert_eq!((copied.clients, copied.left_out.len()), (2, 3), "{copied:?}");
     assert!(copied.left_out.contains(&bad.0));
 
     let gone = server.admin(Method::DELETE, &format!("/clients/{}", bad.0), &Value::Null).await;
     assert_eq!(gone.status, 204, "{gone:?}");
-    assert_eq!(server.admin_get("/clients").await.body["clients"].as_array().unwrap().len(), 3);
+    assert_eq!(server.admin_get("/clients").await.body["clients"].as_array().unwrap().len(), 4);
 }
 
 #[actix_web::test]

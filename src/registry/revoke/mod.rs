@@ -123,8 +123,8 @@ impl TokenRevocation {
         Ok(vec![revocation])
     }
 
-    /// Raises the epoch of a client. One that is not there may still have tokens, of an epoch that
-    /// nobody may know: those issued so far end by their date too.
+    /// Raises the epoch of a client. One that is not there, or cannot be changed, may still have tokens,
+    /// of an epoch that nobody may know: those issued so far end by their date too.
     async fn end_client(
         &self,
         deed: &Deed<'_>,
@@ -132,7 +132,8 @@ impl TokenRevocation {
     ) -> Result<Vec<Revocation>, RegistryError> {
         let until = self.revoker.revocations.horizon(deed.now);
         for _ in 0..ATTEMPTS {
-            let Some(old) = self.registry.read(&client_id).await? else {
+            let found = self.registry.read(&client_id).await?;
+            let Some(old) = found.filter(|client| !client.is_damaged()) else {
                 let epoch = self.revoker.revocations.next_epoch(&client_id, 0);
                 let both = [
                     Revoked::ClientEpoch { client_id: client_id.clone(), epoch },

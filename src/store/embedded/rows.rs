@@ -77,25 +77,28 @@ pub(super) fn find(connection: &Connection, id: &str) -> rusqlite::Result<Option
     connection.prepare_cached(&sql)?.query_row([id], read).optional()
 }
 
-/// The text of a document with such a change made; members that are not changed stay as they are.
+/// The text of a document with such a change made; members that are not changed stay as they are,
+/// however deep they are nested.
 pub(super) fn changed(
     connection: &Connection,
     id: &str,
     change: record::Change,
 ) -> rusqlite::Result<String> {
+    let path = |name: &str| format!("$.\"{name}\"");
     let mut found =
         connection.prepare_cached("SELECT document FROM clients WHERE client_id = ?1")?;
-    let text: String = found.query_row([id], |row| row.get(0))?;
-    let members: Result<Map<String, Value>, _> = serde_json::from_str(&text);
-    let mut members = members.map_err(|error| Damage(error.to_string()))?;
+    let mut text: String = found.query_row([id], |row| row.get(0))?;
+    let mut unset = connection.prepare_cached("SELECT json_remove(?1, ?2)")?;
     for name in change.unset {
-        members.remove(&name);
+        text = unset.query_row([text, path(&name)], |row| row.get(0))?;
     }
-    let set = to_text(change.set)?;
-    let set: Map<String, Value> =
-        serde_json::from_str(&set).map_err(|error| Damage(error.to_string()))?;
-    members.extend(set);
-    Ok(Value::Object(members).to_string())
+    let members: Map<String, Value> =
+        serde_json::from_str(&to_text(change.set)?).map_err(|error| Damage(error.to_string()))?;
+    let mut set = connection.prepare_cached("SELECT json_set(?1, ?2, json(?3))")?;
+    for (name, value) in members {
+        text = set.query_row([text, path(&name), value.to_string()], |row| row.get(0))?;
+    }
+    Ok(text)
 }
 
 /// The date of a change: now, and later than any before it.

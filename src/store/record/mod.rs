@@ -16,7 +16,7 @@ use mongodb::bson::{Bson, Document, doc};
 use serde_json::{Map, Value};
 
 use crate::domain::audience::Audience;
-use crate::domain::client::{AuthMethod, Client, Revision};
+use crate::domain::client::{AuthMethod, Client, Revision, Unreadable};
 use crate::domain::id::ClientId;
 use crate::domain::jwks_uri::JwksUri;
 use crate::domain::permission::Permission;
@@ -124,7 +124,7 @@ pub(in crate::store) fn to_client(document: &Document) -> Option<Client> {
     let id: ClientId = document.get_str(CLIENT_ID).ok()?.parse().ok()?;
     let mut limits = Limits::of(document);
     if let Ok(problem) = document.get_str(DAMAGE) {
-        limits.note("the document".to_owned(), problem);
+        limits.note(Unreadable::DOCUMENT.to_owned(), problem);
     }
     let name = text(document, "name").unwrap_or_else(|| id.to_string());
     let created = timestamp(document.get("createdAt")).unwrap_or_default();
@@ -164,7 +164,8 @@ pub(in crate::store) fn to_client(document: &Document) -> Option<Client> {
         signing_algorithm: limits
             .read("authSigningAlg", "is not a known algorithm", |name| name.as_str()?.parse().ok()),
         jwks_uri,
-        provenance: text(document, "provenance").and_then(|word| word.parse().ok()),
+        provenance: limits
+            .read("provenance", "is not a known word", |word| word.as_str()?.parse().ok()),
         creator: text(document, "creatorId").unwrap_or_default(),
         former_ids: limits
             .read(FORMER_IDS, "is not a list of client ids", list)
