@@ -94,7 +94,7 @@ impl ClientMetadata {
         other_metadata::well_typed(&self.others)?;
 
         let mut client = Client::new(id, name, auth_method, now);
-        let signing_algorithm = self.signing_algorithm()?;
+        let signing_algorithm = signing_algorithm(&self.token_endpoint_auth_signing_alg)?;
         let (keys, left_out) = self.keys()?.signing_with(signing_algorithm)?;
         client.jwks_uri = self.jwks_uri()?;
         let has_key = !keys.is_empty() || client.jwks_uri.is_some();
@@ -116,19 +116,6 @@ impl ClientMetadata {
             AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {}
         }
         Ok(Draft { client, left_out })
-    }
-
-    fn signing_algorithm(&self) -> Result<Option<Algorithm>, RegistryError> {
-        match &self.token_endpoint_auth_signing_alg {
-            Value::Null => Ok(None),
-            named => match named.as_str().and_then(|name| name.parse().ok()) {
-                Some(known) => Ok(Some(known)),
-                None => {
-                    let known = Algorithm::names().join(", ");
-                    refused(&format!("`token_endpoint_auth_signing_alg` must be one of {known}"))
-                }
-            },
-        }
     }
 
     fn only_client_credentials(&self) -> Result<(), RegistryError> {
@@ -188,6 +175,20 @@ impl ClientMetadata {
             Some(proof) => text(proof).map(|proof| vec![proof]),
         };
         Ok(proofs?)
+    }
+}
+
+/// What a client signs assertions with, and nothing else; `null` for whatever its keys say.
+pub(super) fn signing_algorithm(named: &Value) -> Result<Option<Algorithm>, RegistryError> {
+    match named {
+        Value::Null => Ok(None),
+        named => match named.as_str().and_then(|name| name.parse().ok()) {
+            Some(known) => Ok(Some(known)),
+            None => {
+                let known = Algorithm::names().join(", ");
+                refused(&format!("`token_endpoint_auth_signing_alg` must be one of {known}"))
+            }
+        },
     }
 }
 

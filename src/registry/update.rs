@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::domain::audit::Action;
-use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS, Client};
+use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS, Client, ClientKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::lists::ListLimits;
@@ -15,7 +15,7 @@ use crate::domain::lists::ListLimits;
 use super::actor::Actor;
 use super::change::Precondition;
 use super::create::{Grants, grant, refused};
-use super::draft::{Enrolment, client_name};
+use super::draft::{Enrolment, client_name, signing_algorithm};
 use super::error::RegistryError;
 use super::view;
 
@@ -29,12 +29,12 @@ type Take = fn(&mut Client, &mut Client);
 /// The names of members in documents that are others than here.
 #[rustfmt::skip]
 const IN_DOCUMENTS: [(&str, &str); 6] = [
-    ("token_endpoint_auth_method", "authMethod"),
-    ("token_endpoint_auth_method", "authSigningAlg"),
-    ("grant_types",                "grantTypes"),
-    ("access_token_lifetime",      "accessTokenLifetime"),
-    ("quota_per_hour",             "quotaPerHour"),
-    ("quota_per_day",              "quotaPerDay"),
+    ("token_endpoint_auth_method",      "authMethod"),
+    ("token_endpoint_auth_signing_alg", "authSigningAlg"),
+    ("grant_types",                     "grantTypes"),
+    ("access_token_lifetime",           "accessTokenLifetime"),
+    ("quota_per_hour",                  "quotaPerHour"),
+    ("quota_per_day",                   "quotaPerDay"),
 ];
 
 /// What can be granted, by name.
@@ -111,6 +111,9 @@ fn patched(
         client.name = client_name(members.get("client_name").unwrap_or(&Value::Null))?;
     }
     set_auth_method(client, members.get("token_endpoint_auth_method"), now)?;
+    if is_patched("token_endpoint_auth_signing_alg") {
+        set_signing_algorithm(client, members.get("token_endpoint_auth_signing_alg"), now)?;
+    }
     if is_patched("grant_types") {
         client.grant_types = grant_types(members.get("grant_types"))?;
     }
@@ -158,6 +161,8 @@ fn changeable(client: &Client) -> Value {
         members.insert("client_name".to_owned(), json!(client.name));
         members.insert("grant_types".to_owned(), json!(client.grant_types));
         members.insert("token_endpoint_auth_method".to_owned(), json!(client.auth_method));
+        let algorithm = json!(client.signing_algorithm);
+        members.insert("token_endpoint_auth_signing_alg".to_owned(), algorithm);
     }
     members
 }
@@ -185,5 +190,27 @@ fn set_auth_method(
         return refused(format!("the client has nothing to use {method} with; add it first"));
     }
     client.auth_method = method;
+    Ok(())
+}
+
+/// A client cannot be bound to an algorithm with which none of its keys signs.
+fn set_signing_algorithm(
+    client: &mut Client,
+    named: Option<&Value>,
+    now: Timestamp,
+) -> Result<(), RegistryError> {
+    let registered = signing_algorithm(named.unwrap_or(&Value::Null))?;
+    if let Some(algorithm) = registered {
+        if client.auth_method != AuthMethod::PrivateKeyJwt {
+            return refused(
+                "`token_endpoint_auth_signing_alg` goes with private_key_jwt".to_owned(),
+            );
+        }
+        let signs = |key: &ClientKey| key.is_live_at(now) && key.jwk.algorithm == algorithm;
+        if client.jwks_uri.is_none() && !client.keys.iter().any(signs) {
+            return refused(format!("the client has no key that signs {algorithm}; add one first"));
+        }
+    }
+    client.signing_algorithm = registered;
     Ok(())
 }

@@ -86,6 +86,7 @@ async fn a_patch_that_is_wrong_changes_nothing() {
         ("a reserved claim",      json!({"allowedCustomClaims": ["sub"]}),                    "sub"),
         ("a method without keys", json!({"token_endpoint_auth_method": "private_key_jwt"}),   "private_key_jwt"),
         ("an unknown method",     json!({"token_endpoint_auth_method": "none"}),              "token_endpoint_auth_method"),
+        ("an algorithm",          json!({"token_endpoint_auth_signing_alg": "RS256"}),        "private_key_jwt"),
         ("both names of one",     json!({"legacyAudience": 1, "legacy_audience": 2}),         "legacy"),
     ];
     for (why, change, named) in cases {
@@ -99,6 +100,43 @@ async fn a_patch_that_is_wrong_changes_nothing() {
     let after = server.admin_get(&format!("/clients/{id}")).await;
     assert_eq!((&after.body, after.header("etag")), (&before.body, before.header("etag")));
     assert_eq!(claims_of(&token(&server, (&id, &secret)).await)["permissions"], json!(["read"]));
+}
+
+#[actix_web::test]
+async fn rfc7591_s2_a_patch_sets_and_clears_the_signing_algorithm() {
+    let server = Server::start().await;
+    let (ps256, es256) = (client_key(Algorithm::PS256), client_key(Algorithm::ES256));
+    let jwks = json!({ "keys": [ps256.public().to_json(), es256.public().to_json()] });
+    let metadata = json!({
+        "client_name": "svc", "token_endpoint_auth_method": "private_key_jwt", "jwks": jwks,
+    });
+    let id = server.create_client(metadata).await.text_of("client_id");
+    #[rustfmt::skip]
+    let cases = [
+        // why                    patch                                                       status  pinned            PS256  ES256
+        ("set",                   json!({"token_endpoint_auth_signing_alg": "PS256"}),        200,    json!("PS256"),   200,   401),
+        ("set to another",        json!({"token_endpoint_auth_signing_alg": "ES256"}),        200,    json!("ES256"),   401,   200),
+        ("not named",             json!({"client_name": "renamed"}),                          200,    json!("ES256"),   401,   200),
+        ("of no key",             json!({"token_endpoint_auth_signing_alg": "RS256"}),        400,    json!("ES256"),   401,   200),
+        ("symmetric",             json!({"token_endpoint_auth_signing_alg": "HS256"}),        400,    json!("ES256"),   401,   200),
+        ("none",                  json!({"token_endpoint_auth_signing_alg": "none"}),         400,    json!("ES256"),   401,   200),
+        ("a number",              json!({"token_endpoint_auth_signing_alg": 7}),              400,    json!("ES256"),   401,   200),
+        ("cleared",               json!({"token_endpoint_auth_signing_alg": null}),           200,    Value::Null,      200,   200),
+        ("cleared again",         json!({"token_endpoint_auth_signing_alg": null}),           200,    Value::Null,      200,   200),
+    ];
+    for (why, change, status, pinned, by_ps256, by_es256) in cases {
+        let reply = patch(&server, &id, change).await;
+        assert_eq!(reply.status, status, "{why}: {reply:?}");
+        if status == 400 {
+            assert_eq!(reply.error(), Some("invalid_client_metadata"), "{why}");
+        }
+        let shown = server.admin_get(&format!("/clients/{id}")).await.body;
+        assert_eq!(shown["token_endpoint_auth_signing_alg"], pinned, "{why}");
+        for (key, expected) in [(ps256, by_ps256), (es256, by_es256)] {
+            let issued = server.token_by(&server.assertion(&id, key), "").await;
+            assert_eq!(issued.status, expected, "{why}: {issued:?}");
+        }
+    }
 }
 
 #[actix_web::test]

@@ -55,7 +55,7 @@ async fn a_limit_that_cannot_be_read_is_not_no_limit() {
         ("quotaPerHour",        "many".into(),       set("quota_per_hour", json!(0))),
         ("quotaPerDay",         (-1).into(),         set("quota_per_day", json!(5))),
         ("legacyAudience",      true.into(),         set("legacyAudience", Value::Null)),
-        ("authSigningAlg",      "rs256".into(),      set("token_endpoint_auth_method", json!("client_secret_basic"))),
+        ("authSigningAlg",      "rs256".into(),      set("token_endpoint_auth_signing_alg", Value::Null)),
         ("authMethod",          "mutual_tls".into(), set("token_endpoint_auth_method", json!("client_secret_basic"))),
     ];
     let documents =
