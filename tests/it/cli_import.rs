@@ -235,11 +235,11 @@ async fn what_is_no_source_is_explained_without_its_password() {
     }
     moving.write("list.json", "[]");
     for empty in ["empty.json", "list.json"] {
-        let nothing = moving.clients(&["import", empty]);
-        assert!(
-            nothing.code == Some(1) && nothing.stderr.contains("there is no client"),
-            "{nothing:?}"
-        );
+        let nothing = moving.clients(&["import", empty, "--secrets", "secrets.json"]);
+        assert_eq!((nothing.code, nothing.stdout.as_str()), (Some(1), ""), "{nothing:?}");
+        assert!(nothing.stderr.contains("there is no client"), "{nothing:?}");
+        assert_eq!(nothing.stderr.lines().count(), 1, "the failure alone: {nothing:?}");
+        assert!(!moving.home.path("secrets.json").exists());
     }
     let deep = json!({ "clientId": "deep", "metadata": { "a": 1 } }).to_string();
     let deep = deep.replace("1}", &format!("{}{}}}", "[".repeat(500), "]".repeat(500)));

@@ -62,19 +62,25 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments) -> Outcome {
     let mut source = Source::open(&arguments.source).await?;
+    // Before anything is made or printed: from nothing, nothing is imported.
+    let mut items = source.next().await?;
+    while items.as_ref().is_some_and(Vec::is_empty) {
+        items = source.next().await?;
+    }
+    if items.is_none() {
+        return Err("there is no client in the source".into());
+    }
     let mut import = Import {
         arguments,
         api: arguments.access.open().await?,
         report: Report::open(arguments)?,
         seen: HashSet::new(),
     };
-    let mut is_empty = true;
-    while let Some(items) = source.next().await? {
-        is_empty &= items.is_empty();
-        import.bring(items).await?;
+    while let Some(found) = items {
+        import.bring(found).await?;
+        items = source.next().await?;
     }
-    import.report.close()?;
-    if is_empty { Err("there is no client in the source".into()) } else { Ok(()) }
+    import.report.close()
 }
 
 struct Import<'a> {
