@@ -6,6 +6,7 @@ mod document;
 pub mod extended;
 pub mod foreign;
 mod hydra;
+mod imported;
 mod keycloak;
 mod values;
 
@@ -13,14 +14,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::domain::audit::Action;
 use crate::domain::client::{AuthMethod, Client, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
-use crate::domain::printable;
 use crate::domain::secret::{ClientSecret, Form};
 use crate::hashing::Busy;
 
@@ -31,9 +30,10 @@ use super::Inserted;
 use super::actor::Actor;
 use super::draft::Enrolment;
 use super::error::RegistryError;
-use super::key_admission::{KeyAdmission, SharedKey};
-use super::public_key::LeftOut;
+use super::key_admission::KeyAdmission;
 use document::Brought;
+
+pub use imported::{Imported, Outcome};
 
 /// How many clients may be brought at once.
 pub const MOST_AT_ONCE: usize = 200;
@@ -48,56 +48,6 @@ pub enum Mode {
     Do,
     /// Nothing is changed.
     Try,
-}
-
-/// What became of one client.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// A client of this id is here already; it was left alone.
-    Exists,
-    /// The server could not do it now; try again.
-    Failed,
-    /// It goes on with the credentials that it has.
-    Imported,
-    /// It is here, and needs the new secret.
-    ImportedWithNewSecret,
-    /// It cannot be a client here.
-    Refused,
-}
-
-/// What became of one client, in the order in which they were brought.
-#[derive(Debug)]
-pub struct Imported {
-    /// Its id; `None` if it has none.
-    pub client_id: Option<String>,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// Its new secret, shown this once.
-    pub secret: Option<ClientSecret>,
-    /// Why it was not imported.
-    pub reason: Option<String>,
-    /// When it last got a token where it comes from.
-    pub last_login: Option<Timestamp>,
-    /// Those of its keys that other clients have too.
-    pub shared_keys: Vec<SharedKey>,
-    /// Those of its keys that cannot be used.
-    pub left_out: Vec<LeftOut>,
-    /// What is to be said of the size of its tokens.
-    pub large_token: Option<LargeToken>,
-    /// Whether one of its secrets is kept as a hash of bcrypt.
-    pub has_bcrypt: bool,
-}
-
-impl Imported {
-    /// Whether there is a client now that was not there before.
-    #[must_use]
-    pub fn is_new(&self) -> bool {
-        match self.outcome {
-            Outcome::Imported | Outcome::ImportedWithNewSecret => true,
-            Outcome::Exists | Outcome::Failed | Outcome::Refused => false,
-        }
-    }
 }
 
 /// What an import needs to know beside the documents.
@@ -137,19 +87,23 @@ impl Enrolment {
         let each = judged.into_iter().map(|(id, judged)| async move {
             let done = match judged {
                 Some(judged) => self.import_one(judged, terms).await,
-                None => Ok(Done { outcome: Outcome::Exists, ..Done::default() }),
+                None => Ok(Imported::of(Outcome::Exists)),
             };
-            reported(id, done)
+            Imported::told(id, done)
         });
         Ok(stream::iter(each.collect::<Vec<_>>()).buffered(WORKED_ON).collect().await)
     }
 
-    async fn import_one(&self, judged: Judged, terms: Terms<'_>) -> Result<Done, RegistryError> {
+    async fn import_one(
+        &self,
+        judged: Judged,
+        terms: Terms<'_>,
+    ) -> Result<Imported, RegistryError> {
         let (large_token, mut brought) = judged?;
         let left_out = std::mem::take(&mut brought.left_out);
         // Before a slow hash is computed for nothing.
         if self.registry.read(&brought.client.id).await?.is_some() {
-            return Ok(Done { outcome: Outcome::Exists, ..Done::default() });
+            return Ok(Imported::of(Outcome::Exists));
         }
         let needs_secret = brought.needs_secret();
         let outcome = if needs_secret { Outcome::ImportedWithNewSecret } else { Outcome::Imported };
@@ -157,26 +111,18 @@ impl Enrolment {
         let has_bcrypt = brought.client.secrets.iter().any(|secret| secret.hash.is_bcrypt());
         self.refuse_forged(&brought)?;
         let shared_keys = terms.keys.admit_shared(&brought.client.id, &brought.client.keys).await?;
+        let imported =
+            Imported { shared_keys, left_out, large_token, has_bcrypt, ..Imported::of(outcome) };
         if terms.mode == Mode::Try {
-            let done =
-                Done { outcome, shared_keys, left_out, large_token, has_bcrypt, ..Done::default() };
-            return Ok(done);
+            return Ok(imported);
         }
         let (client, secret) = self.with_secrets(brought, needs_secret, terms).await?;
         let (actor, pair) = (terms.actor, (None, Some(&client)));
         let record =
             self.recorder.change(actor.origin(), Action::ClientImported, pair, terms.now)?;
         match self.registry.insert(&client, &record).await? {
-            Inserted::Yes => Ok(Done {
-                outcome,
-                secret,
-                last_login,
-                shared_keys,
-                left_out,
-                large_token,
-                has_bcrypt,
-            }),
-            Inserted::Duplicate => Ok(Done { outcome: Outcome::Exists, ..Done::default() }),
+            Inserted::Yes => Ok(Imported { secret, last_login, ..imported }),
+            Inserted::Duplicate => Ok(Imported::of(Outcome::Exists)),
         }
     }
 
@@ -258,102 +204,6 @@ fn judged(
     each.collect()
 }
 
-/// What became of a client that was not refused.
-struct Done {
-    outcome: Outcome,
-    secret: Option<ClientSecret>,
-    last_login: Option<Timestamp>,
-    shared_keys: Vec<SharedKey>,
-    left_out: Vec<LeftOut>,
-    large_token: Option<LargeToken>,
-    has_bcrypt: bool,
-}
-
-impl Default for Done {
-    fn default() -> Self {
-        Self {
-            outcome: Outcome::Imported,
-            secret: None,
-            last_login: None,
-            shared_keys: Vec::new(),
-            left_out: Vec::new(),
-            large_token: None,
-            has_bcrypt: false,
-        }
-    }
-}
-
-fn reported(client_id: Option<String>, done: Result<Done, RegistryError>) -> Imported {
-    match done {
-        Ok(Done {
-            outcome,
-            secret,
-            last_login,
-            shared_keys,
-            left_out,
-            large_token,
-            has_bcrypt,
-        }) => Imported {
-            client_id,
-            outcome,
-            secret,
-            reason: None,
-            last_login,
-            shared_keys,
-            left_out,
-            large_token,
-            has_bcrypt,
-        },
-        Err(error) => {
-            let outcome = failure(&error);
-            if outcome == Outcome::Failed {
-                tracing::error!(reason = %error, "a client could not be imported");
-            }
-            let reason = Some(printable::message(&error.description()));
-            Imported {
-                client_id,
-                outcome,
-                secret: None,
-                reason,
-                last_login: None,
-                shared_keys: Vec::new(),
-                left_out: Vec::new(),
-                large_token: None,
-                has_bcrypt: false,
-            }
-        }
-    }
-}
-
-/// Whether the same may go well a moment later.
-fn failure(error: &RegistryError) -> Outcome {
-    use crate::domain::error_code::ErrorCode;
-
-    match error.code() {
-        ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable => Outcome::Failed,
-        _ => Outcome::Refused,
-    }
-}
-
 fn refused<T>(why: &str) -> Result<T, RegistryError> {
     Err(RegistryError::Metadata(why.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::store_error::StoreError;
-
-    #[test]
-    fn what_may_go_well_a_moment_later_is_no_refusal() {
-        for (error, outcome) in [
-            (RegistryError::Busy(Busy), Outcome::Failed),
-            (RegistryError::Store(StoreError::new("away")), Outcome::Failed),
-            (RegistryError::Metadata("no".to_owned()), Outcome::Refused),
-        ] {
-            let told = reported(Some("svc".to_owned()), Err(error));
-            assert_eq!((told.outcome, told.is_new()), (outcome, false));
-            assert!(!told.reason.unwrap().contains("away"), "the log is told, the caller is not");
-        }
-    }
 }
