@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::id::CredentialId;
 use super::key_judge::{self, KeyFault};
 use super::key_material::{Curve, Material};
+use super::key_strength;
 
 pub use super::algorithm::Algorithm;
 
@@ -31,7 +32,7 @@ impl PublicJwk {
         key_judge::public_only(members)?;
         key_judge::for_signatures(members)?;
         let material = material(members)?;
-        key_judge::strong(&material)?;
+        key_strength::strong(&material)?;
         key_judge::certified(members, &material)?;
         let algorithm = match text(members, "alg")? {
             Some(name) => name.parse()?,
@@ -67,7 +68,7 @@ impl PublicJwk {
 
     /// Makes a key of judged numbers, under its thumbprint and its natural algorithm.
     pub fn of(material: Material) -> Result<Self, KeyFault> {
-        key_judge::strong(&material)?;
+        key_strength::strong(&material)?;
         let algorithm = material.natural_algorithm();
         Ok(Self { kid: thumbprint(&material), algorithm, material })
     }

@@ -18,6 +18,7 @@ pub mod jwk;
 pub mod jwks_uri;
 pub mod key_judge;
 pub mod key_material;
+mod key_strength;
 pub mod lists;
 pub mod pem;
 pub mod permission;
