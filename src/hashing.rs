@@ -1,6 +1,7 @@
 //! Slow hashes, few at a time.
 //!
-//! They take about 12 ms and 19 MiB each, on purpose. All of them go through one bounded queue, so
+//! They take about 12 ms and 19 MiB each, on purpose. All of them, and other work that callers ask
+//! for and that takes a while, go through one bounded queue, so
 //! that nobody can make this server do nothing else; when the queue is full the caller is told to
 //! come back.
 
@@ -22,7 +23,7 @@ pub struct SlowHashes {
 
 /// The queue is full, or the process is ending.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("too many secrets are being checked")]
+#[error("too many secrets and keys are being checked")]
 pub struct Busy;
 
 /// Somebody's turn to compute. Kept until the computation has ended, also if whoever asked for it
@@ -81,7 +82,8 @@ impl Turn {
         self.run(move || hash.matches(&presented)).await
     }
 
-    async fn run<T: Send + 'static>(
+    /// Does work that takes as long as a slow hash, on another thread than those that serve requests.
+    pub async fn run<T: Send + 'static>(
         self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {

@@ -130,11 +130,38 @@ impl<K: Eq + Hash> RateLimit<K> {
         let now_ms = now.0.saturating_mul(1000);
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(ms) = counted.of(&key).room(rate, now_ms) {
-            return Err(Duration::from_secs(ms.div_ceil(1000).max(1)));
+            return Err(whole_seconds(ms));
         }
         counted.fill(key, rate, now_ms);
         Ok(())
     }
+
+    /// Makes an attempt that is over at once, and counts it for this key if it failed so. Where too
+    /// many failed it is not made, and the answer is after how long it may be. One waits for the
+    /// other, so that those that come at once cannot fail more often.
+    pub fn attempt<T, E>(
+        &self,
+        key: K,
+        now: Timestamp,
+        attempt: impl FnOnce() -> Result<T, E>,
+        counts: impl FnOnce(&E) -> bool,
+    ) -> Result<Result<T, E>, Duration> {
+        let Some(rate) = self.rate else { return Ok(attempt()) };
+        let now_ms = now.0.saturating_mul(1000);
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(ms) = counted.of(&key).room(rate, now_ms) {
+            return Err(whole_seconds(ms));
+        }
+        let outcome = attempt();
+        if outcome.as_ref().is_err_and(counts) {
+            counted.fill(key, rate, now_ms);
+        }
+        Ok(outcome)
+    }
+}
+
+fn whole_seconds(ms: u64) -> Duration {
+    Duration::from_secs(ms.div_ceil(1000).max(1))
 }
 
 #[cfg(test)]

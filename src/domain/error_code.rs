@@ -5,6 +5,9 @@ use oxide_auth::code_grant::error::AccessTokenErrorType;
 /// What a caller is told of whatever is wrong on our side.
 pub const CANNOT_ANSWER: &str = "the server cannot answer now";
 
+/// What a caller is told that failed too often: which limit it was would tell what others do.
+pub const TOO_MANY_FAILURES: &str = "too many failed attempts; try again later";
+
 /// The `error` member of a refusal.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum ErrorCode {

@@ -39,7 +39,8 @@ impl Lobby {
     /// A lobby before the parts are put together.
     #[must_use]
     pub fn new(config: Resolved, patience: Patience) -> Self {
-        let rate = RegistrationRate::new(config.settings.registration_rate);
+        let settings = &config.settings;
+        let rate = RegistrationRate::new(settings.registration_rate, settings.throttle);
         Self(Arc::new(Inner {
             metrics: Metrics::default(),
             rate,

@@ -1,5 +1,7 @@
 //! `POST /register`: RFC 7591 §3.
 
+use std::net::IpAddr;
+
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::Value;
@@ -14,6 +16,7 @@ use crate::registry::view;
 
 use super::error::Refusal;
 use super::lobby::{Lobby, Running};
+use super::rate::RegistrationRate;
 use super::{address, bearer, body, json, origin};
 
 pub(super) async fn post(
@@ -26,28 +29,50 @@ pub(super) async fn post(
         Err(TokenFault::Repeated) => return Err(TokenFault::Repeated.into()),
         token => token.ok(),
     };
-    app.registration.admit(token)?;
+    let now = app.clock.now();
+    admit(&app, &request, token, now)?;
     let metadata: ClientMetadata =
         json::from_object(json::object(&body::read(&request, payload, json::MEDIA_TYPE).await?)?)?;
 
-    let now = app.clock.now();
-    let draft = app.registration.draft(&metadata, now)?;
+    let outline = app.registration.outline(&metadata, now)?;
     // Not before: what proves nothing and says nothing must not be counted against others there.
+    // Nor later: to judge keys takes a while.
     keep_to_the_rate(&app, &request, now)?;
 
     let origin = origin::of(&app, &request);
-    let registered = app.registration.register(draft, &metadata, origin, now).await?;
+    let registered = app.registration.register(outline, &metadata, origin, now).await?;
 
     lobby.metrics().clients_registered.inc();
     let uri = uri(&app, &registered.client.id);
     Ok(created(&view::registration(&registered, &uri)))
 }
 
+/// Lets those in who may register, unless too many wrong tokens came from their address.
+fn admit(
+    app: &App,
+    request: &HttpRequest,
+    token: Option<&str>,
+    now: Timestamp,
+) -> Result<(), RegistryError> {
+    let admit = || app.registration.admit(token);
+    match rate_and_address(app, request) {
+        Some((rate, address)) => rate.shows_a_token(address, now, admit),
+        None => admit(),
+    }
+}
+
 /// Refuses registrations that come too often from one address.
 fn keep_to_the_rate(app: &App, request: &HttpRequest, now: Timestamp) -> Result<(), RegistryError> {
+    let known = rate_and_address(app, request);
+    known.map_or(Ok(()), |(rate, address)| rate.registers(address, now))
+}
+
+fn rate_and_address<'a>(
+    app: &App,
+    request: &'a HttpRequest,
+) -> Option<(&'a RegistrationRate, IpAddr)> {
     let address = address::caller(request, &app.config.settings.trusted_proxies);
-    let rate = Lobby::of(request).map(Lobby::rate);
-    rate.zip(address).map_or(Ok(()), |(rate, address)| rate.registers(address, now))
+    Lobby::of(request).map(Lobby::rate).zip(address)
 }
 
 /// Where a client looks after its registration: RFC 7592 §3.

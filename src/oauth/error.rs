@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::audience::Audience;
-use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode};
+use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode, TOO_MANY_FAILURES};
 use crate::domain::free_form::DEEPEST;
 use crate::domain::store_error::StoreError;
 use crate::hashing::Busy;
@@ -227,8 +227,7 @@ impl OAuthError {
             Self::Busy(_) | Self::Changed | Self::NoEntropy(_) | Self::Seal(_) | Self::Store(_) => {
                 CANNOT_ANSWER.to_owned()
             }
-            // Which limit it was would tell what others do.
-            Self::Throttled(_) => "too many failed attempts; try again later".to_owned(),
+            Self::Throttled(_) => TOO_MANY_FAILURES.to_owned(),
             Self::Audience(_)
             | Self::AudienceRequired
             | Self::AudiencesDiffer

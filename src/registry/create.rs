@@ -107,8 +107,8 @@ pub async fn create(
     now: Timestamp,
 ) -> Result<Registered, RegistryError> {
     enrolment.may_grant(actor, &grants.permissions).await?;
-    let Draft { mut client, left_out } = metadata.to_client(enrolment.fresh_id()?, now)?;
-    enrolment.limits.check(&client)?;
+    let outline = metadata.outline(enrolment.fresh_id()?, now)?;
+    let Draft { mut client, left_out } = enrolment.draft(outline).await?;
     grant(&mut client, grants, longest_life, &enrolment.limits.lists)?;
     client.provenance = Some(Provenance::Created);
     client.creator = actor.id().to_string();

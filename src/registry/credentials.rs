@@ -15,7 +15,7 @@ use super::change::Precondition;
 use super::draft::Enrolment;
 use super::error::RegistryError;
 use super::key_admission::{KeyAdmission, SharedKey};
-use super::public_key::{KeySet, LeftOut};
+use super::public_key::{LeftOut, SentKeys};
 
 /// How long the new credential and the older ones live.
 #[derive(Clone, Copy, Debug, Default)]
@@ -82,7 +82,7 @@ impl Enrolment {
         &self,
         admission: &KeyAdmission,
         id: &ClientId,
-        (keys, proofs): (KeySet, &[String]),
+        (keys, proofs): (SentKeys, &[String]),
         lives: Lives,
         actor: &Actor,
         now: Timestamp,
@@ -90,6 +90,7 @@ impl Enrolment {
         let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
         self.may_change(actor, &found).await?;
         actor.may_add_credentials(&found)?;
+        let keys = self.judge(keys).await?;
         let (mut keys, left_out) = keys.signing_with(found.signing_algorithm)?;
         let Some(jwk) = keys.pop().filter(|_| keys.is_empty()) else {
             return Err(RegistryError::Metadata("send one key, as `public_key`".to_owned()));

@@ -12,19 +12,19 @@ use crate::domain::clock::Timestamp;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwks_uri::{JwksUri, MalformedJwksUri};
+use crate::domain::key_judge::KeyFault;
 use crate::domain::lists::ListLimits;
 use crate::domain::printable::is_name;
 use crate::domain::registration_token::{RegistrationToken, StoredRegistrationToken};
 use crate::domain::secret::{ClientSecret, Pepper};
-use crate::domain::submitted_jwk::SubmittedJwk;
 use crate::hashing::SlowHashes;
 use crate::oauth::revoke::Revoker;
 
 use super::error::RegistryError;
 use super::key_admission::SharedKey;
 use super::key_proof::ProofFault;
-use super::public_key::{KeySet, LeftOut};
-use super::{Inserted, Registry, other_metadata, public_key};
+use super::public_key::{KeySet, LeftOut, SentKeys};
+use super::{Inserted, Registry, other_metadata};
 
 /// How many keys may be sent at once, whether a client may have them or not.
 pub(super) const MOST_LISTED: usize = 64;
@@ -65,6 +65,13 @@ pub struct ClientMetadata {
     others: Map<String, Value>,
 }
 
+/// A client as far as its metadata describes it without its keys, and these as they were sent.
+#[derive(Debug)]
+pub struct Outline {
+    pub(super) client: Client,
+    keys: SentKeys,
+}
+
 /// A client as its metadata describes it.
 #[derive(Debug)]
 pub struct Draft {
@@ -80,8 +87,9 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
 }
 
 impl ClientMetadata {
-    /// A client of this metadata, with its keys; without a secret yet.
-    pub fn to_client(&self, id: ClientId, now: Timestamp) -> Result<Draft, RegistryError> {
+    /// A client of this metadata, without a secret yet. Its keys are not judged, so this costs
+    /// little whatever was sent.
+    pub fn outline(&self, id: ClientId, now: Timestamp) -> Result<Outline, RegistryError> {
         let name = client_name(&self.client_name)?;
         let auth_method = match &self.token_endpoint_auth_method {
             Value::Null => AuthMethod::default(),
@@ -95,7 +103,7 @@ impl ClientMetadata {
 
         let mut client = Client::new(id, name, auth_method, now);
         let signing_algorithm = signing_algorithm(&self.token_endpoint_auth_signing_alg)?;
-        let (keys, left_out) = self.keys()?.signing_with(signing_algorithm)?;
+        let keys = self.keys()?;
         client.jwks_uri = self.jwks_uri()?;
         let has_key = !keys.is_empty() || client.jwks_uri.is_some();
         match auth_method {
@@ -106,7 +114,6 @@ impl ClientMetadata {
             }
             AuthMethod::PrivateKeyJwt => {
                 client.signing_algorithm = signing_algorithm;
-                client.keys = keys.into_iter().map(|jwk| ClientKey::new(jwk, now)).collect();
             }
             AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost if has_key => {
                 return refused(
@@ -115,7 +122,7 @@ impl ClientMetadata {
             }
             AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {}
         }
-        Ok(Draft { client, left_out })
+        Ok(Outline { client, keys })
     }
 
     fn only_client_credentials(&self) -> Result<(), RegistryError> {
@@ -136,18 +143,13 @@ impl ClientMetadata {
     }
 
     /// The keys that it brings, in whichever form.
-    pub fn keys(&self) -> Result<KeySet, RegistryError> {
+    pub fn keys(&self) -> Result<SentKeys, RegistryError> {
         let keys = match (&self.public_key, &self.jwks, &self.public_key_pem) {
-            (None, None, None) => KeySet::default(),
-            (Some(jwk), None, None) => KeySet::of(SubmittedJwk::parse(jwk)?),
-            // Each is judged, which takes a while: not as many as there is room for in a body.
-            (None, Some(set), None) if listed(set) > MOST_LISTED => {
-                return Err(RegistryError::Metadata(format!(
-                    "`jwks` may hold at most {MOST_LISTED} keys"
-                )));
-            }
-            (None, Some(set), None) => public_key::from_jwks(set)?,
-            (None, None, Some(Value::String(pem))) => KeySet::of(public_key::from_pem(pem)?),
+            (None, None, None) => SentKeys::None,
+            (Some(Value::Object(jwk)), None, None) => SentKeys::Jwk(Value::Object(jwk.clone())),
+            (Some(_), None, None) => return Err(KeyFault::NotAnObject.into()),
+            (None, Some(set), None) => SentKeys::Set(listed(set)?.clone()),
+            (None, None, Some(Value::String(pem))) => SentKeys::Pem(pem.clone()),
             (None, None, Some(_)) => return refused("`public_key_pem` is a string"),
             _ => return refused("send one of `public_key`, `jwks` and `public_key_pem`"),
         };
@@ -192,8 +194,17 @@ pub(super) fn signing_algorithm(named: &Value) -> Result<Option<Algorithm>, Regi
     }
 }
 
-fn listed(set: &Value) -> usize {
-    set.get("keys").and_then(Value::as_array).map_or(0, Vec::len)
+/// The keys of a JWK Set. Each is judged, which takes a while: not as many as there is room for in a
+/// body.
+fn listed(set: &Value) -> Result<&Vec<Value>, RegistryError> {
+    match set.get("keys").and_then(Value::as_array) {
+        None => Err(KeyFault::Member("keys").into()),
+        Some(keys) if keys.is_empty() => Err(KeyFault::Member("keys").into()),
+        Some(keys) if keys.len() > MOST_LISTED => {
+            Err(RegistryError::Metadata(format!("`jwks` may hold at most {MOST_LISTED} keys")))
+        }
+        Some(keys) => Ok(keys),
+    }
 }
 
 /// A name for people.
@@ -277,6 +288,24 @@ impl Enrolment {
     /// A name for a new client.
     pub fn fresh_id(&self) -> Result<ClientId, RegistryError> {
         Ok(ClientId::random(&*self.entropy)?)
+    }
+
+    /// The client of an outline, with its keys.
+    pub(super) async fn draft(&self, outline: Outline) -> Result<Draft, RegistryError> {
+        let Outline { mut client, keys } = outline;
+        let (keys, left_out) = self.judge(keys).await?.signing_with(client.signing_algorithm)?;
+        let key = |jwk| ClientKey::new(jwk, client.created);
+        client.keys = keys.into_iter().map(key).collect();
+        self.limits.check(&client)?;
+        Ok(Draft { client, left_out })
+    }
+
+    /// Judges keys as slow hashes are computed: few at a time, and not by those who issue tokens.
+    pub(super) async fn judge(&self, keys: SentKeys) -> Result<KeySet, RegistryError> {
+        match keys.is_empty() {
+            true => Ok(KeySet::default()),
+            false => Ok(self.hashes.turn().await?.run(move || keys.judge()).await??),
+        }
     }
 
     /// Adds the client, with a secret if its method asks for one.

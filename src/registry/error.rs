@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use crate::domain::entropy::NoEntropy;
-use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode};
+use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode, TOO_MANY_FAILURES};
 use crate::domain::jwks_uri::{KeysUnavailable, MalformedJwksUri};
 use crate::domain::key_judge::KeyFault;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::hashing::Busy;
+use crate::oauth::authenticate::Throttled;
 use crate::oauth::revocation_rate::TooManyRevocations;
 
 use super::key_proof::ProofFault;
@@ -100,6 +101,9 @@ pub enum RegistryError {
     /// The actor revoked as many tokens one at a time as it may for now.
     #[error(transparent)]
     Revocations(#[from] TooManyRevocations),
+    /// Too many wrong initial access tokens came from this address.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
     /// Too many registrations from this address, or changes that this client makes to itself.
     #[error("too many requests; try again in a minute")]
     TooMany,
@@ -126,7 +130,7 @@ impl RegistryError {
             Self::NoCredential | Self::NoSigningKey | Self::NotFound => ErrorCode::NotFound,
             Self::NoEntropy(_) => ErrorCode::ServerError,
             Self::Busy(_) | Self::Store(_) => ErrorCode::TemporarilyUnavailable,
-            Self::Revocations(_) | Self::TooMany => ErrorCode::TooManyRequests,
+            Self::Revocations(_) | Self::Throttled(_) | Self::TooMany => ErrorCode::TooManyRequests,
         }
     }
 
@@ -135,6 +139,7 @@ impl RegistryError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Revocations(refused) => Some(refused.wait),
+            Self::Throttled(throttled) => Some(throttled.wait),
             _ => None,
         }
     }
@@ -144,6 +149,7 @@ impl RegistryError {
     pub fn description(&self) -> String {
         match self {
             Self::Busy(_) | Self::NoEntropy(_) | Self::Store(_) => CANNOT_ANSWER.to_owned(),
+            Self::Throttled(_) => TOO_MANY_FAILURES.to_owned(),
             Self::Changed
             | Self::Closed
             | Self::Cursor

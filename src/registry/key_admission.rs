@@ -9,9 +9,10 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
 use crate::domain::lists;
+use crate::hashing::Busy;
 
 use super::error::RegistryError;
-use super::key_proof::{self, ProofFault};
+use super::key_proof::{self, Proof, ProofFault};
 use super::{KeySetProbe, ProofReader, ProofStore, Registry};
 
 /// How many clients are named that have a key too.
@@ -89,11 +90,9 @@ impl KeyAdmission {
         proofs: &[String],
         now: Timestamp,
     ) -> Result<Vec<SharedKey>, RegistryError> {
-        let jwks: Vec<&PublicJwk> = keys.iter().map(|key| &key.jwk).collect();
-        let KeyRules { issuer, skew, .. } = &self.rules;
-        let time = (now, *skew);
-        let proofs = key_proof::check_all(proofs, &jwks, &*self.reader, issuer, time)?;
-        let mut thumbprints = jwks.iter().map(|jwk| jwk.thumbprint());
+        let skew = self.rules.skew;
+        let proofs = self.proved(keys, proofs, now).await?;
+        let mut thumbprints = keys.iter().map(|key| key.jwk.thumbprint());
         let proven = |wanted: &String| proofs.iter().any(|proof| proof.thumbprint == *wanted);
         if self.rules.proof_required && !thumbprints.all(|wanted| proven(&wanted)) {
             return Err(ProofFault::Missing.into());
@@ -103,12 +102,33 @@ impl KeyAdmission {
 
         // Last, so that a proof is not lost to another fault.
         for proof in proofs {
-            let until = proof.exp + *skew + *skew + Duration::from_secs(60);
+            let until = proof.exp + skew + skew + Duration::from_secs(60);
             if !self.used.use_once(&proof.thumbprint, &proof.jti, until).await? {
                 return Err(ProofFault::Used.into());
             }
         }
         Ok(shared)
+    }
+
+    /// Checks proofs, each with each key, which takes a while: on another thread than those that
+    /// serve requests.
+    async fn proved(
+        &self,
+        keys: &[ClientKey],
+        proofs: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<Proof>, RegistryError> {
+        if proofs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let jwks: Vec<PublicJwk> = keys.iter().map(|key| key.jwk.clone()).collect();
+        let (proofs, reader) = (proofs.to_vec(), self.reader.clone());
+        let (issuer, time) = (self.rules.issuer.clone(), (now, self.rules.skew));
+        let check = move || {
+            let jwks: Vec<&PublicJwk> = jwks.iter().collect();
+            key_proof::check_all(&proofs, &jwks, &*reader, &issuer, time)
+        };
+        Ok(tokio::task::spawn_blocking(check).await.map_err(|_| Busy)??)
     }
 
     /// Says which of the keys of a client others have too, unless such keys are refused. For keys

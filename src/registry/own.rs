@@ -114,8 +114,8 @@ impl Enrolment {
     ) -> Result<Registered, RegistryError> {
         let Owner { actor, client: old, .. } = owner;
         self.says_who_it_is(&old, body, now).await?;
-        let Draft { client: asked, left_out } = metadata.to_client(old.id.clone(), now)?;
-        self.limits.check(&asked)?;
+        let outline = metadata.outline(old.id.clone(), now)?;
+        let Draft { client: asked, left_out } = self.draft(outline).await?;
         let fresh =
             asked.keys.iter().filter(|key| !old.keys.iter().any(|held| held.jwk == key.jwk));
         let fresh: Vec<ClientKey> = fresh.cloned().collect();

@@ -12,9 +12,40 @@ use crate::domain::printable::excerpt;
 use crate::domain::spki;
 use crate::domain::submitted_jwk::SubmittedJwk;
 
+/// Keys as they were sent. None of them is judged yet: of many or large ones that takes a while.
+#[derive(Debug)]
+pub enum SentKeys {
+    /// None.
+    None,
+    /// One as a JWK.
+    Jwk(Value),
+    /// Those of a JWK Set.
+    Set(Vec<Value>),
+    /// One as PEM.
+    Pem(String),
+}
+
+impl SentKeys {
+    /// Whether no key was sent.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// Judges them. If keys were sent there is at least one that can be used.
+    pub(super) fn judge(self) -> Result<KeySet, KeyFault> {
+        match self {
+            Self::None => Ok(KeySet::default()),
+            Self::Jwk(jwk) => Ok(KeySet::of(SubmittedJwk::parse(&jwk)?)),
+            Self::Set(listed) => from_jwks(&listed),
+            Self::Pem(text) => Ok(KeySet::of(from_pem(&text)?)),
+        }
+    }
+}
+
 /// Keys that were sent: those that can be used, and those that are passed over.
 #[derive(Debug, Default)]
-pub struct KeySet {
+pub(super) struct KeySet {
     usable: Vec<SubmittedJwk>,
     left_out: Vec<LeftOut>,
 }
@@ -44,15 +75,8 @@ impl fmt::Display for LeftOut {
 }
 
 impl KeySet {
-    /// One key.
-    pub(super) fn of(key: SubmittedJwk) -> Self {
+    fn of(key: SubmittedJwk) -> Self {
         Self { usable: vec![key], left_out: Vec::new() }
-    }
-
-    /// Whether no key was sent.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.usable.is_empty()
     }
 
     /// The keys of a client that registered this `token_endpoint_auth_signing_alg`, if it did, each
@@ -82,11 +106,10 @@ impl KeySet {
     }
 }
 
-/// Reads a JWK Set: [RFC 7517 §5](https://www.rfc-editor.org/rfc/rfc7517#section-5), which says to
+/// Reads the keys of a JWK Set: [RFC 7517 §5](https://www.rfc-editor.org/rfc/rfc7517#section-5), which says to
 /// pass over keys that cannot be used. One at least can; what must not be sent at all refuses the
 /// whole.
-pub(super) fn from_jwks(set: &Value) -> Result<KeySet, KeyFault> {
-    let listed = set.get("keys").and_then(Value::as_array).ok_or(KeyFault::Member("keys"))?;
+fn from_jwks(listed: &[Value]) -> Result<KeySet, KeyFault> {
     let mut keys = KeySet::default();
     for (place, jwk) in listed.iter().enumerate() {
         match SubmittedJwk::parse(jwk) {

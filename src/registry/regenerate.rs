@@ -12,7 +12,7 @@ use super::create::refused;
 use super::draft::{Enrolment, Registered};
 use super::error::RegistryError;
 use super::key_admission::KeyAdmission;
-use super::public_key::KeySet;
+use super::public_key::SentKeys;
 
 impl Enrolment {
     /// Adds a client that is what this one is, under a new id, and removes this one. With keys, it
@@ -22,7 +22,7 @@ impl Enrolment {
         &self,
         admission: &KeyAdmission,
         id: &ClientId,
-        (keys, proofs): (KeySet, &[String]),
+        (keys, proofs): (SentKeys, &[String]),
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Registered, RegistryError> {
@@ -49,7 +49,7 @@ impl Enrolment {
             ..old
         };
         new.keys.retain(|key| key.is_live_at(now));
-        let (keys, left_out) = keys.signing_with(new.signing_algorithm)?;
+        let (keys, left_out) = self.judge(keys).await?.signing_with(new.signing_algorithm)?;
         let mut shared_keys = Vec::new();
         if !keys.is_empty() {
             new.keys = keys.into_iter().map(|jwk| ClientKey::new(jwk, now)).collect();

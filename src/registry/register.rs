@@ -9,7 +9,7 @@ use crate::domain::audit::{Action, Origin};
 use crate::domain::clock::Timestamp;
 use crate::domain::provenance::Provenance;
 
-use super::draft::{ClientMetadata, Draft, Enrolment, Registered};
+use super::draft::{ClientMetadata, Draft, Enrolment, Outline, Registered};
 use super::error::RegistryError;
 use super::key_admission::KeyAdmission;
 
@@ -56,21 +56,25 @@ impl Registration {
 
     /// The client that the metadata asks for, if it can be one. It has nothing but its name and its
     /// credential: whatever else the metadata asks for is for an admin to grant.
-    pub fn draft(&self, metadata: &ClientMetadata, now: Timestamp) -> Result<Draft, RegistryError> {
-        let mut draft = metadata.to_client(self.enrolment.fresh_id()?, now)?;
-        self.enrolment.limits.check(&draft.client)?;
-        draft.client.provenance = Some(Provenance::Registered);
-        Ok(draft)
+    pub fn outline(
+        &self,
+        metadata: &ClientMetadata,
+        now: Timestamp,
+    ) -> Result<Outline, RegistryError> {
+        let mut outline = metadata.outline(self.enrolment.fresh_id()?, now)?;
+        outline.client.provenance = Some(Provenance::Registered);
+        Ok(outline)
     }
 
-    /// Registers it.
+    /// Registers it, if its keys are good.
     pub async fn register(
         &self,
-        Draft { client, left_out }: Draft,
+        outline: Outline,
         metadata: &ClientMetadata,
         origin: Origin,
         now: Timestamp,
     ) -> Result<Registered, RegistryError> {
+        let Draft { client, left_out } = self.enrolment.draft(outline).await?;
         self.keys.admit_first(&client, &metadata.proofs()?, now).await?;
         let origin = origin.by(&client.id);
         let enrolled = self.enrolment.enrol(client, &origin, Action::ClientRegistered).await?;

@@ -1,8 +1,11 @@
 //! RFC 7591 §2 and §3: a client registers itself.
 
+use std::task::Poll;
+
 use latchkey::config::RegistrationSetting;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::jwt::PrivateKey;
+use reqwest::Method;
 use rsa::pkcs1::EncodeRsaPublicKey;
 use rsa::pkcs8::{DecodePrivateKey, EncodePublicKey, LineEnding};
 use serde_json::{Value, json};
@@ -697,6 +700,83 @@ async fn rate_of_registrations() {
         let request = request.json(&json!({ "client_name": "c" })).header("x-forwarded-for", from);
         assert_eq!(server.send(request).await.status, status, "a header alone is not believed");
     }
+}
+
+/// To judge keys takes a while: only where the rate has room for it, whatever becomes of them then.
+/// What has not even the shape of keys costs nothing, and nobody is counted for it.
+#[actix_web::test]
+async fn a_rate_is_asked_before_keys_are_judged() {
+    let server = Server::with(|settings| settings.registration_rate = 3).await;
+    let good = client_key(Algorithm::ES256).public().to_json();
+    let bad = json!({ "kty": "RSA", "n": "AQAB", "e": "AQAB" });
+    #[rustfmt::skip]
+    let cases = [
+        // why                       the keys                                         status
+        ("not a key",                json!({ "public_key": "x" }),                        400),
+        ("not a set",                json!({ "jwks": 1 }),                                400),
+        ("an empty set",             json!({ "jwks": { "keys": [] } }),                   400),
+        ("too many",                 json!({ "jwks": { "keys": vec![&good; 65] } }),      400),
+        ("not a PEM",                json!({ "public_key_pem": 1 }),                      400),
+        ("the first of this minute", json!({ "public_key": bad }),                        400),
+        ("the second",               json!({ "public_key_pem": "x" }),                    400),
+        ("the third",                json!({ "jwks": { "keys": [good] } }),               201),
+        ("over the rate, good",      json!({ "public_key": good }),                       429),
+        ("over the rate, bad",       json!({ "public_key": bad }),                        429),
+        ("over the rate, bad PEM",   json!({ "public_key_pem": "x" }),                    429),
+        ("over the rate, bad set",   json!({ "jwks": { "keys": [bad, 1] } }),             429),
+        ("not a set still",          json!({ "jwks": 1 }),                                400),
+    ];
+    for (why, keys, status) in cases {
+        let reply = server.register(key_metadata(keys)).await;
+        assert_eq!(reply.status, status, "{why}: {reply:?}");
+    }
+}
+
+/// Whoever issues tokens judges no keys: on every route that takes some they wait their turn, as slow
+/// hashes do.
+#[actix_web::test]
+async fn keys_are_judged_beside_those_who_issue_tokens() {
+    let server = Server::start().await;
+    let key = client_key(Algorithm::ES256).public().to_json();
+    let keys = json!({ "public_key": key });
+    let (id, secret) = server.client_with_secret().await;
+    let own = server.register(key_metadata(keys.clone())).await;
+    let (own_id, own_token) = (own.text_of("client_id"), own.text_of("registration_access_token"));
+    let other = server.create_client(key_metadata(keys.clone())).await.text_of("client_id");
+    let mut update = key_metadata(keys.clone());
+    update["client_id"] = json!(own_id);
+    let admin = server.admin_token().await;
+
+    let hashes = &server.app.enrolment.hashes;
+    let (mut turns, mut waiting) = (Vec::new(), Vec::new());
+    loop {
+        let mut turn = Box::pin(hashes.turn());
+        match futures_util::poll!(turn.as_mut()) {
+            Poll::Ready(Ok(turn)) => turns.push(turn),
+            Poll::Ready(Err(_)) => break,
+            Poll::Pending => waiting.push(turn),
+        }
+    }
+    let ask = async |(method, path, token, body): &(Method, String, &String, &Value)| {
+        let request = server.http.request(method.clone(), format!("{}{path}", server.url));
+        server.send(request.bearer_auth(token).json(body)).await.status
+    };
+    let new = key_metadata(keys.clone());
+    let routes = [
+        (Method::POST, "/register".to_owned(), &own_token, &new),
+        (Method::PUT, format!("/register/{own_id}"), &own_token, &update),
+        (Method::POST, format!("/register/{own_id}/keys"), &own_token, &keys),
+        (Method::POST, format!("/register/{own_id}/regenerate"), &own_token, &keys),
+        (Method::POST, "/clients".to_owned(), &admin, &new),
+        (Method::POST, format!("/clients/{other}/keys"), &admin, &keys),
+        (Method::POST, format!("/clients/{other}/regenerate"), &admin, &keys),
+    ];
+    for route in &routes {
+        assert_eq!(ask(route).await, 503, "{} {}", route.0, route.1);
+    }
+    assert_eq!(server.token(Some((&id, &secret)), GRANT).await.status, 200, "tokens go on");
+    drop((turns, waiting));
+    assert_eq!(ask(&routes[0]).await, 201);
 }
 
 #[actix_web::test]

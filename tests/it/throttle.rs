@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use latchkey::config::Switch;
+use latchkey::config::{RegistrationSetting, Switch};
 use latchkey::domain::client::Client;
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::entropy::SystemEntropy;
@@ -170,6 +170,52 @@ async fn by_address() {
     let metrics = server.get("/-/metrics").await.text;
     let counted = "latchkey_authentication_throttled_total{limit=\"address\"} 4";
     assert!(metrics.contains(counted), "{metrics}");
+}
+
+/// Wrong initial access tokens are counted by address, and for nothing else than registrations.
+#[actix_web::test]
+async fn initial_access_tokens() {
+    let server = Server::with(|settings| {
+        settings.throttle = Switch::On;
+        settings.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        settings.registration = Some(RegistrationSetting::Token);
+        settings.initial_access_token = Some("right".to_owned().into());
+    })
+    .await;
+    let ask = async |from: &str, token: &str| {
+        let request = server.http.post(format!("{}/register", server.url)).bearer_auth(token);
+        let request = request.header("x-forwarded-for", from);
+        server.send(request.json(&json!({ "client_name": "svc" }))).await
+    };
+    for _ in 0..30 {
+        assert_eq!(ask("192.0.2.1", "right").await.status, 201, "costs nothing");
+    }
+    let at_once = join_all((0..50).map(|n| ask("192.0.2.1", if n < 40 { "wrong" } else { "x" })));
+    let statuses: Vec<u16> = at_once.await.iter().map(|reply| reply.status).collect();
+    let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
+    assert_eq!((count(401), count(429)), (10, 40), "{statuses:?}");
+    #[rustfmt::skip]
+    let cases = [
+        // why                            after  from           token    status  retry
+        ("one too many",                  0,     "192.0.2.1",   "wrong", 429,    Some("6")),
+        ("the right one from there",      0,     "192.0.2.1",   "right", 429,    Some("6")),
+        ("the right one from elsewhere",  0,     "192.0.2.2",   "right", 201,    None),
+        ("a wrong one from elsewhere",    0,     "192.0.2.3",   "wrong", 401,    None),
+        ("a second before it is over",    5,     "192.0.2.1",   "right", 429,    Some("1")),
+        ("when it is over",               1,     "192.0.2.1",   "right", 201,    None),
+        ("that took nothing away",        0,     "192.0.2.1",   "wrong", 401,    None),
+        ("but this did",                  0,     "192.0.2.1",   "right", 429,    Some("6")),
+    ];
+    for (why, after, from, token, status, retry) in cases {
+        server.clock.advance(Duration::from_secs(after));
+        let reply = ask(from, token).await;
+        assert_eq!((reply.status, reply.header("retry-after")), (status, retry), "{why}");
+        let error = (status == 429).then_some("temporarily_unavailable");
+        assert_eq!(reply.error().filter(|_| status != 401), error, "{why}");
+    }
+    let (id, secret) = server.granted(json!({})).await;
+    let right = basic(&id, &secret);
+    assert_eq!(server.token_from("192.0.2.1", &right, GRANT).await.status, 200, "its own bucket");
 }
 
 #[actix_web::test]

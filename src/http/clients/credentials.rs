@@ -19,7 +19,7 @@ use crate::http::{bearer, body, json};
 use crate::registry::credentials::{Added, Lives, Tokens};
 use crate::registry::draft::ClientMetadata;
 use crate::registry::error::RegistryError;
-use crate::registry::public_key::KeySet;
+use crate::registry::public_key::SentKeys;
 use crate::registry::view;
 
 /// How long the new one and the old ones live, in seconds.
@@ -53,13 +53,13 @@ const KEYS: [&str; 4] = ["jwks", "proof", "public_key", "public_key_pem"];
 
 /// Keys that were sent, and the proofs beside them.
 pub(in crate::http) struct NewKeys {
-    pub(in crate::http) keys: KeySet,
+    pub(in crate::http) keys: SentKeys,
     pub(in crate::http) proofs: Vec<String>,
 }
 
 /// One key that was sent.
 pub(in crate::http) struct NewKey {
-    pub(in crate::http) key: KeySet,
+    pub(in crate::http) key: SentKeys,
     pub(in crate::http) proofs: Vec<String>,
     pub(in crate::http) lives: Lives,
 }
