@@ -260,7 +260,7 @@ fn an_import_is_judged_on_a_thread_that_serves_nobody() {
     let actor = Actor::bearer(&claims, ADMIN, Origin::server()).unwrap();
     let terms = Terms {
         keys: &app.keys,
-        rules: &app.issuer.rules,
+        issuer: &app.issuer,
         actor: &actor,
         longest_life: Duration::from_secs(3600),
         mode: Mode::Try,

@@ -78,6 +78,9 @@ impl CredentialId {
     /// How many characters the id of a secret that we made has.
     pub const SECRET_LENGTH: usize = 8;
 
+    /// How many characters the id of a key has.
+    pub const KEY_LENGTH: usize = 12;
+
     /// A fresh id for a secret.
     pub fn random(entropy: &dyn Entropy) -> Result<Self, NoEntropy> {
         Ok(Self(entropy.text(ALPHANUMERIC, Self::SECRET_LENGTH)?.into()))

@@ -82,7 +82,7 @@ impl PublicJwk {
     /// The id of this key as a credential: the beginning of its thumbprint.
     #[must_use]
     pub fn credential_id(&self) -> CredentialId {
-        CredentialId::from(self.thumbprint().get(..12).unwrap_or_default())
+        CredentialId::from(self.thumbprint().get(..CredentialId::KEY_LENGTH).unwrap_or_default())
     }
 
     /// The key as a JWK, public members only.

@@ -39,6 +39,16 @@ impl Material {
         }
     }
 
+    /// How long a signature is, in bytes: RFC 7518 §3.3 and §3.4, RFC 8037 §3.1.
+    #[must_use]
+    pub fn signature_length(&self) -> usize {
+        match self {
+            Self::Ec { curve, .. } => 2 * curve.coordinate(),
+            Self::Ed25519 { .. } => 64,
+            Self::Rsa { n, .. } => n.len(),
+        }
+    }
+
     /// Whether the key can verify what this algorithm signs.
     #[must_use]
     pub fn fits(&self, algorithm: Algorithm) -> bool {

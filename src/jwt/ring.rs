@@ -41,8 +41,15 @@ struct Active {
     kid: String,
     header: Header,
     key: EncodingKey,
+    signature_length: usize,
     // What the store was promised: beyond it the others may have forgotten the key.
     until: Timestamp,
+}
+
+impl Active {
+    fn header(&self, typ: &str) -> Header {
+        Header { typ: Some(typ.to_owned()), ..self.header.clone() }
+    }
 }
 
 struct Published {
@@ -92,6 +99,7 @@ impl KeyRing {
             kid: jwk.kid.clone(),
             header,
             key: own.key.encoding_key(),
+            signature_length: jwk.material.signature_length(),
             until: shown.signs_until,
         })
     }
@@ -151,8 +159,7 @@ impl KeyRing {
         let state = self.state();
         let in_time = state.active.as_ref().filter(|active| now < active.until);
         let active = in_time.ok_or(SealError::NoActiveKey)?;
-        let header = Header { typ: Some(typ.to_owned()), ..active.header.clone() };
-        jsonwebtoken::encode(&header, claims, &active.key)
+        jsonwebtoken::encode(&active.header(typ), claims, &active.key)
             .map_err(|error| SealError::Signature(error.into()))
     }
 
@@ -210,6 +217,16 @@ impl Ring for KeyRing {
 impl TokenSealer for KeyRing {
     fn seal(&self, claims: &AccessTokenClaims) -> Result<String, SealError> {
         self.sign(ACCESS_TOKEN_TYPE, claims, claims.iat)
+    }
+
+    fn sealed_length(&self, claims: &AccessTokenClaims) -> Option<usize> {
+        let state = self.state();
+        let active = state.active.as_ref()?;
+        let header = serde_json::to_vec(&active.header(ACCESS_TOKEN_TYPE)).ok()?.len();
+        let claims = serde_json::to_vec(claims).ok()?.len();
+        // Base64 without padding, and two dots: RFC 7515 §7.1.
+        let parts = [header, claims, active.signature_length].map(|part| (part * 4).div_ceil(3));
+        Some(parts.iter().sum::<usize>() + 2)
     }
 }
 

@@ -102,6 +102,9 @@ pub struct QuotaUsed {
 pub trait TokenSealer: Send + Sync {
     /// The claims as a signed JWT with `typ: at+jwt`: RFC 9068 §2.1.
     fn seal(&self, claims: &AccessTokenClaims) -> Result<String, SealError>;
+
+    /// How many bytes that JWT would have, without signing it; `None` while no key signs.
+    fn sealed_length(&self, claims: &AccessTokenClaims) -> Option<usize>;
 }
 
 /// Signs answers about tokens.

@@ -174,7 +174,7 @@ impl TokenRules {
 
 /// Whether its tokens are for this server itself. Without an audience of its own it could ask for
 /// none, and where one is required nobody could administer the server.
-fn administers(client: &Client) -> bool {
+pub(super) fn administers(client: &Client) -> bool {
     client.permissions.iter().any(Permission::is_ours)
 }
 

@@ -1,10 +1,11 @@
 //! How large a token may be: what is issued, every route takes.
 
 use latchkey::config::Settings;
+use latchkey::domain::jwk::Algorithm;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{GRANT, Server};
+use crate::harness::{GRANT, Server, client_key, header_of, signed};
 
 /// The secret of clients that are brought.
 const SECRET: &str = "of a client";
@@ -122,18 +123,71 @@ async fn an_administrator_is_warned_of_grants_that_make_tokens_large() {
     }
 }
 
-/// The size in a warning is that of the token, more or less.
+/// The size in a warning is that of the token, whatever signs it and whatever claims the client has of
+/// its own; where it begins to warn, tokens begin to be refused.
 #[actix_web::test]
-async fn the_size_is_right() {
-    let server = Server::start().await;
-    let grants = json!({
-        "client_name": "svc", "permissions": permissions(200, 40), "groups": ["a", "b"],
-        "scope": "read write", "audience": ["https://orders.test"],
-    });
-    let created = server.create_client(grants).await;
-    let warning = created.body["warnings"][0].as_str().unwrap();
-    let told = numbers(warning)[0];
-    let client = (created.text_of("client_id"), created.text_of("client_secret"));
-    let size = server.token_of(&client).await.len();
-    assert!(told.abs_diff(size) < 64, "{told} for {size}");
+async fn the_size_is_right_to_the_byte() {
+    let key = client_key(Algorithm::ES256);
+    #[rustfmt::skip]
+    let cases = [
+        // signed with       header  warned beyond  issued beyond  its own claims
+        (Algorithm::RS256,   32_768, 8_192,         true,          json!([])),
+        (Algorithm::ES256,   32_768, 8_192,         true,          json!(["own", "https://x.test/a"])),
+        (Algorithm::EdDSA,   8_192,  6_144,         false,         json!([])),
+        (Algorithm::RS256,   8_192,  6_144,         false,         json!(["own"])),
+    ];
+    for (algorithm, header_limit, most, is_issued, own) in cases {
+        let why = format!("{algorithm:?}, {header_limit}, {own}");
+        let server = Server::with(|settings| {
+            settings.algorithm = algorithm;
+            settings.header_limit = header_limit;
+        })
+        .await;
+        let grants = json!({
+            "groups": ["a", "b"], "scope": "read write", "audience": ["https://orders.test"],
+            "allowedCustomClaims": own,
+        });
+        let id = server.granted_with_key(key, grants).await;
+        let path = format!("/clients/{id}");
+        // What the client is warned of when it is granted so much, and what becomes of its token.
+        let grant = async |count: usize, length: usize| {
+            let mut granted = permissions(count, 50);
+            granted.push("p".repeat(length));
+            let patch = json!({ "permissions": granted });
+            let patched = server.admin(Method::PATCH, &path, &patch).await.body;
+            patched["warnings"][0].as_str().map(str::to_owned)
+        };
+        let token = async || {
+            let mut claims = server.assertion_claims(&id);
+            for name in own.as_array().unwrap() {
+                claims[name.as_str().unwrap()] = json!(0);
+            }
+            server.token_by(&signed(&header_of(key), &claims, key), "").await
+        };
+        let mut count = 64;
+        while grant(count + 1, 1).await.is_none() {
+            count += 1;
+        }
+        let mut edge = 1;
+        while grant(count, edge).await.is_none() {
+            edge += 1;
+        }
+        assert!((2..=60).contains(&edge), "{why}: {edge}");
+        for length in edge - 1..edge + 2 {
+            let warned = grant(count, length).await;
+            assert_eq!(warned.is_some(), length >= edge, "{why}, {length}");
+            let reply = token().await;
+            let size = match reply.status {
+                200 => reply.text_of("access_token").len(),
+                400 => numbers(&reply.text_of("error_description"))[0],
+                status => panic!("{why}: {status}"),
+            };
+            assert_eq!(size > most, length >= edge, "{why}, {length}: {size}");
+            assert_eq!(reply.status == 200, is_issued || length < edge, "{why}, {length}");
+            let Some(warned) = warned else { continue };
+            assert_eq!(numbers(&warned)[0], size, "{why}, {length}: {warned}");
+            let at_least = own.as_array().is_some_and(|own| !own.is_empty());
+            assert_eq!(warned.contains("at least"), at_least, "{why}: {warned}");
+        }
+    }
 }

@@ -50,7 +50,7 @@ pub(in crate::http) async fn import(
     let terms = Terms {
         actor: &actor,
         keys: &app.keys,
-        rules: &app.issuer.rules,
+        issuer: &app.issuer,
         longest_life: Duration::from_secs(app.config.settings.max_token_lifetime),
         mode: if dry_run { Mode::Try } else { Mode::Do },
         now: app.clock.now(),

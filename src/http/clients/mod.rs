@@ -85,7 +85,7 @@ fn shown(app: &App, client: &Client) -> HttpResponse {
     let mut response = no_store();
     response.insert_header((ETAG, client.revision.etag()));
     let mut shown = view::client(client, watch);
-    view::warn(&mut shown, app.issuer.rules.notice(client));
+    view::warn(&mut shown, app.issuer.notice(client));
     response.json(shown)
 }
 
@@ -93,7 +93,7 @@ fn shown(app: &App, client: &Client) -> HttpResponse {
 fn created(app: &App, registered: &Registered) -> HttpResponse {
     let client = &registered.client;
     let mut shown = view::created(registered, &register::uri(app, &client.id));
-    view::warn(&mut shown, app.issuer.rules.notice(client));
+    view::warn(&mut shown, app.issuer.notice(client));
     register::created(&shown)
 }
 

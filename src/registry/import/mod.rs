@@ -23,7 +23,7 @@ use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::secret::{ClientSecret, Form};
 use crate::hashing::Busy;
 
-use crate::oauth::token::TokenRules;
+use crate::oauth::token::TokenIssuer;
 use crate::oauth::token_notice::LargeToken;
 
 use super::Inserted;
@@ -55,8 +55,8 @@ pub enum Mode {
 pub struct Terms<'a> {
     /// What lets keys in.
     pub keys: &'a KeyAdmission,
-    /// What their tokens will obey.
-    pub rules: &'a TokenRules,
+    /// What will issue their tokens.
+    pub issuer: &'a TokenIssuer,
     /// Who brings them.
     pub actor: &'a Actor,
     /// How long tokens live at the most.
@@ -76,10 +76,11 @@ impl Enrolment {
         terms: Terms<'_>,
     ) -> Result<Vec<Imported>, RegistryError> {
         let Terms { longest_life, now, .. } = terms;
-        let (limits, rules) = (self.limits, terms.rules.clone());
+        let (limits, rules) = (self.limits, terms.issuer.rules.clone());
+        let sealer = terms.issuer.sealer.clone();
         let judge = move |document| {
             let brought = document::read(document, longest_life, &limits, now)?;
-            Ok((rules.notice(&brought.client), brought))
+            Ok((rules.notice(&brought.client, &*sealer), brought))
         };
         // Judging a batch takes a while, in which others want to be served.
         let judging = tokio::task::spawn_blocking(move || judged(documents, judge));
