@@ -83,6 +83,20 @@ pub fn excerpt(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// What serde says of a value that it does not take. From the first quotation mark to the last it quotes
+/// strangers; after that it says what it expected, in words of ours.
+#[must_use]
+pub fn misfit(error: &str) -> String {
+    let (said, ours) = error.rfind(", expected ").map_or((error, ""), |at| error.split_at(at));
+    let first = said.char_indices().find(|(_, c)| matches!(c, '`' | '"'));
+    let quotation = first.and_then(|(begin, mark)| {
+        let (before, rest) = said.split_at(begin + 1);
+        let (quoted, after) = rest.split_at(rest.rfind(mark)?);
+        Some(format!("{before}{}{after}{ours}", excerpt(quoted)))
+    });
+    quotation.unwrap_or_else(|| error.to_owned())
+}
+
 fn escape(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.chars().any(&is_escaped) {
         return Cow::Borrowed(text);
@@ -171,6 +185,25 @@ mod tests {
         }
         let many = message(&"`a".repeat(30_000));
         assert!(many.chars().count() <= 515, "{many}");
+    }
+
+    #[test]
+    fn serde_quotes_64_characters() {
+        let cut = "x".repeat(64) + "...";
+        #[rustfmt::skip]
+        let cases = [
+            ("as it was",             "unknown field `a`, expected one of `b`, `c`".to_owned(), "unknown field `a`, expected one of `b`, `c`".to_owned()),
+            ("nothing is quoted",     "invalid type: map, expected u64".to_owned(),             "invalid type: map, expected u64".to_owned()),
+            ("one mark",              "a `b".to_owned(),                                        "a `b".to_owned()),
+            ("too much",              format!("unknown field `{}`, expected `b`", "x".repeat(600)), format!("unknown field `{cut}`, expected `b`")),
+            ("a text",                format!("invalid type: string \"{}\", expected u64", "x".repeat(600)), format!("invalid type: string \"{cut}\", expected u64")),
+            ("a mark in a name",      format!("unknown field `a`{}`, expected `b`", "x".repeat(600)), format!("unknown field `a`{}...`, expected `b`", "x".repeat(62))),
+            ("our words in a name",   format!("unknown field `, expected {}`, expected `b`", "x".repeat(600)), format!("unknown field `, expected {}...`, expected `b`", "x".repeat(53))),
+            ("nothing was expected",  format!("missing field `{}`", "x".repeat(600)),            format!("missing field `{cut}`")),
+        ];
+        for (why, error, shown) in cases {
+            assert_eq!(misfit(&error), shown, "{why}");
+        }
     }
 
     #[test]

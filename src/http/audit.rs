@@ -9,6 +9,7 @@ use crate::domain::audit::Action;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::permission::AUDIT_READ;
+use crate::domain::printable::misfit;
 use crate::registry::AuditQuery;
 use crate::registry::error::RegistryError;
 
@@ -38,8 +39,10 @@ struct Query {
 
 pub(super) async fn list(app: Running, request: HttpRequest) -> Result<HttpResponse, Refusal> {
     bearer::actor(&app, &request, AUDIT_READ).await?;
-    let query: web::Query<Query> = web::Query::from_query(request.query_string())
-        .map_err(|error| RegistryError::Malformed(format!("query: {error}")))?;
+    let query: web::Query<Query> =
+        web::Query::from_query(request.query_string()).map_err(|error| {
+            RegistryError::Malformed(format!("query: {}", misfit(&error.to_string())))
+        })?;
     let asked = query.into_inner().parsed()?;
 
     let one_more = AuditQuery { limit: asked.limit + 1, ..asked.clone() };

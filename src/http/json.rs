@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::domain::free_form::{DEEPEST, is_deeper};
+use crate::domain::printable::{excerpt, misfit};
 use crate::domain::strict_json;
 use crate::registry::error::RegistryError;
 
@@ -41,6 +42,8 @@ fn too_deep() -> RegistryError {
 pub(super) fn from_object<T: serde::de::DeserializeOwned>(
     value: Value,
 ) -> Result<T, RegistryError> {
-    serde_path_to_error::deserialize(value)
-        .map_err(|error| RegistryError::Metadata(format!("`{}`: {}", error.path(), error.inner())))
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let why = misfit(&error.inner().to_string());
+        RegistryError::Metadata(format!("`{}`: {why}", excerpt(&error.path().to_string())))
+    })
 }

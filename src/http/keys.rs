@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::domain::jwk::Algorithm;
 use crate::domain::permission::KEYS_WRITE;
+use crate::domain::printable::excerpt;
 use crate::registry::error::RegistryError;
 use crate::registry::signing_keys::{self, Wish};
 use crate::tasks::Ring;
@@ -84,6 +85,7 @@ fn wish(body: &[u8]) -> Result<Wish, RegistryError> {
     let object = json::object(body)?;
     let mut names = object.as_object().into_iter().flat_map(serde_json::Map::keys);
     if let Some(unknown) = names.find(|name| !["algorithm", "now"].contains(&name.as_str())) {
+        let unknown = excerpt(unknown);
         return Err(RegistryError::Malformed(format!("there is no member `{unknown}`")));
     }
     let malformed = |error: RegistryError| RegistryError::Malformed(error.to_string());

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::domain::audience::Audience;
 use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode, TOO_MANY_FAILURES};
 use crate::domain::free_form::DEEPEST;
+use crate::domain::printable::excerpt;
 use crate::domain::store_error::StoreError;
 use crate::hashing::Busy;
 
@@ -68,7 +69,7 @@ pub enum AuthFailure {
 #[derive(Debug, thiserror::Error)]
 pub enum OAuthError {
     /// An audience is not granted to the client.
-    #[error("the audience `{0}` is not granted to this client")]
+    #[error("the audience `{}` is not granted to this client", excerpt(.0.as_str()))]
     Audience(Audience),
     /// An audience was required and none was asked for.
     #[error("an `audience` is required")]
@@ -86,10 +87,10 @@ pub enum OAuthError {
     #[error("client authentication failed: {0}")]
     Client(#[from] AuthFailure),
     /// A claim of the assertion that the client may not set.
-    #[error("the claim `{0}` is not allowed for this client")]
+    #[error("the claim `{}` is not allowed for this client", excerpt(.0))]
     CustomClaim(String),
     /// A claim of the assertion with too many levels.
-    #[error("the claim `{0}` must not be nested deeper than {DEEPEST} levels")]
+    #[error("the claim `{}` must not be nested deeper than {DEEPEST} levels", excerpt(.0))]
     DeepClaim(String),
     /// The client may not use this grant.
     #[error("the client may not use this grant")]
@@ -116,7 +117,7 @@ pub enum OAuthError {
     #[error("credentials must not be in the query string")]
     QueryCredentials,
     /// A parameter was sent twice.
-    #[error("`{0}` is repeated")]
+    #[error("`{}` is repeated", excerpt(.0))]
     Repeated(String),
     /// The client revoked as many tokens as it may for now.
     #[error(transparent)]

@@ -13,7 +13,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::free_form::{self, DEEPEST, LARGEST};
 use crate::domain::lists::{self, ListLimits};
 use crate::domain::permission::Permission;
-use crate::domain::printable::is_name;
+use crate::domain::printable::{excerpt, is_name};
 use crate::domain::provenance::Provenance;
 use crate::domain::scope::Scope;
 use crate::domain::state::State;
@@ -91,7 +91,7 @@ const MEMBERS: [&str; 23] = [
 pub fn refuse_unknown(object: &Value) -> Result<(), RegistryError> {
     let names = object.as_object().into_iter().flat_map(Map::keys);
     match names.into_iter().find(|name| !MEMBERS.contains(&name.as_str())) {
-        Some(unknown) => refused(format!("there is no member `{unknown}`")),
+        Some(unknown) => refused(format!("there is no member `{}`", excerpt(unknown))),
         None => Ok(()),
     }
 }
@@ -142,7 +142,7 @@ pub(super) fn grant(
         return refused(format!("`allowedCustomClaims` must not hold `{reserved}`"));
     }
     if let Some(empty) = custom.iter().find(|name| name.is_empty() || name.chars().count() > 256) {
-        return refused(format!("`{empty}` is no name of a claim"));
+        return refused(format!("`{}` is no name of a claim", excerpt(empty)));
     }
     let lifetime = grants.access_token_lifetime.map(Duration::from_secs);
     if lifetime.is_some_and(|life| life.is_zero() || life > longest_life) {
@@ -158,7 +158,8 @@ pub(super) fn grant(
     }
     if let Some(name) = unstorable_name(&metadata) {
         return refused(format!(
-            "`metadata` must not have a member `{name}`: no `.`, no leading `$`"
+            "`metadata` must not have a member `{}`: no `.`, no leading `$`",
+            excerpt(name)
         ));
     }
     let groups = grants.groups.iter().map(|group| ("group", group.as_str()));

@@ -8,6 +8,7 @@ use crate::domain::client::{Client, ClientKey, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
+use crate::domain::printable::excerpt;
 use crate::domain::secret::ClientSecret;
 
 use super::actor::Actor;
@@ -107,7 +108,8 @@ impl Enrolment {
             }
             make_room(&mut client.keys, lives.overlap, now);
             if client.keys.iter().any(|held| held.jwk.kid == jwk.kid || held.id == key.id) {
-                let why = format!("the client has this key, or one with the kid `{}`", jwk.kid);
+                let kid = excerpt(&jwk.kid);
+                let why = format!("the client has this key, or one with the kid `{kid}`");
                 return Err(RegistryError::Metadata(why));
             }
             if client.keys.len() >= most {

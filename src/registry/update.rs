@@ -11,6 +11,7 @@ use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS, Client, ClientKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::lists::ListLimits;
+use crate::domain::printable::{excerpt, misfit};
 
 use super::actor::Actor;
 use super::change::Precondition;
@@ -101,6 +102,7 @@ fn patched(
         }
     }
     if let Some(unknown) = patch.keys().find(|name| members.get(*name).is_none()) {
+        let unknown = excerpt(unknown);
         return refused(format!("there is no member `{unknown}` that could be changed here"));
     }
     let patched: Vec<String> = patch.keys().cloned().collect();
@@ -122,7 +124,11 @@ fn patched(
         members.retain(|name, _| is_patched(name));
     }
     let grants: Grants = serde_path_to_error::deserialize(members).map_err(|error| {
-        RegistryError::Metadata(format!("`{}`: {}", error.path(), error.inner()))
+        RegistryError::Metadata(format!(
+            "`{}`: {}",
+            error.path(),
+            misfit(&error.inner().to_string())
+        ))
     })?;
     let mut granted = client.clone();
     grant(&mut granted, grants, longest_life, limits)?;

@@ -147,6 +147,72 @@ async fn what_is_refused_is_quoted_briefly() {
     assert!(imported.text.len() < 1500, "{}", imported.text.len());
 }
 
+/// Nor does it if it has in it what a quotation ends with.
+#[actix_web::test]
+async fn what_is_refused_is_quoted_briefly_whatever_is_in_it() {
+    let server = Server::start().await;
+    let key = client_key(Algorithm::ES256);
+    let id = server.granted_with_key(key, json!({})).await;
+    let (client, keys) = (format!("/clients/{id}"), format!("/clients/{id}/keys"));
+    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    #[rustfmt::skip]
+    let names = [
+        ("long",              "Z".repeat(3_000)),
+        ("a backtick",        format!("a`{}", "Z".repeat(3_000))),
+        ("backticks",         "Z`".repeat(1_500)),
+        ("a quotation mark",  format!("a\"{}", "Z".repeat(3_000))),
+        ("quotation marks",   "\"Z".repeat(1_500)),
+        ("words of ours",     "`, expected Z".repeat(300)),
+        ("it commands",       "Z\u{9b}\n`".repeat(700)),
+    ];
+    for (why, name) in &names {
+        let (encoded, member) = (encode(name), json!({ (name.as_str()): 1 }));
+        let form = format!("{encoded}=1&{encoded}=2");
+        let with = |member: &str, value: Value| {
+            let mut body = json!({ "client_name": "c" });
+            body[member] = value;
+            body
+        };
+        let short: String = name.chars().filter(|c| !c.is_control()).take(250).collect();
+        let mut keyed = json!({ "public_key": client_key(Algorithm::EdDSA).public().to_json() });
+        keyed["public_key"]["kid"] = json!(short);
+        server.admin_post(&keys, &keyed).await;
+        let mut claims = server.assertion_claims(&id);
+        claims[name.as_str()] = json!(1);
+        let assertion = signed(&header_of(key), &claims, key);
+        let target = short.replace(' ', "");
+        let asked = format!("&audience={}", encode(&target));
+        let patch = async |body| server.admin(reqwest::Method::PATCH, &client, body).await;
+        #[rustfmt::skip]
+        let answers = [
+            ("a parameter",          server.form("/oauth/token", None, &form).await),
+            ("one to revoke",        server.form("/oauth/revoke", None, &form).await),
+            ("one to introspect",    server.form("/oauth/introspect", None, &form).await),
+            ("one of a query",       server.admin_get(&format!("/clients?{encoded}=1")).await),
+            ("one of the audit",     server.admin_get(&format!("/audit?{encoded}=1")).await),
+            ("one of a removal",     server.admin(reqwest::Method::DELETE, &format!("{keys}/x?{encoded}=1"), &Value::Null).await),
+            ("a member",             server.create_client(with(name, json!(1))).await),
+            ("one that changes",     patch(&member).await),
+            ("one of a key",         server.admin_post(&keys, &member).await),
+            ("one of a revocation",  server.admin_post("/revocations", &member).await),
+            ("one of a rotation",    server.admin_post("/keys/rotate", &member).await),
+            ("a value",              server.create_client(with("permissions", json!(name))).await),
+            ("one that changes it",  patch(&json!({ "permissions": name })).await),
+            ("a claim",              server.create_client(with("allowedCustomClaims", json!([name]))).await),
+            ("metadata",             server.create_client(with("metadata", json!({ (format!("${name}")): 1 }))).await),
+            ("the name of a key",    server.admin_post(&keys, &keyed).await),
+            ("a claim of its own",   server.token_by(&assertion, "").await),
+            ("an audience",          server.token_by(&server.assertion(&id, key), &asked).await),
+        ];
+        for (what, reply) in answers {
+            assert_eq!(reply.status, 400, "{what}, {why}: {reply:?}");
+            let told = reply.text_of("error_description");
+            assert!(told.matches('Z').count() <= 64, "{what}, {why}: {told}");
+            assert!(told.contains('Z') && told.is_ascii(), "{what}, {why}: {told}");
+        }
+    }
+}
+
 #[actix_web::test]
 async fn rfc9110_s8_4_content_codings() {
     let server = Server::start().await;

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{client_id, credential_id, done, tokens};
 use crate::domain::jwk::PublicJwk;
 use crate::domain::permission::CLIENTS_WRITE;
+use crate::domain::printable::excerpt;
 use crate::domain::secret::ClientSecret;
 use crate::http::carry_out::carry_out;
 use crate::http::error::Refusal;
@@ -105,6 +106,7 @@ async fn optional_object(
 /// Keys in whichever form, and nothing beside them but their proofs.
 fn keys_of(members: Map<String, Value>) -> Result<NewKeys, RegistryError> {
     if let Some(name) = members.keys().find(|name| !KEYS.contains(&name.as_str())) {
+        let name = excerpt(name);
         return Err(RegistryError::Metadata(format!("there is no member `{name}`")));
     }
     let metadata: ClientMetadata = json::from_object(Value::Object(members))?;

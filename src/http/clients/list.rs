@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::{malformed, no_store};
 use crate::domain::clock::Timestamp;
 use crate::domain::permission::CLIENTS_READ;
+use crate::domain::printable::misfit;
 use crate::http::aside::aside;
 use crate::http::bearer;
 use crate::http::error::Refusal;
@@ -37,7 +38,7 @@ pub(in crate::http) async fn list(
 ) -> Result<HttpResponse, Refusal> {
     bearer::actor(&app, &request, CLIENTS_READ).await?;
     let query: web::Query<Query> = web::Query::from_query(request.query_string())
-        .map_err(|error| malformed(&format!("query: {error}")))?;
+        .map_err(|error| malformed(&format!("query: {}", misfit(&error.to_string()))))?;
     let query = query.into_inner();
     let limit = query.limit.unwrap_or(PAGE);
     if !(1..=LONGEST_PAGE).contains(&limit) {

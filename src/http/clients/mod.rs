@@ -12,6 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use crate::app::App;
 use crate::domain::client::Client;
 use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::printable::excerpt;
 use crate::http::register;
 use crate::registry::change::Precondition;
 use crate::registry::credentials::Tokens;
@@ -69,7 +70,7 @@ fn tokens(request: &HttpRequest) -> Result<Tokens, RegistryError> {
             ("revoke_tokens", _) => {
                 return Err(malformed("`revoke_tokens` must be true or false"));
             }
-            _ => return Err(malformed(&format!("there is no parameter `{name}`"))),
+            _ => return Err(malformed(&format!("there is no parameter `{}`", excerpt(&name)))),
         };
     }
     Ok(tokens)

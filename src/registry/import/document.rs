@@ -12,6 +12,7 @@ use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS, Client};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
+use crate::domain::printable::{excerpt, misfit};
 use crate::domain::provenance::{FORMER_SERVER, NOBODY, Provenance};
 use crate::domain::scope::Scope;
 use crate::domain::secret::ClientSecret;
@@ -107,7 +108,10 @@ pub(super) fn read(
         // What is wrong may quote the value; that of a secret must not come back.
         let path = error.path().to_string();
         let secret = path.contains("ecret");
-        let why = if secret { "it cannot be read".to_owned() } else { error.inner().to_string() };
+        let why = match secret {
+            true => "it cannot be read".to_owned(),
+            false => misfit(&error.inner().to_string()),
+        };
         RegistryError::Metadata(format!("`{path}`: {why}"))
     })?;
     let created = values::timestamp(&members.created_at).unwrap_or(now).min(now);
@@ -169,7 +173,10 @@ impl Members {
         let parsed: Result<ClientId, _> = id.parse();
         let id = parsed.map_err(|error| RegistryError::Metadata(error.to_string()))?;
         if id.is_reserved() {
-            return refused(&format!("`{id}` stands for no client, and cannot be the id of one"));
+            return refused(&format!(
+                "`{}` stands for no client, and cannot be the id of one",
+                excerpt(id.as_str())
+            ));
         }
         if id.as_str() == TAKEN {
             return refused("`import` is the name of a route, and cannot be that of a client");
@@ -199,6 +206,7 @@ impl Members {
     fn grants(self) -> Result<Grants, RegistryError> {
         let permissions = self.permissions.unwrap_or_default();
         if let Some(ours) = permissions.iter().find(|permission| permission.is_ours()) {
+            let ours = excerpt(ours.as_str());
             let why = format!("power over this server is granted here and not imported: `{ours}`");
             return refused(&why);
         }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::printable::excerpt;
 
 use super::super::error::RegistryError;
 
@@ -81,7 +82,7 @@ struct Members<'a>(&'a Map<String, Value>);
 impl Members<'_> {
     fn refuse_unknown(&self) -> Result<(), RegistryError> {
         match self.0.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
-            Some(unknown) => refused(&format!("there is no member `{unknown}`")),
+            Some(unknown) => refused(&format!("there is no member `{}`", excerpt(unknown))),
             None => Ok(()),
         }
     }
