@@ -258,6 +258,34 @@ async fn credentials() {
     }
 }
 
+/// RFC 9728 §5.1: as over HTTP.
+#[actix_web::test]
+async fn the_challenge_names_the_metadata_of_the_resource() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = with_policy(folder.path());
+    let server = Server::with(|settings| {
+        policy(settings);
+        settings.gateway_resources = vec!["https://shop.test/items".parse().unwrap()];
+    })
+    .await;
+    let envoy = Envoy::of(&server);
+    let named =
+        r#", resource_metadata="https://shop.test/.well-known/oauth-protected-resource/items""#;
+    for (path, is_named) in [("/items", true), ("/items?x=1", true), ("/orders", false)] {
+        for token in [None, Some("bad")] {
+            let told = envoy.ask_with("GET", path, token).await;
+            assert_eq!(told.status, 401, "{path}: {told:?}");
+            let challenge = &told.headers["www-authenticate"];
+            assert!(challenge.starts_with(r#"Bearer realm="latchkey""#), "{path}: {challenge}");
+            assert_eq!(challenge.ends_with(named), is_named, "{path}: {challenge}");
+            assert_eq!(challenge.contains("resource_metadata"), is_named, "{path}: {challenge}");
+        }
+    }
+    let good = server.token_of(&server.client_with_secret().await).await;
+    let told = envoy.ask_with("GET", "/items", Some(&good)).await;
+    assert_ne!(told.status, 401, "{told:?}");
+}
+
 #[actix_web::test]
 async fn identity_headers_replace_what_the_client_sent() {
     let (server, _policy) = server().await;

@@ -39,6 +39,8 @@ async fn what_may_be_asked_for_at_once() {
         ("thousands of scopes",             format!("scope={}", joined("s", 9_000)),      400, Some("invalid_scope")),
         ("spaces are none",                 format!("scope=s0{}", "+".repeat(300)),       200, None),
         ("unknown parameters",              others(60),                                   200, None),
+        ("as many as a form may have",      others(64 + 2 * 64 - 1),                      200, None),
+        ("one more",                        others(64 + 2 * 64),                          400, Some("invalid_request")),
         ("thousands of unknown parameters", others(9_000),                                400, Some("invalid_request")),
     ];
     for (why, asked, status, error) in cases {
@@ -47,6 +49,26 @@ async fn what_may_be_asked_for_at_once() {
     }
     let refused = server.token(Some((&id, &secret)), &format!("{GRANT}&{}", repeated(65))).await;
     assert_eq!(refused.text_of("error_description"), "at most 64 audiences may be asked for");
+}
+
+/// There is room for as many audiences and resources as may be asked for, beside the others.
+#[actix_web::test]
+async fn a_form_has_room_for_what_is_repeated() {
+    for audiences in [1, 64, 100] {
+        let server = Server::with(|settings| settings.max_audiences = audiences).await;
+        let granted = words("https://a.test/", audiences);
+        let (id, secret) = server.granted(json!({ "audience": granted })).await;
+        let named = |name: &str| format!("&{name}={}", granted.join(&format!("&{name}=")));
+        // One of the others says which grant it is.
+        let full = format!("{GRANT}{}{}", named("audience"), named("resource"));
+        let full = format!("{full}&{}", words("x", 63).join("=&"));
+        for (form, status) in [(full.clone(), 200), (format!("{full}&y"), 400)] {
+            let reply = server.token(Some((&id, &secret)), &form).await;
+            assert_eq!(reply.status, status, "{audiences}: {}", reply.text);
+            let most = format!("a form may have at most {} parameters", 64 + 2 * audiences);
+            assert_eq!(reply.text.contains(&most), status == 400, "{audiences}: {}", reply.text);
+        }
+    }
 }
 
 #[actix_web::test]

@@ -7,10 +7,12 @@ use latchkey::app::{Environment, OpenStore};
 use latchkey::config::Resolved;
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::http::server;
+use latchkey::oauth::News;
 use latchkey::store::MongoStore;
 
 use crate::databases::Kind;
-use crate::harness::{GRANT, Server, TestClock, settings, signing_key};
+use crate::gateway_decisions::policy_in;
+use crate::harness::{FORM, GRANT, Server, TestClock, settings, signing_key};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -134,6 +136,59 @@ async fn what_is_known_grows_old(kind: Kind) {
     {
         assert!(began.elapsed() < PATIENCE, "it does not recover");
     }
+}
+
+/// Gateways ask about tokens and decisions, and wait. While the store says nothing, and nobody here
+/// knows the client that asks, its token speaks for it; what administers waits for the store.
+async fn questions_are_answered_while_it_is_silent(kind: Kind) {
+    let Some(database) = kind.alone().await else { return };
+    let (url, folder) = (database.fresh_database(), tempfile::tempdir().unwrap());
+    let file = policy_in(folder.path());
+    let issuing = Server::on(open(&url), |_| ()).await;
+    let asked = Server::on(open(&url), |settings| settings.policy_file = Some(file)).await;
+    let token = async |permissions: &[&str]| {
+        let grants = serde_json::json!({ "permissions": permissions });
+        issuing.token_of(&issuing.granted(grants).await).await
+    };
+    let may = token(&["latchkey:introspect", "latchkey:decide", "latchkey:clients:read"]).await;
+    let may_not = token(&[]).await;
+    let subject = token(&[]).await;
+    asked.app.feed.look().await.unwrap();
+    assert_eq!(asked.tokeninfo(&subject).await.status, 200, "it knows the key");
+
+    let question = serde_json::json!({
+        "subject": { "type": "client", "properties": { "access_token": subject } },
+        "action": { "name": "GET" },
+        "resource": { "type": "route", "id": "/items" },
+    });
+    let post = |path: &str| asked.http.post(format!("{}{path}", asked.url));
+    let introspect = async |bearer: &str| {
+        let request = post("/oauth/introspect").bearer_auth(bearer);
+        let request = request.header("content-type", FORM);
+        asked.send(request.body(format!("token={subject}"))).await
+    };
+    let decide = async |bearer: &str| {
+        asked.send(post("/access/v1/evaluation").bearer_auth(bearer).json(&question)).await
+    };
+    database.kill();
+    let began = Instant::now();
+    let mut is_silent = false;
+    while !is_silent {
+        // Read first: what is asked after it is asked of a store of which nothing was heard for long.
+        is_silent = asked.app.feed.staleness() >= Duration::from_secs(2);
+        let (told, decided) = (introspect(&may).await, decide(&may).await);
+        assert_eq!((told.status, &told.body["active"]), (200, &true.into()), "{told:?}");
+        assert_eq!((decided.status, &decided.body["decision"]), (200, &true.into()), "{decided:?}");
+        assert!(began.elapsed() < PATIENCE, "news come although it is away");
+    }
+    assert_eq!((introspect(&may_not).await.status, decide(&may_not).await.status), (403, 403));
+    let listing = asked.http.get(format!("{}/clients", asked.url)).bearer_auth(&may);
+    assert_eq!(asked.send(listing).await.status, 503);
+}
+
+#[actix_web::test]
+async fn nx_27017_falls_silent() {
+    questions_are_answered_while_it_is_silent(Kind::Nx27017).await;
 }
 
 #[actix_web::test]
