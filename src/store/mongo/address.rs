@@ -64,12 +64,14 @@ impl Address {
     }
 }
 
-/// The driver quotes what it does not understand: never where that could be a password.
+/// The driver quotes what it does not understand: never where that could be a password. Of its error
+/// the kind alone is for people.
 fn what_is_wrong(url: &str, error: &Error) -> String {
-    if url.contains('@') || url.to_ascii_lowercase().contains("password") {
+    let lower = url.to_ascii_lowercase();
+    if ["@", "password", "token"].iter().any(|sign| lower.contains(sign)) {
         "are the user name and the password percent-encoded, and the options right?".to_owned()
     } else {
-        error.to_string()
+        error.kind.to_string()
     }
 }
 
@@ -101,6 +103,22 @@ mod tests {
     }
 
     #[test]
+    fn an_error_is_a_sentence() {
+        for (url, said) in [
+            ("mongodb://host/platform?maxPoolSize=x", "`maxpoolsize` argument must be"),
+            ("mongodb://host:port/platform", "port"),
+            ("mongodb:///platform", "invalid argument"),
+        ] {
+            let error = Address::parse(url).err().map(|error| error.to_string());
+            let error = error.unwrap_or_default();
+            assert!(error.contains(said), "{url}: {error}");
+            for sign in ["Kind:", "labels", "None", "ErrorKind", "{", "Some("] {
+                assert!(!error.contains(sign), "{url}: {error}");
+            }
+        }
+    }
+
+    #[test]
     fn no_password_is_in_an_error() {
         for url in [
             "mongodb://user:hunter2%@host/platform",
@@ -110,6 +128,7 @@ mod tests {
             "mongodb://user:hunter2@host",
             "hunter2@host",
             "mongodb://host/platform?proxyPassword=hunter2&proxyHost=",
+            "mongodb://host/platform?authMechanismProperties=AWS_SESSION_TOKEN:hunter2,hunter2",
         ] {
             let error = Address::parse(url).err();
             assert!(!format!("{error:?}").contains("hunter2"), "{url}: {error:?}");
