@@ -145,7 +145,7 @@ impl Asked {
             words("p", granted.permissions).map(|it| it.parse().unwrap()).collect();
         client.groups = words("g", granted.groups).collect();
         let secret = self.runtime.block_on(async {
-            let (secret, stored) = self.app.enrolment.make_secret(&id, now).await.unwrap();
+            let (secret, stored) = self.app.enrolment.make_secret(&id, now).unwrap();
             client.secrets = vec![stored];
             let pair = (None, Some(&client));
             let origin = Origin::server();

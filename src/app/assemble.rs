@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::config::{Resolved, Settings};
-use crate::hashing::SlowHashes;
+use crate::hashing::PATIENCE;
 use crate::jwt::{KeyFolderError, StrictReader};
 use crate::oauth::introspect::Introspection;
 use crate::oauth::own_token::OwnTokens;
@@ -84,7 +84,7 @@ pub async fn assemble(
         registry: parts.clients.clone(),
         pepper: pepper.clone(),
         // Of its own, so that those who register keep nobody waiting who wants a token.
-        hashes: SlowHashes::for_this_machine(),
+        hashes: parts.hashes.beside(PATIENCE),
         entropy: parts.environment.entropy.clone(),
         recorder: parts.recorder.clone(),
         revoker: parts.revoker.clone(),

@@ -4,7 +4,7 @@
 use argon2::password_hash::phc;
 use argon2::{Algorithm, Params, Version};
 
-use super::secret::SecretHash;
+use super::secret_hash::SecretHash;
 
 /// The least work of bcrypt; it knows nothing below.
 const CHEAPEST_BCRYPT: u32 = 4;
@@ -86,10 +86,12 @@ mod tests {
 
     use crate::domain::entropy::SystemEntropy;
     use crate::domain::secret::ClientSecret;
+    use crate::domain::secret_hash::Profile;
 
     #[test]
     fn only_what_can_be_checked_in_good_time_is_taken() {
-        let ours = SecretHash::of(&ClientSecret::from("x".to_owned()), &SystemEntropy).unwrap();
+        let secret = ClientSecret::from("x".to_owned());
+        let ours = SecretHash::of(&secret, Profile::Slow, &SystemEntropy).unwrap();
         let bcrypt = bcrypt::hash("x", 4).unwrap();
         for (why, hash, fault) in [
             ("ours", ours.as_str().to_owned(), None),
@@ -127,7 +129,7 @@ mod tests {
         let secret = ClientSecret::from("x".to_owned());
         // Each of these would take hours, or all of the memory.
         let bcrypt = bcrypt::hash("x", 4).unwrap();
-        let ours = SecretHash::of(&secret, &SystemEntropy).unwrap();
+        let ours = SecretHash::of(&secret, Profile::Slow, &SystemEntropy).unwrap();
         for hash in [
             bcrypt.replace("$04$", "$31$"),
             ours.as_str().replace("m=19456", "m=4294967295"),
@@ -151,6 +153,6 @@ mod tests {
         let hash = SecretHash::brought(&format!("$argon2i$m=64,t=2,p=1${salt}${output}")).unwrap();
         assert!(hash.matches(&ClientSecret::from("password".to_owned())));
         assert!(!hash.matches(&ClientSecret::from("passwore".to_owned())));
-        assert!(hash.is_outdated());
+        assert!(hash.is_outdated(Profile::Slow));
     }
 }

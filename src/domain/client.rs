@@ -17,7 +17,7 @@ use super::permission::Permission;
 use super::provenance::Provenance;
 use super::registration_token::StoredRegistrationToken;
 use super::scope::Scope;
-use super::secret::SecretHash;
+use super::secret_hash::{Profile, SecretHash};
 use super::state::State;
 
 /// How a client proves its identity at the token endpoint: the `token_endpoint_auth_method` of
@@ -311,6 +311,12 @@ impl Client {
 }
 
 impl StoredSecret {
+    /// What it is hashed with.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        Profile::of_secret(self.checksummed)
+    }
+
     /// Whether it has not ended.
     #[must_use]
     pub fn is_live_at(&self, now: Timestamp) -> bool {

@@ -29,6 +29,7 @@ pub mod resource;
 pub mod revocation;
 pub mod scope;
 pub mod secret;
+pub mod secret_hash;
 pub mod signing_key;
 pub mod spki;
 pub mod state;

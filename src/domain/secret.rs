@@ -6,14 +6,11 @@
 
 use std::fmt;
 
-use argon2::Argon2;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc};
 use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::brought_hash::{BCRYPT_OCTETS, Checkable};
 use super::entropy::{ALPHANUMERIC, Entropy, NoEntropy};
 use super::id::{ClientId, CredentialId};
 
@@ -122,69 +119,11 @@ impl fmt::Debug for Pepper {
     }
 }
 
-/// The hash of a secret: what the store keeps. An argon2id PHC string, or a bcrypt hash that came
-/// from elsewhere.
-#[derive(Clone, Eq, PartialEq)]
-pub struct SecretHash(Box<str>);
-
-impl SecretHash {
-    /// Hashes a secret with argon2id, on purpose slowly (about 12 ms and 19 MiB).
-    pub fn of(secret: &ClientSecret, entropy: &dyn Entropy) -> Result<Self, NoEntropy> {
-        let salt = entropy.bytes::<16>()?;
-        let hash: phc::PasswordHash = Argon2::default()
-            .hash_password_with_salt(secret.reveal().as_bytes(), &salt)
-            .map_err(|_| NoEntropy)?;
-        Ok(Self(hash.to_string().into()))
-    }
-
-    /// Takes a hash as a store keeps it.
-    #[must_use]
-    pub fn stored(text: &str) -> Self {
-        Self(text.into())
-    }
-
-    /// The hash, for the store.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// True if it is not what we would store today.
-    #[must_use]
-    pub fn is_outdated(&self) -> bool {
-        !self.0.starts_with("$argon2id$v=19$")
-    }
-
-    /// Whether `presented` has this hash. Slow on purpose: call it off the async threads.
-    #[must_use]
-    pub fn matches(&self, presented: &ClientSecret) -> bool {
-        let password = presented.reveal().as_bytes();
-        // An empty secret proves nothing, also where somebody stored the hash of one.
-        if password.is_empty() {
-            return false;
-        }
-        match Checkable::read(&self.0) {
-            Ok(Checkable::Argon2(hash)) => {
-                Argon2::default().verify_password(password, &*hash).is_ok()
-            }
-            // It would take anything for the same that differs behind them.
-            Ok(Checkable::Bcrypt) if password.len() > BCRYPT_OCTETS => false,
-            Ok(Checkable::Bcrypt) => bcrypt::verify(password, &self.0).unwrap_or(false),
-            Err(_) => false,
-        }
-    }
-}
-
-impl fmt::Debug for SecretHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretHash(..)")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::entropy::SystemEntropy;
+    use crate::domain::secret_hash::SecretHash;
 
     #[test]
     fn only_what_we_made_for_this_client_has_our_form() {
@@ -219,37 +158,5 @@ mod tests {
         let shown =
             format!("{secret:?} {:?} {:?}", Pepper::from([7; 32]), SecretHash::stored("$2"));
         assert!(!shown.contains("hunter2") && !shown.contains('$') && !shown.contains('7'));
-    }
-
-    #[test]
-    fn argon2id_and_bcrypt_verify() {
-        let secret = ClientSecret::from("hunter2".to_owned());
-        let wrong = ClientSecret::from("hunter3".to_owned());
-        let ours = SecretHash::of(&secret, &SystemEntropy).unwrap();
-        let theirs = SecretHash::stored(&bcrypt::hash("hunter2", 4).unwrap());
-        for hash in [&ours, &theirs] {
-            assert!(hash.matches(&secret) && !hash.matches(&wrong));
-        }
-        assert!(!ours.is_outdated() && theirs.is_outdated());
-        assert!(!SecretHash::stored("").matches(&secret));
-    }
-
-    #[test]
-    fn bcrypt_never_takes_the_first_72_octets_for_the_whole() {
-        let [whole, longer] = [72, 73].map(|length| "x".repeat(length));
-        for made_of in [&whole, &longer] {
-            let hash = SecretHash::stored(&bcrypt::hash(made_of, 4).unwrap());
-            assert!(hash.matches(&ClientSecret::from(whole.clone())));
-            for presented in [longer.clone(), format!("{whole}y"), format!("{}\u{e9}", &whole[1..])]
-            {
-                assert!(!hash.matches(&ClientSecret::from(presented)));
-            }
-        }
-    }
-
-    #[test]
-    fn an_empty_secret_matches_nothing() {
-        let hash = SecretHash::stored(&bcrypt::hash("", 4).unwrap());
-        assert!(!hash.matches(&ClientSecret::from(String::new())));
     }
 }

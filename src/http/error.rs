@@ -8,8 +8,9 @@ use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderName, RETRY_AFTER, WWW
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 use serde::Serialize;
 
-use crate::domain::error_code::ErrorCode;
+use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode};
 use crate::domain::printable::message;
+use crate::hashing::Busy;
 use crate::oauth::error::{OAuthError, TokenFault};
 use crate::registry::error::RegistryError;
 
@@ -69,14 +70,15 @@ impl Refusal {
     pub(super) fn headers(&self) -> Vec<(HeaderName, String)> {
         let mut headers = vec![(CACHE_CONTROL, "no-store".to_owned())];
         headers.extend(self.challenge().map(|challenge| (WWW_AUTHENTICATE, challenge)));
-        match self.code {
-            ErrorCode::TemporarilyUnavailable => headers.push((RETRY_AFTER, "1".to_owned())),
-            ErrorCode::TooManyRequests => {
-                let wait = self.retry_after.map_or(60, |wait| wait.as_secs().max(1));
-                headers.push((RETRY_AFTER, wait.to_string()));
-            }
-            _ => {}
-        }
+        let unless_known = match self.code {
+            ErrorCode::TemporarilyUnavailable => Some(1),
+            ErrorCode::TooManyRequests => Some(60),
+            _ => None,
+        };
+        headers.extend(unless_known.map(|seconds| {
+            let wait = self.retry_after.map_or(seconds, whole_seconds);
+            (RETRY_AFTER, wait.to_string())
+        }));
         headers.extend(self.allow.clone().map(|allow| (ALLOW, allow)));
         headers.extend(self.accepted.iter().cloned());
         headers
@@ -117,6 +119,11 @@ impl Refusal {
             _ => None,
         }
     }
+}
+
+/// Rounded up: whoever comes back earlier is refused again.
+fn whole_seconds(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 /// The characters that RFC 6749 §5.2 allows in a description, and as many as may be.
@@ -198,8 +205,18 @@ fn refused(code: ErrorCode, description: &str, reason: &dyn std::error::Error) -
     Refusal::new(code, description)
 }
 
+/// A crowd before a queue is no failure of ours, and each of it would be a line.
+fn refused_for_now(busy: Busy) -> Refusal {
+    tracing::info!(error = ErrorCode::TemporarilyUnavailable.as_str(), reason = %busy, "refused");
+    let refusal = Refusal::new(ErrorCode::TemporarilyUnavailable, CANNOT_ANSWER);
+    Refusal { retry_after: Some(busy.wait), ..refusal }
+}
+
 impl From<OAuthError> for Refusal {
     fn from(error: OAuthError) -> Self {
+        if let OAuthError::Busy(busy) = error {
+            return refused_for_now(busy);
+        }
         let retry_after = error.retry_after();
         Self { retry_after, ..refused(error.code(), &error.description(), &error) }
     }
@@ -207,6 +224,9 @@ impl From<OAuthError> for Refusal {
 
 impl From<RegistryError> for Refusal {
     fn from(error: RegistryError) -> Self {
+        if let RegistryError::Busy(busy) = error {
+            return refused_for_now(busy);
+        }
         let retry_after = error.retry_after();
         Self { retry_after, ..refused(error.code(), &error.description(), &error) }
     }
@@ -221,6 +241,26 @@ impl From<TokenFault> for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// RFC 9110 §10.2.3: in whole seconds.
+    #[test]
+    fn a_refusal_says_when_to_come_back() {
+        let busy = |millis| Busy { wait: Duration::from_millis(millis) };
+        #[rustfmt::skip]
+        let cases = [
+            // why                       refusal                                                  Retry-After
+            ("a queue",                  Refusal::from(OAuthError::Busy(busy(7200))),             Some("8")),
+            ("a short queue",            Refusal::from(RegistryError::Busy(busy(20))),            Some("1")),
+            ("for now",                  Refusal::new(ErrorCode::TemporarilyUnavailable, ""),     Some("1")),
+            ("too often",                Refusal::new(ErrorCode::TooManyRequests, ""),            Some("60")),
+            ("for good",                 Refusal::new(ErrorCode::InvalidScope, ""),               None),
+        ];
+        for (why, refusal, wanted) in cases {
+            let headers = refusal.headers();
+            let found = headers.iter().find(|(name, _)| name == RETRY_AFTER);
+            assert_eq!(found.map(|(_, wait)| wait.as_str()), wanted, "{why}");
+        }
+    }
 
     #[test]
     fn rfc6749_s5_2_description_alphabet() {

@@ -23,6 +23,7 @@ use serde_json::{Map, Value};
 use crate::domain::audit::AuditRecord;
 use crate::domain::claims::AccessTokenClaims;
 use crate::domain::client::Client;
+use crate::domain::client::StoredSecret;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
@@ -75,10 +76,10 @@ pub trait LoginLog: Send + Sync {
     fn note(&self, client: &ClientId, credential: &CredentialId, at: Timestamp);
 }
 
-/// Replaces a hash that was made elsewhere by one of ours, now that the secret is at hand.
+/// Replaces a hash by the one that we would make today, now that the secret is at hand.
 pub trait HashUpgrade: Send + Sync {
     /// Sees to it in the background; failing is harmless, the next use tries again.
-    fn upgrade(&self, client: &ClientId, secret: &CredentialId, presented: &ClientSecret);
+    fn upgrade(&self, client: &ClientId, secret: &StoredSecret, presented: &ClientSecret);
 }
 
 /// Says how many tokens a client may get.

@@ -8,6 +8,7 @@ use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::permission::{ADMIN, Permission};
 use crate::domain::provenance::{FORMER_SERVER, Provenance};
 use crate::domain::secret::{ClientSecret, Form, Pepper};
+use crate::domain::secret_hash::Profile;
 use crate::domain::state::State;
 
 use super::draft::Enrolment;
@@ -188,7 +189,8 @@ impl Enrolment {
             Form::Ours(id) => (id, true),
             Form::Forged | Form::Foreign => (CredentialId::random(&*self.entropy)?, false),
         };
-        let hash = self.hashes.hash(&credentials.secret, &self.entropy).await??;
+        let profile = Profile::of_secret(checksummed);
+        let hash = self.hashes.hash(&credentials.secret, profile, &self.entropy).await??;
         client.secrets = vec![StoredSecret {
             id,
             hash,

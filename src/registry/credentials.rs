@@ -59,7 +59,7 @@ impl Enrolment {
         if found.secrets.len() >= self.limits.secrets {
             return too_many("secrets", self.limits.secrets);
         }
-        let (secret, mut stored) = self.make_secret(id, now).await?;
+        let (secret, mut stored) = self.make_secret(id, now)?;
         stored.expires = lives.expires_in.map(|life| now + life);
         let credential_id = stored.id.clone();
         let most = self.limits.secrets;

@@ -17,6 +17,7 @@ use crate::domain::lists::ListLimits;
 use crate::domain::printable::is_name;
 use crate::domain::registration_token::{RegistrationToken, StoredRegistrationToken};
 use crate::domain::secret::{ClientSecret, Pepper};
+use crate::domain::secret_hash::{Profile, SecretHash};
 use crate::hashing::SlowHashes;
 use crate::oauth::revoke::Revoker;
 
@@ -318,7 +319,7 @@ impl Enrolment {
         let secret = match client.auth_method {
             AuthMethod::PrivateKeyJwt => None,
             AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {
-                let (secret, stored) = self.make_secret(&client.id, client.created).await?;
+                let (secret, stored) = self.make_secret(&client.id, client.created)?;
                 client.secrets = vec![stored];
                 Some(secret)
             }
@@ -344,14 +345,14 @@ impl Enrolment {
     }
 
     /// Makes a secret, and what is kept of it.
-    pub async fn make_secret(
+    pub fn make_secret(
         &self,
         client: &ClientId,
         now: Timestamp,
     ) -> Result<(ClientSecret, StoredSecret), RegistryError> {
         let id = CredentialId::random(&*self.entropy)?;
         let secret = ClientSecret::generate(client, &id, &self.pepper, &*self.entropy)?;
-        let hash = self.hashes.hash(&secret, &self.entropy).await??;
+        let hash = SecretHash::of(&secret, Profile::Light, &*self.entropy)?;
         let stored = StoredSecret {
             id,
             hash,

@@ -132,7 +132,7 @@ impl Enrolment {
             admission.admit_uri(&asked, now).await?;
         }
         let made = match needs_secret && !had_secret {
-            true => Some(self.make_secret(&old.id, now).await?),
+            true => Some(self.make_secret(&old.id, now)?),
             false => None,
         };
         let registration_token = RegistrationToken::random(&*self.entropy)?;

@@ -1,4 +1,5 @@
-//! Hashes that came from elsewhere are replaced by ours when their secret is first used.
+//! Hashes that are not what we would store today, imported ones say, are replaced when their secret
+//! is first used.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +9,8 @@ use crate::domain::client::StoredSecret;
 use crate::domain::clock::Clock;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{ClientId, CredentialId};
-use crate::domain::secret::{ClientSecret, SecretHash};
+use crate::domain::secret::ClientSecret;
+use crate::domain::secret_hash::SecretHash;
 use crate::domain::store_error::StoreError;
 use crate::hashing::SlowHashes;
 use crate::oauth::HashUpgrade;
@@ -43,10 +45,11 @@ impl Rehash {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn replace(&self, client: &ClientId, secret: &CredentialId, presented: &ClientSecret) {
-        let Ok(Ok(hash)) = self.hashes.hash(presented, &self.entropy).await else { return };
-        match self.put(client, secret, hash).await {
-            Ok(true) => tracing::info!(client_id = %client, "imported secret hash replaced"),
+    async fn replace(&self, client: &ClientId, secret: &StoredSecret, presented: &ClientSecret) {
+        let hash = self.hashes.hash(presented, secret.profile(), &self.entropy).await;
+        let Ok(Ok(hash)) = hash else { return };
+        match self.put(client, &secret.id, hash).await {
+            Ok(true) => tracing::info!(client_id = %client, "the hash of a secret was replaced"),
             // Somebody else changed the client; the next use tries again.
             Ok(false) => {}
             Err(error) => tracing::warn!(client_id = %client, %error, "secret hash not replaced"),
@@ -61,7 +64,8 @@ impl Rehash {
     ) -> Result<bool, StoreError> {
         let Some(old) = self.registry.read(client).await? else { return Ok(false) };
         let mut new = old.clone();
-        let outdated = |kept: &&mut StoredSecret| kept.id == *secret && kept.hash.is_outdated();
+        let outdated =
+            |kept: &&mut StoredSecret| kept.id == *secret && kept.hash.is_outdated(kept.profile());
         let Some(kept) = new.secrets.iter_mut().find(outdated) else { return Ok(false) };
         kept.hash = hash;
         let (origin, now) = (Origin::server(), self.clock.now());
@@ -72,14 +76,14 @@ impl Rehash {
 }
 
 impl HashUpgrade for Rehash {
-    fn upgrade(&self, client: &ClientId, secret: &CredentialId, presented: &ClientSecret) {
-        let this = (client.clone(), secret.clone());
+    fn upgrade(&self, client: &ClientId, secret: &StoredSecret, presented: &ClientSecret) {
+        let this = (client.clone(), secret.id.clone());
         if !self.under_way().insert(this.clone()) {
             return;
         }
-        let (rehash, presented) = (self.clone(), presented.clone());
+        let (rehash, secret, presented) = (self.clone(), secret.clone(), presented.clone());
         tokio::spawn(async move {
-            rehash.replace(&this.0, &this.1, &presented).await;
+            rehash.replace(&this.0, &secret, &presented).await;
             rehash.under_way().remove(&this);
         });
     }

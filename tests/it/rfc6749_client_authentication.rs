@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use latchkey::app::OpenStore;
+use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::jwk::Algorithm;
+use latchkey::domain::secret::ClientSecret;
+use latchkey::domain::secret_hash::{Profile, SecretHash};
 use latchkey::store::MemoryStore;
 use mongodb::bson::{Bson, DateTime, doc};
 use serde_json::json;
 
 use crate::harness::{ADMIN, GRANT, Reply, START, Server, basic, client_key, store_in};
+use crate::store_contract::deed;
 
 /// What every failed authentication looks like, whatever was wrong.
 fn shown(reply: &Reply) -> (u16, &str, Option<&str>, Option<&str>) {
@@ -256,6 +260,39 @@ async fn s2_3_a_key_client_may_use_no_secret_and_the_reverse() {
             assert_eq!(shown(&reply), shown(&reference), "{why}");
         }
     }
+}
+
+/// NIST SP 800-63B §5.1.2.2: what nobody can guess needs no slow hash; what a person chose does.
+#[actix_web::test]
+async fn a_secret_is_hashed_as_slowly_as_it_needs() {
+    const LIGHT: &str = "$argon2id$v=19$m=64,t=1,p=1$";
+    const SLOW: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
+    let server = Server::start().await;
+    let (id, secret) = server.client_with_secret().await;
+    let hash_of = async |id: &str| {
+        let document = server.document(id).await;
+        let secrets = document.get_array("secrets").unwrap().clone();
+        secrets[0].as_document().unwrap().get_str("hash").unwrap().to_owned()
+    };
+    assert!(hash_of(&id).await.starts_with(LIGHT), "what was made here");
+    assert!(hash_of(ADMIN.0).await.starts_with(SLOW), "what the operator set");
+
+    // What was made here before there were light ones.
+    let client = server.app.registry.read(&id.parse().unwrap()).await.unwrap().unwrap();
+    let mut costly = client.clone();
+    let presented = ClientSecret::from(secret.clone());
+    costly.secrets[0].hash = SecretHash::of(&presented, Profile::Slow, &SystemEntropy).unwrap();
+    assert!(server.app.registry.replace(&client, &costly, &deed()).await.unwrap());
+    for (why, presented, status) in [("wrong", format!("{secret}x"), 401), ("right", secret, 200)] {
+        let reply = server.token(Some((&id, &presented)), GRANT).await;
+        assert_eq!(reply.status, status, "{why}");
+    }
+    let replaced = async {
+        while !hash_of(&id).await.starts_with(LIGHT) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), replaced).await.expect("it is replaced");
 }
 
 #[actix_web::test]

@@ -753,13 +753,16 @@ async fn regenerate_keeps_keys_or_takes_others() {
     assert_eq!(old.ask("GET", "", Value::Null).await.status, 200);
 }
 
+/// What to ask for, by a former id and the name of a key.
+type Order = fn(&str, &str) -> Value;
+
 /// Which orders, given about the id that a client had before its last one or first of all.
 #[actix_web::test]
 async fn a_revocation_by_a_former_id_reaches_the_client() {
     let server = Server::start().await;
     let es = client_key(Algorithm::ES256);
     #[rustfmt::skip]
-    let cases: [(&str, usize, fn(&str, &str) -> Value, bool); 6] = [
+    let cases: [(&str, usize, Order, bool); 6] = [
         // why                        times  order                                                            its token has ended
         ("its last id",               1,     |id, _| json!({ "client_id": id }),                              true),
         ("its first id",              3,     |id, _| json!({ "client_id": id }),                              true),

@@ -7,11 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use latchkey::config::{RegistrationSetting, Switch};
-use latchkey::domain::client::Client;
+use latchkey::domain::client::{Client, StoredSecret};
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::error_code::ErrorCode;
-use latchkey::domain::id::{ClientId, CredentialId};
+use latchkey::domain::id::ClientId;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::domain::secret::{ClientSecret, Pepper};
 use latchkey::domain::store_error::StoreError;
@@ -319,7 +319,7 @@ impl AssertionStore for Down {
 }
 
 impl HashUpgrade for Down {
-    fn upgrade(&self, _: &ClientId, _: &CredentialId, _: &ClientSecret) {}
+    fn upgrade(&self, _: &ClientId, _: &StoredSecret, _: &ClientSecret) {}
 }
 
 #[async_trait]

@@ -9,7 +9,8 @@ use latchkey::domain::audit::AuditRecord;
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::free_form::CUT;
-use latchkey::domain::secret::{ClientSecret, SecretHash};
+use latchkey::domain::secret::ClientSecret;
+use latchkey::domain::secret_hash::{Profile, SecretHash};
 use latchkey::store::{Document, MemoryStore};
 use mongodb::bson::{Bson, DateTime, doc};
 use reqwest::Method;
@@ -22,7 +23,7 @@ const SECRET: &str = "hunter2-of-another-tool";
 /// A client of another tool, with a secret.
 fn document(id: &str, more: Document) -> Document {
     let secret = ClientSecret::from(SECRET.to_owned());
-    let hash = SecretHash::of(&secret, &SystemEntropy).unwrap();
+    let hash = SecretHash::of(&secret, Profile::Light, &SystemEntropy).unwrap();
     let mut document = doc! {
         "clientId": id, "__STATE__": "PUBLIC", "secrets": [{ "hash": hash.as_str() }],
         "theirs": { "deep": [1, "x"] },

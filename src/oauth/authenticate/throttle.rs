@@ -153,7 +153,7 @@ impl FailureThrottle {
             }
         };
         let admitted = tokio::time::timeout(PATIENCE, admission).await;
-        admitted.unwrap_or(Err(OAuthError::Busy(Busy)))?;
+        admitted.unwrap_or(Err(OAuthError::Busy(Busy::default())))?;
         attempt.holds = true;
         Ok(attempt)
     }

@@ -7,7 +7,7 @@ use crate::domain::algorithm::Algorithm;
 use crate::domain::client::{ClientKey, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::CredentialId;
-use crate::domain::secret::SecretHash;
+use crate::domain::secret_hash::SecretHash;
 use crate::domain::submitted_jwk::SubmittedJwk;
 use crate::registry::error::RegistryError;
 use crate::registry::public_key::LeftOut;

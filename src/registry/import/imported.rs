@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn what_may_go_well_a_moment_later_is_no_refusal() {
         for (error, outcome) in [
-            (RegistryError::Busy(Busy), Outcome::Failed),
+            (RegistryError::Busy(Busy::default()), Outcome::Failed),
             (RegistryError::Store(StoreError::new("away")), Outcome::Failed),
             (RegistryError::Metadata("no".to_owned()), Outcome::Refused),
         ] {

@@ -21,6 +21,7 @@ use crate::domain::client::{AuthMethod, Client, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::secret::{ClientSecret, Form};
+use crate::domain::secret_hash::Profile;
 use crate::hashing::Busy;
 
 use crate::oauth::token::TokenIssuer;
@@ -84,7 +85,7 @@ impl Enrolment {
         };
         // Judging a batch takes a while, in which others want to be served.
         let judging = tokio::task::spawn_blocking(move || judged(documents, judge));
-        let judged = judging.await.map_err(|_| Busy)?;
+        let judged = judging.await.map_err(|_| Busy::default())?;
         let each = judged.into_iter().map(|(id, judged)| async move {
             let done = match judged {
                 Some(judged) => self.import_one(judged, terms).await,
@@ -157,7 +158,7 @@ impl Enrolment {
         if !needs_secret {
             return Ok((client, None));
         }
-        let (secret, stored) = self.make_secret(&client.id, terms.now).await?;
+        let (secret, stored) = self.make_secret(&client.id, terms.now)?;
         client.secrets.push(stored);
         Ok((client, Some(secret)))
     }
@@ -173,7 +174,8 @@ impl Enrolment {
             Form::Ours(id) => (id, true),
             Form::Forged | Form::Foreign => (CredentialId::random(&*self.entropy)?, false),
         };
-        let hash = self.hashes.hash(secret, &self.entropy).await??;
+        let profile = Profile::of_secret(checksummed);
+        let hash = self.hashes.hash(secret, profile, &self.entropy).await??;
         Ok(StoredSecret { id, hash, checksummed, created: now, expires: None, last_used: None })
     }
 }

@@ -8,7 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::CredentialId;
 use crate::domain::jwk::PublicJwk;
 use crate::domain::registration_token::StoredRegistrationToken;
-use crate::domain::secret::SecretHash;
+use crate::domain::secret_hash::SecretHash;
 use crate::domain::state::State;
 
 use super::limits::Limits;
