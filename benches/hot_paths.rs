@@ -42,8 +42,8 @@ fn app(runtime: &Runtime, algorithm: Algorithm) -> App {
 fn client(runtime: &Runtime, app: &App) -> Registered {
     let metadata = serde_json::from_value(json!({ "client_name": "bench" })).unwrap();
     let now = app.clock.now();
-    let draft = app.registration.draft(&metadata, now).unwrap();
-    runtime.block_on(app.registration.register(draft, &metadata, Origin::default(), now)).unwrap()
+    let outline = app.registration.outline(&metadata, now).unwrap();
+    runtime.block_on(app.registration.register(outline, &metadata, Origin::default(), now)).unwrap()
 }
 
 fn by_secret(registered: &Registered) -> Presented {
