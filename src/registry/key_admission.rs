@@ -128,7 +128,7 @@ impl KeyAdmission {
             let jwks: Vec<&PublicJwk> = jwks.iter().collect();
             key_proof::check_all(&proofs, &jwks, &*reader, &issuer, time)
         };
-        Ok(tokio::task::spawn_blocking(check).await.map_err(|_| Busy)??)
+        Ok(tokio::task::spawn_blocking(check).await.map_err(|_| Busy::default())??)
     }
 
     /// Says which of the keys of a client others have too, unless such keys are refused. For keys
