@@ -8,9 +8,8 @@ use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderName, RETRY_AFTER, WWW
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 use serde::Serialize;
 
-use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode};
+use crate::domain::error_code::ErrorCode;
 use crate::domain::printable::message;
-use crate::hashing::Busy;
 use crate::oauth::error::{OAuthError, TokenFault};
 use crate::registry::error::RegistryError;
 
@@ -193,11 +192,16 @@ impl fmt::Display for Refusal {
 }
 
 /// The log is told everything, once, here; the caller what it may know.
-fn refused(code: ErrorCode, description: &str, reason: &dyn std::error::Error) -> Refusal {
+fn refused(
+    code: ErrorCode,
+    description: &str,
+    reason: &dyn std::error::Error,
+    has_failed: bool,
+) -> Refusal {
     let (error, cause) = (code.as_str(), reason.source());
     // A reason may quote the caller, who might like to write a line of the log.
     let reason = printable(&reason.to_string());
-    if status(code).is_server_error() {
+    if has_failed {
         tracing::error!(error, reason, cause = ?cause, "failed");
     } else {
         tracing::info!(error, reason, "refused");
@@ -205,52 +209,47 @@ fn refused(code: ErrorCode, description: &str, reason: &dyn std::error::Error) -
     Refusal::new(code, description)
 }
 
-/// A crowd before a queue is no failure of ours, and each of it would be a line.
-fn refused_for_now(busy: Busy) -> Refusal {
-    tracing::info!(error = ErrorCode::TemporarilyUnavailable.as_str(), reason = %busy, "refused");
-    let refusal = Refusal::new(ErrorCode::TemporarilyUnavailable, CANNOT_ANSWER);
-    Refusal { retry_after: Some(busy.wait), ..refusal }
-}
-
 impl From<OAuthError> for Refusal {
     fn from(error: OAuthError) -> Self {
-        if let OAuthError::Busy(busy) = error {
-            return refused_for_now(busy);
-        }
-        let retry_after = error.retry_after();
-        Self { retry_after, ..refused(error.code(), &error.description(), &error) }
+        let (code, retry_after) = (error.code(), error.retry_after());
+        let has_failed = status(code).is_server_error() && !error.is_crowd();
+        Self { retry_after, ..refused(code, &error.description(), &error, has_failed) }
     }
 }
 
 impl From<RegistryError> for Refusal {
     fn from(error: RegistryError) -> Self {
-        if let RegistryError::Busy(busy) = error {
-            return refused_for_now(busy);
-        }
-        let retry_after = error.retry_after();
-        Self { retry_after, ..refused(error.code(), &error.description(), &error) }
+        let (code, retry_after) = (error.code(), error.retry_after());
+        let has_failed = status(code).is_server_error() && !error.is_crowd();
+        Self { retry_after, ..refused(code, &error.description(), &error, has_failed) }
     }
 }
 
 impl From<TokenFault> for Refusal {
     fn from(fault: TokenFault) -> Self {
-        refused(fault.code(), fault.description(), &fault)
+        let has_failed = status(fault.code()).is_server_error();
+        refused(fault.code(), fault.description(), &fault, has_failed)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth::authenticate::{Limit, Throttled};
 
     /// RFC 9110 §10.2.3: in whole seconds.
     #[test]
     fn a_refusal_says_when_to_come_back() {
-        let busy = |millis| Busy { wait: Duration::from_millis(millis) };
+        let throttled = |millis| {
+            let wait = Duration::from_millis(millis);
+            Throttled { limit: Limit::Address, wait }
+        };
         #[rustfmt::skip]
         let cases = [
             // why                       refusal                                                  Retry-After
-            ("a queue",                  Refusal::from(OAuthError::Busy(busy(7200))),             Some("8")),
-            ("a short queue",            Refusal::from(RegistryError::Busy(busy(20))),            Some("1")),
+            ("a while",                  Refusal::from(OAuthError::Throttled(throttled(7200))),   Some("8")),
+            ("a moment",                 Refusal::from(OAuthError::Throttled(throttled(20))),     Some("1")),
+            ("a queue",                  Refusal::from(RegistryError::Busy(<_>::default())),      Some("1")),
             ("for now",                  Refusal::new(ErrorCode::TemporarilyUnavailable, ""),     Some("1")),
             ("too often",                Refusal::new(ErrorCode::TooManyRequests, ""),            Some("60")),
             ("for good",                 Refusal::new(ErrorCode::InvalidScope, ""),               None),

@@ -138,10 +138,17 @@ impl RegistryError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
+            Self::Busy(busy) => Some(busy.wait),
             Self::Revocations(refused) => Some(refused.wait),
             Self::Throttled(throttled) => Some(throttled.wait),
             _ => None,
         }
+    }
+
+    /// Whether it is the crowd before a queue: no failure of ours, and each of it would be a line.
+    #[must_use]
+    pub fn is_crowd(&self) -> bool {
+        matches!(self, Self::Busy(_))
     }
 
     /// What the caller is told beside the code.

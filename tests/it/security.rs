@@ -74,7 +74,11 @@ fn a_name_that_is_not_there_is_noticed() {
     for (why, shown_by, there) in [
         ("a test", "it::security::every_promise_names_what_shows_it", true),
         ("a test of a macro", "it::store_contract::an_assertion_is_used_once", true),
-        ("a test beside the code", "hashing::a_full_queue_refuses_and_empties_again", true),
+        (
+            "a test beside the code",
+            "hashing::a_queue_that_is_too_long_refuses_and_empties_again",
+            true,
+        ),
         ("in a file mod.rs", "config::passwords_of_a_store_url_are_not_shown", true),
         ("a file", ".ci/run", true),
         ("another test", "it::main_job::every_promise_names_what_shows_it", false),
