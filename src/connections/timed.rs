@@ -75,7 +75,11 @@ pub struct Timed<I, F> {
     stream: I,
     follow: F,
     patience: Patience,
-    due: Pin<Box<Sleep>>,
+    /// When the time is over for what is owed.
+    due: Instant,
+    /// Wakes at that moment or before it: most parts arrive long before they are due, and to set an
+    /// alarm for each would cost more than to look at the clock.
+    alarm: Pin<Box<Sleep>>,
     is_over: bool,
     stall: Option<Stall>,
     _place: Place,
@@ -91,8 +95,27 @@ struct Stall {
 impl<I, F> Timed<I, F> {
     /// From now on the peer has to speak.
     pub fn new(stream: I, follow: F, patience: Patience, place: Place) -> Self {
-        let due = Box::pin(sleep(patience.with(Owed::Head)));
-        Self { stream, follow, patience, due, is_over: false, stall: None, _place: place }
+        let alarm = Box::pin(sleep(patience.with(Owed::Head)));
+        let due = alarm.deadline();
+        Self { stream, follow, patience, due, alarm, is_over: false, stall: None, _place: place }
+    }
+
+    /// Time begins anew, for another part.
+    fn begin(&mut self, owed: Owed) {
+        self.due = Instant::now() + self.patience.with(owed);
+        if self.due < self.alarm.deadline() {
+            self.alarm.as_mut().reset(self.due);
+        }
+    }
+
+    fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.alarm.as_mut().poll(context));
+            if Instant::now() >= self.due {
+                return Poll::Ready(());
+            }
+            self.alarm.as_mut().reset(self.due);
+        }
     }
 
     /// Counts what was written, or waits for the peer to take it.
@@ -139,11 +162,11 @@ impl<I: AsyncRead + Unpin, F: Follow + Unpin> AsyncRead for Timed<I, F> {
         if let Poll::Ready(read) = Pin::new(&mut this.stream).poll_read(context, buffer) {
             let arrived = buffer.filled().get(before..).unwrap_or_default();
             if let Some(owed) = this.follow.read(arrived) {
-                this.due.as_mut().reset(Instant::now() + this.patience.with(owed));
+                this.begin(owed);
             }
             return Poll::Ready(read);
         }
-        ready!(this.due.as_mut().poll(context));
+        ready!(this.poll_due(context));
         this.is_over = true;
         Poll::Ready(Ok(()))
     }
