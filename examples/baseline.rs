@@ -4,12 +4,18 @@
 //! baseline static PORT BYTES     # one actix-web worker with a static JSON reply of that size
 //! baseline sign RS256 SECONDS    # signatures a second on one thread, by aws-lc alone
 //! baseline assertions KEY CLIENT_ID ISSUER COUNT    # so many assertions, one a line
+//! baseline post PORT PATH TYPE CONNECTIONS <BODIES >ANSWERS    # each line once, as a crowd would
 //! ```
 //!
 //! `benches/load/run.sh` puts them to use.
-#![expect(clippy::print_stdout, reason = "its output is what it is for")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it is for")]
+#![expect(clippy::cast_precision_loss, reason = "what is counted is few")]
 #![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use actix_web::http::header::{CACHE_CONTROL, ContentType};
@@ -35,9 +41,13 @@ fn main() -> Outcome {
         ["assertions", key, client, issuer, count] => {
             assertions(key, client, issuer, count.parse()?)
         }
-        _ => {
-            Err("usage: baseline static PORT BYTES | sign ALGORITHM SECONDS | assertions …".into())
+        ["post", port, path, media_type, connections] => {
+            post(port.parse()?, path, media_type, connections.parse()?)
         }
+        _ => Err(
+            "usage: baseline static PORT BYTES | sign ALGORITHM SECONDS | assertions … | post …"
+                .into(),
+        ),
     }
 }
 
@@ -103,4 +113,60 @@ fn assertions(key: &str, client: &str, issuer: &str, count: u32) -> Outcome {
         println!("{}", sign_assertion(&assertion, &key, &key.public().kid)?);
     }
     Ok(())
+}
+
+/// Sends each line of the input once, from so many connections. The answers go to the output; what
+/// became of them, and how long it took, to the terminal.
+fn post(port: u16, path: &str, media_type: &str, connections: usize) -> Outcome {
+    let bodies: Vec<String> = std::io::stdin().lines().collect::<Result<_, _>>()?;
+    let (next, good) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let answers = Mutex::new(std::io::stdout());
+    let one = || -> std::io::Result<()> {
+        let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port))?);
+        while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let length = body.len();
+            let request = format!(
+                "POST {path} HTTP/1.1\r\nhost: localhost:{port}\r\ncontent-type: {media_type}\r\n\
+                 content-length: {length}\r\n\r\n{body}"
+            );
+            stream.get_mut().write_all(request.as_bytes())?;
+            let (status, answer) = answer(&mut stream)?;
+            good.fetch_add(usize::from((200..300).contains(&status)), Ordering::Relaxed);
+            let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+            writeln!(answers, "{answer}")?;
+        }
+        Ok(())
+    };
+    let started = Instant::now();
+    std::thread::scope(|threads| {
+        let all: Vec<_> = (0..connections).map(|_| threads.spawn(one)).collect();
+        let ended = all.into_iter().map(|it| it.join().unwrap_or(Err(ErrorKind::Other.into())));
+        ended.fold(Ok(()), Result::and)
+    })?;
+    let seconds = started.elapsed().as_secs_f64();
+    let (sent, good) = (bodies.len(), good.into_inner());
+    eprintln!("{sent} in {seconds:.2} s, {:.0} a second; {good} good", sent as f64 / seconds);
+    Ok(())
+}
+
+/// The status and the body of an answer that says how long it is.
+fn answer(stream: &mut impl BufRead) -> std::io::Result<(u16, String)> {
+    let (mut status, mut length, mut line) = (0, 0, String::new());
+    loop {
+        line.clear();
+        if stream.read_line(&mut line)? == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        let lower = line.trim_end().to_ascii_lowercase();
+        if let Some(rest) = lower.strip_prefix("http/1.1 ") {
+            status = rest.get(..3).and_then(|code| code.parse().ok()).unwrap_or(0);
+        } else if let Some(rest) = lower.strip_prefix("content-length:") {
+            length = rest.trim().parse().map_err(std::io::Error::other)?;
+        } else if lower.is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body)?;
+    String::from_utf8(body).map(|body| (status, body)).map_err(std::io::Error::other)
 }

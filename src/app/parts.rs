@@ -170,7 +170,7 @@ impl Parts {
             revocations: self.revocations.clone(),
             entropy: self.environment.entropy.clone(),
             rules: TokenRules {
-                issuer: config.issuer.clone(),
+                issuer: config.issuer.as_str().into(),
                 lifetime: Duration::from_secs(settings.token_lifetime),
                 longest_life: self.longest_life,
                 default_audience: settings.default_audience.clone(),
@@ -185,7 +185,7 @@ impl Parts {
         let settings = &config.settings;
         let opener = CachedOpener::new(
             self.ring.clone(),
-            config.issuer.clone(),
+            config.issuer.as_str().into(),
             self.revocations.clone(),
             settings.token_cache.saturating_mul(1024 * 1024),
         );

@@ -1,5 +1,6 @@
 //! What an access token says: [RFC 9068 §2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,42 +11,43 @@ use super::clock::Timestamp;
 use super::id::{ClientId, CredentialId};
 use super::permission::Permission;
 
-/// The claims of an access token.
+/// The claims of an access token. Many are kept in memory, so none of them has room to grow, and what
+/// all of them say is shared.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct AccessTokenClaims {
     /// Who issued it.
-    pub iss: String,
+    pub iss: Arc<str>,
     /// The client that it was issued to.
     pub sub: ClientId,
     /// The same, under the name of RFC 9068.
     pub client_id: ClientId,
     /// For whom it is; absent if for anyone.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub aud: Vec<Audience>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub aud: Box<[Audience]>,
     /// The moment from which on it is dead.
     pub exp: Timestamp,
     /// When it was issued.
     pub iat: Timestamp,
     /// Its own name: 128 random bits.
-    pub jti: String,
+    pub jti: Box<str>,
     /// What its bearer may do.
     #[serde(default)]
-    pub permissions: Vec<Permission>,
+    pub permissions: Box<[Permission]>,
     /// The groups that an admin put the client in.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub groups: Vec<String>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub groups: Box<[String]>,
     /// The scope that was granted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scope: Option<String>,
+    pub scope: Option<Box<str>>,
     /// The client's epoch when it was issued: a token below its client's epoch is dead.
     #[serde(default)]
     pub epoch: u64,
     /// The credential that it was obtained with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cred: Option<CredentialId>,
-    /// Claims that the client set by its assertion.
+    /// Claims that the client set by its assertion, if there are any.
     #[serde(flatten)]
-    pub custom: Map<String, Value>,
+    pub custom: Option<Box<Map<String, Value>>>,
 }
 
 impl AccessTokenClaims {
@@ -110,16 +112,16 @@ mod tests {
             iss: "me".into(),
             sub: "svc".parse().unwrap(),
             client_id: "svc".parse().unwrap(),
-            aud: vec![],
+            aud: Box::default(),
             exp: Timestamp(200),
             iat: Timestamp(100),
             jti: "j".into(),
-            permissions: vec![],
-            groups: vec![],
+            permissions: Box::default(),
+            groups: Box::default(),
             scope: None,
             epoch: 0,
             cred: None,
-            custom: Map::new(),
+            custom: None,
         };
         for (now, live) in [(69, false), (70, true), (199, true), (200, false), (201, false)] {
             let skew = Duration::from_secs(30);

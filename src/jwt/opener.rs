@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::domain::claims::AccessTokenClaims;
 use crate::domain::clock::Timestamp;
@@ -20,7 +19,7 @@ use super::strict::Parts;
 /// Verifies each token once, as long as there is room to remember it.
 pub struct CachedOpener {
     ring: Arc<KeyRing>,
-    issuer: String,
+    issuer: Arc<str>,
     revocations: Arc<Revocations>,
     // Keyed by the whole token, signature and all: what differs in one character is another token.
     opened: Cache<Box<str>, Arc<OpenedToken>, Bytewise>,
@@ -31,9 +30,28 @@ struct Bytewise;
 
 impl Weighter<Box<str>, Arc<OpenedToken>> for Bytewise {
     fn weight(&self, token: &Box<str>, opened: &Arc<OpenedToken>) -> u64 {
-        // The claims as a structure take about what they take as text; the rest is bookkeeping.
-        (token.len() + 2 * opened.body.len() + 256) as u64
+        (BOOKKEEPING + token.len() + size_of::<OpenedToken>() + size_of_parts(&opened.claims))
+            as u64
     }
+}
+
+/// What an entry of the cache takes beside the token and what it says.
+const BOOKKEEPING: usize = 96;
+/// What a piece of memory takes beside its content: counters of owners, and rounding.
+const PIECE: usize = 16;
+
+/// What claims have elsewhere than in their own structure.
+fn size_of_parts(claims: &AccessTokenClaims) -> usize {
+    let text = |length: usize| length + PIECE;
+    let item = |length: usize| size_of::<String>() + text(length);
+    let mut size = text(claims.client_id.as_str().len()) + text(claims.jti.len());
+    size += claims.cred.as_ref().map_or(0, |cred| text(cred.as_str().len()));
+    size += claims.scope.as_ref().map_or(0, |scope| text(scope.len()));
+    size += claims.aud.iter().map(|it| item(it.as_str().len())).sum::<usize>();
+    size += claims.permissions.iter().map(|it| item(it.as_str().len())).sum::<usize>();
+    size += claims.groups.iter().map(|it| item(it.len())).sum::<usize>();
+    // As a structure JSON takes several times what it takes as text.
+    size + claims.custom.as_ref().map_or(0, |own| 8 * json!(own).to_string().len())
 }
 
 impl CachedOpener {
@@ -41,24 +59,24 @@ impl CachedOpener {
     #[must_use]
     pub fn new(
         ring: Arc<KeyRing>,
-        issuer: String,
+        issuer: Arc<str>,
         revocations: Arc<Revocations>,
         capacity: u64,
     ) -> Self {
-        let expected = usize::try_from(capacity / 2048).unwrap_or(usize::MAX).max(16);
+        let expected = usize::try_from(capacity / 1024).unwrap_or(usize::MAX).max(16);
         let opened = Cache::with_weighter(expected, capacity, Bytewise);
         Self { ring, issuer, revocations, opened }
     }
 
     fn verify(&self, token: &str) -> Result<OpenedToken, NotOurs> {
         let parts = Parts::of(token).ok_or(NotOurs::Malformed)?;
-        let kid = parts.header.kid.clone().unwrap_or_default();
+        let named = parts.header.kid.as_deref().unwrap_or_default();
         // It is not waited for, as for a key that nobody here has seen.
-        if self.revocations.is_key_revoked(&kid) {
+        if self.revocations.is_key_revoked(named) {
             return Err(NotOurs::RevokedKey);
         }
-        let imported = self.ring.verify(&parts)?;
-        let claims: AccessTokenClaims = match imported {
+        let (kid, imported) = self.ring.verify(&parts)?;
+        let mut claims: AccessTokenClaims = match imported {
             None => serde_json::from_slice(&parts.payload).map_err(|_| NotOurs::Claims)?,
             Some(taken_over) => imported_claims(token, &parts, taken_over)?,
         };
@@ -68,9 +86,13 @@ impl CachedOpener {
         if claims.sub != claims.client_id {
             return Err(NotOurs::Claims);
         }
+        // Once in memory is enough.
+        claims.iss = self.issuer.clone();
+        claims.sub = claims.client_id.clone();
+        claims.custom = claims.custom.filter(|own| !own.is_empty());
         self.revocations.note_token(&claims);
         let name = TokenName::of(&claims.jti);
-        Ok(OpenedToken { claims, kid, name, body: Bytes::from(parts.payload) })
+        Ok(OpenedToken { claims, kid, name })
     }
 }
 

@@ -31,7 +31,7 @@ pub struct KeyRing {
 
 struct State {
     active: Option<Active>,
-    verifying: HashMap<String, Published>,
+    verifying: HashMap<Arc<str>, Published>,
     jwks: Jwks,
 }
 
@@ -165,17 +165,24 @@ impl KeyRing {
 
     /// Checks the signature by the key that the header names, and the type of the JWT. For a JWT
     /// that another platform signed with an imported key: when that key was taken over.
-    pub(super) fn verify(&self, parts: &Parts<'_>) -> Result<Option<Timestamp>, NotOurs> {
+    pub(super) fn verify(
+        &self,
+        parts: &Parts<'_>,
+    ) -> Result<(Arc<str>, Option<Timestamp>), NotOurs> {
         let state = self.state();
         let kid = parts.header.kid.as_deref().ok_or(NotOurs::Malformed)?;
-        let shown = state.verifying.get(kid).ok_or(NotOurs::UnknownKey)?;
+        let (kid, shown) = state.verifying.get_key_value(kid).ok_or(NotOurs::UnknownKey)?;
         let typ = parts.header.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
         let imported = match (typ.strip_prefix("application/").unwrap_or(&typ), shown.imported) {
             (ACCESS_TOKEN_TYPE, _) => None,
             ("jwt", Some(imported)) => Some(imported),
             _ => return Err(NotOurs::Type),
         };
-        if parts.is_signed_by(&shown.key) { Ok(imported) } else { Err(NotOurs::Signature) }
+        if parts.is_signed_by(&shown.key) {
+            Ok((kid.clone(), imported))
+        } else {
+            Err(NotOurs::Signature)
+        }
     }
 }
 
@@ -203,7 +210,7 @@ impl Ring for KeyRing {
     fn update(&self, published: &[PublishedKey], now: Timestamp) {
         let verifying = published.iter().filter_map(|shown| {
             let key = VerifyingKey::of(&shown.jwk)?;
-            Some((shown.jwk.kid.clone(), Published { key, imported: shown.imported }))
+            Some((shown.jwk.kid.as_str().into(), Published { key, imported: shown.imported }))
         });
         let state = State {
             active: self.choose(published, now),

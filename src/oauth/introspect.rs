@@ -128,7 +128,8 @@ async fn is_own(judge: &TokenJudge, caller: &Caller, token: &str) -> Result<bool
 
 /// What is told of a live token, and of its bearer no more than the token says itself.
 fn active(claims: &AccessTokenClaims) -> Value {
-    let custom = claims.custom.iter().filter(|(name, _)| !claims::is_reserved(name));
+    let custom = claims.custom.iter().flat_map(|custom| custom.iter());
+    let custom = custom.filter(|(name, _)| !claims::is_reserved(name));
     let mut told: Map<String, Value> =
         custom.map(|(name, value)| (name.clone(), value.clone())).collect();
     let Value::Object(ours) = json!({

@@ -131,11 +131,9 @@ pub struct OpenedToken {
     /// What it says.
     pub claims: AccessTokenClaims,
     /// The key that signed it.
-    pub kid: String,
+    pub kid: Arc<str>,
     /// Its name among those that were revoked.
     pub name: TokenName,
-    /// The claims as JSON, ready to be sent.
-    pub body: bytes::Bytes,
 }
 
 /// Verifies access tokens.

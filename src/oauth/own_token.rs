@@ -53,11 +53,11 @@ impl OwnTokens {
         let lineage = client.client().lineage();
         self.rate.take(lineage, now)?;
 
-        let about = Map::from_iter([("jti".to_owned(), Value::from(claims.jti.as_str()))]);
+        let about = Map::from_iter([("jti".to_owned(), Value::from(&*claims.jti))]);
         let record = self.recorder.deed(&origin.by(id), Action::TokensRevoked, about, now)?;
         let record = AuditRecord { client_id: Some(id.clone()), ..record };
         let record = self.rate.shared(lineage, record);
-        let revoked = Revoked::Token { jti: claims.jti.clone() };
+        let revoked = Revoked::Token { jti: claims.jti.to_string() };
         // A replica whose clock is behind finds it alive for so much longer.
         Ok(self.revoker.revoke(revoked, claims.exp + judge.skew, &record).await?)
     }

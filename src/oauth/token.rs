@@ -47,7 +47,7 @@ pub struct Issued {
 #[derive(Clone, Debug)]
 pub struct TokenRules {
     /// The `iss` of every token.
-    pub issuer: String,
+    pub issuer: Arc<str>,
     /// How long a token lives unless its client says otherwise.
     pub lifetime: Duration,
     /// How long a token may live at all.
@@ -114,16 +114,16 @@ impl TokenIssuer {
             iss: self.rules.issuer.clone(),
             sub: client.id.clone(),
             client_id: client.id.clone(),
-            aud,
+            aud: aud.into(),
             exp: now + lifetime,
             iat: now,
-            jti: URL_SAFE_NO_PAD.encode((*self.entropy).bytes::<16>()?),
-            permissions: client.permissions.clone(),
-            groups: client.groups.clone(),
-            scope: (!scope.is_empty()).then(|| scope.as_str().to_owned()),
+            jti: URL_SAFE_NO_PAD.encode((*self.entropy).bytes::<16>()?).into(),
+            permissions: client.permissions.as_slice().into(),
+            groups: client.groups.as_slice().into(),
+            scope: (!scope.is_empty()).then(|| scope.as_str().into()),
             epoch: authenticated.epoch(),
             cred: Some(authenticated.credential().clone()),
-            custom,
+            custom: (!custom.is_empty()).then(|| Box::new(custom)),
         };
         // Its tokens were ended since it was looked up: perhaps it is not in use any more.
         if self.revocations.epoch(&client.id) > authenticated.epoch() {

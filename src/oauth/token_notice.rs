@@ -65,16 +65,16 @@ impl TokenRules {
             iss: self.issuer.clone(),
             sub: client.id.clone(),
             client_id: client.id.clone(),
-            aud,
+            aud: aud.into(),
             exp: Timestamp(u32::MAX.into()),
             iat: Timestamp(u32::MAX.into()),
-            jti: "j".repeat(22),
-            permissions: client.permissions.clone(),
-            groups: client.groups.clone(),
-            scope: (!scope.is_empty()).then(|| scope.to_owned()),
+            jti: "j".repeat(22).into(),
+            permissions: client.permissions.as_slice().into(),
+            groups: client.groups.as_slice().into(),
+            scope: (!scope.is_empty()).then(|| scope.into()),
             epoch: client.token_epoch,
             cred: Some(longest_credential(client)),
-            custom: own.map(|name| (name.clone(), Value::from(0))).collect(),
+            custom: Some(Box::new(own.map(|name| (name.clone(), Value::from(0))).collect())),
         }
     }
 }

@@ -24,12 +24,6 @@ impl LiveToken {
     pub fn claims(&self) -> &AccessTokenClaims {
         &self.0.claims
     }
-
-    /// The same as JSON.
-    #[must_use]
-    pub fn body(&self) -> bytes::Bytes {
-        self.0.body.clone()
-    }
 }
 
 /// Judges bearer tokens. No store is asked.

@@ -105,22 +105,22 @@ fn token(number: usize, now: Timestamp, event: &Event) -> Option<Arc<OpenedToken
     let Event::Issue { client: id, credential: cred, kid, epoch } = event else { return None };
     let jti = format!("jti {number}");
     let claims = AccessTokenClaims {
-        iss: "me".to_owned(),
+        iss: "me".into(),
         sub: client(*id),
         client_id: client(*id),
-        aud: vec![],
+        aud: Box::default(),
         exp: now + Duration::from_secs(LIFE),
         iat: now,
-        jti: jti.clone(),
-        permissions: vec![],
+        jti: jti.as_str().into(),
+        permissions: Box::default(),
         scope: None,
-        groups: Vec::new(),
+        groups: Box::default(),
         epoch: *epoch,
         cred: Some(credential(*cred)),
-        custom: serde_json::Map::new(),
+        custom: None,
     };
-    let (kid, name) = (format!("key {kid}"), TokenName::of(&jti));
-    Some(Arc::new(OpenedToken { claims, kid, name, body: Vec::new().into() }))
+    let (kid, name) = (format!("key {kid}").into(), TokenName::of(&jti));
+    Some(Arc::new(OpenedToken { claims, kid, name }))
 }
 
 proptest! {
