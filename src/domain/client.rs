@@ -99,6 +99,8 @@ pub struct ClientKey {
     pub id: CredentialId,
     /// The key.
     pub jwk: PublicJwk,
+    /// Whether the key came without an `alg`: then the client's `signing_algorithm` decides.
+    pub algorithm_is_open: bool,
     /// When it was registered.
     pub created: Timestamp,
     /// When it ends; `None`: never.
@@ -328,7 +330,18 @@ impl ClientKey {
     /// A key registered now, without an end.
     #[must_use]
     pub fn new(jwk: PublicJwk, created: Timestamp) -> Self {
-        Self { id: jwk.credential_id(), jwk, created, expires: None, last_used: None }
+        let (id, algorithm_is_open) = (jwk.credential_id(), false);
+        Self { id, jwk, algorithm_is_open, created, expires: None, last_used: None }
+    }
+
+    /// Has a key that came without an `alg` sign with the registered algorithm, or with its natural
+    /// one if none was registered that fits it. A key that came with an `alg` stays as it is.
+    pub fn follow(&mut self, registered: Option<Algorithm>) {
+        if self.algorithm_is_open {
+            let material = &self.jwk.material;
+            let fitting = registered.filter(|algorithm| material.fits(*algorithm));
+            self.jwk.algorithm = fitting.unwrap_or_else(|| material.natural_algorithm());
+        }
     }
 
     /// Whether it has not ended.

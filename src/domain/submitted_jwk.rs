@@ -3,6 +3,8 @@
 use serde_json::Value;
 
 use super::algorithm::Algorithm;
+use super::client::ClientKey;
+use super::clock::Timestamp;
 use super::jwk::PublicJwk;
 use super::key_judge::KeyFault;
 
@@ -44,5 +46,15 @@ impl SubmittedJwk {
             }
             _ => Ok(self.jwk.clone()),
         }
+    }
+
+    /// The same as a key that a client registers now.
+    pub fn of_client(
+        &self,
+        registered: Option<Algorithm>,
+        created: Timestamp,
+    ) -> Result<ClientKey, KeyFault> {
+        let jwk = self.signing_with(registered)?;
+        Ok(ClientKey { algorithm_is_open: !self.says_algorithm, ..ClientKey::new(jwk, created) })
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::domain::audience::Audience;
 use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode, TOO_MANY_FAILURES};
 use crate::domain::free_form::DEEPEST;
+use crate::domain::jwk::Algorithm;
 use crate::domain::printable::excerpt;
 use crate::domain::store_error::StoreError;
 use crate::hashing::Busy;
@@ -47,9 +48,15 @@ pub enum AuthFailure {
     /// The assertion is no plain signed JWT, or names another client than the request.
     #[error("malformed assertion")]
     MalformedAssertion,
-    /// No live key of the client has this name, or the algorithm is another.
+    /// No live key of the client has this name.
     #[error("no such key")]
     Key,
+    /// The key signs with another algorithm than the assertion names.
+    #[error("the key is for {0}")]
+    Algorithm(Algorithm),
+    /// The client registered another algorithm than the assertion names.
+    #[error("the client is registered for {0}")]
+    Registered(Algorithm),
     /// The keys that the client publishes cannot be had.
     #[error("the keys at the client's `jwks_uri` cannot be had")]
     KeysUnavailable,

@@ -92,12 +92,12 @@ impl Enrolment {
         self.may_change(actor, &found).await?;
         actor.may_add_credentials(&found)?;
         let keys = self.judge(keys).await?;
-        let (mut keys, left_out) = keys.signing_with(found.signing_algorithm)?;
-        let Some(jwk) = keys.pop().filter(|_| keys.is_empty()) else {
+        let (mut keys, left_out) = keys.of_client(found.signing_algorithm, now)?;
+        let Some(key) = keys.pop().filter(|_| keys.is_empty()) else {
             return Err(RegistryError::Metadata("send one key, as `public_key`".to_owned()));
         };
         let expires = lives.expires_in.map(|life| now + life);
-        let key = ClientKey { expires, ..ClientKey::new(jwk.clone(), now) };
+        let key = ClientKey { expires, ..key };
         let shared_keys = admission.admit(id, std::slice::from_ref(&key), proofs, now).await?;
         let (credential_id, most) = (key.id.clone(), self.limits.keys);
         let alter = |client: &mut Client| {
@@ -107,22 +107,25 @@ impl Enrolment {
                 return Err(RegistryError::Metadata(why.to_owned()));
             }
             make_room(&mut client.keys, lives.overlap, now);
-            if client.keys.iter().any(|held| held.jwk.kid == jwk.kid || held.id == key.id) {
-                let kid = excerpt(&jwk.kid);
+            if client.keys.iter().any(|held| held.jwk.kid == key.jwk.kid || held.id == key.id) {
+                let kid = excerpt(&key.jwk.kid);
                 let why = format!("the client has this key, or one with the kid `{kid}`");
                 return Err(RegistryError::Metadata(why));
             }
             if client.keys.len() >= most {
                 return too_many("keys", most);
             }
-            client.keys.push(key.clone());
+            let mut key = key.clone();
+            // The client may have registered another one meanwhile.
+            key.follow(client.signing_algorithm);
+            client.keys.push(key);
             // Where its keys were published nobody can read; from now on they are here.
             client.unreadable.retain(|it| it.member != "jwksUri");
             Ok(())
         };
         let deed = (actor, Action::KeyAdded);
         let client = self.change(id, &Precondition::None, deed, now, alter).await?;
-        Ok(Added { client, id: credential_id, credential: jwk, shared_keys, left_out })
+        Ok(Added { client, id: credential_id, credential: key.jwk, shared_keys, left_out })
     }
 
     /// Ends a secret at once; if told so, with everything that was obtained with it.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::algorithm::Algorithm;
 use crate::domain::audit::{Action, Origin, Recorder};
-use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS, Client, ClientKey, StoredSecret};
+use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS, Client, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{ClientId, CredentialId};
@@ -294,9 +294,9 @@ impl Enrolment {
     /// The client of an outline, with its keys.
     pub(super) async fn draft(&self, outline: Outline) -> Result<Draft, RegistryError> {
         let Outline { mut client, keys } = outline;
-        let (keys, left_out) = self.judge(keys).await?.signing_with(client.signing_algorithm)?;
-        let key = |jwk| ClientKey::new(jwk, client.created);
-        client.keys = keys.into_iter().map(key).collect();
+        let judged = self.judge(keys).await?;
+        let (keys, left_out) = judged.of_client(client.signing_algorithm, client.created)?;
+        client.keys = keys;
         self.limits.check(&client)?;
         Ok(Draft { client, left_out })
     }

@@ -5,6 +5,8 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::domain::algorithm::Algorithm;
+use crate::domain::client::ClientKey;
+use crate::domain::clock::Timestamp;
 use crate::domain::jwk::PublicJwk;
 use crate::domain::key_judge::KeyFault;
 use crate::domain::pem;
@@ -81,15 +83,16 @@ impl KeySet {
 
     /// The keys of a client that registered this `token_endpoint_auth_signing_alg`, if it did, each
     /// under a name of its own. If keys were sent there is at least one.
-    pub(super) fn signing_with(
+    pub(super) fn of_client(
         self,
         registered: Option<Algorithm>,
-    ) -> Result<(Vec<PublicJwk>, Vec<LeftOut>), KeyFault> {
+        created: Timestamp,
+    ) -> Result<(Vec<ClientKey>, Vec<LeftOut>), KeyFault> {
         let Self { usable, mut left_out } = self;
-        let mut keys: Vec<PublicJwk> = Vec::with_capacity(usable.len());
+        let mut keys: Vec<ClientKey> = Vec::with_capacity(usable.len());
         for key in &usable {
-            match key.signing_with(registered) {
-                Ok(jwk) => keys.push(jwk),
+            match key.of_client(registered, created) {
+                Ok(key) => keys.push(key),
                 Err(why) => {
                     let name = format!("`{}`", excerpt(key.kid()));
                     left_out.push(LeftOut { name, why });
@@ -99,7 +102,7 @@ impl KeySet {
         if let (true, Some(LeftOut { why, .. })) = (keys.is_empty(), left_out.last()) {
             return Err(*why);
         }
-        let mut names: Vec<&str> = keys.iter().map(|key| key.kid.as_str()).collect();
+        let mut names: Vec<&str> = keys.iter().map(|key| key.jwk.kid.as_str()).collect();
         names.sort_unstable();
         names.dedup();
         if names.len() == keys.len() { Ok((keys, left_out)) } else { Err(KeyFault::RepeatedKid) }

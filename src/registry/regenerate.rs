@@ -2,7 +2,7 @@
 //! quick way to remove access.
 
 use crate::domain::audit::Action;
-use crate::domain::client::{AuthMethod, Client, ClientKey, Revision};
+use crate::domain::client::{AuthMethod, Client, Revision};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 
@@ -49,10 +49,10 @@ impl Enrolment {
             ..old
         };
         new.keys.retain(|key| key.is_live_at(now));
-        let (keys, left_out) = self.judge(keys).await?.signing_with(new.signing_algorithm)?;
+        let (keys, left_out) = self.judge(keys).await?.of_client(new.signing_algorithm, now)?;
         let mut shared_keys = Vec::new();
         if !keys.is_empty() {
-            new.keys = keys.into_iter().map(|jwk| ClientKey::new(jwk, now)).collect();
+            new.keys = keys;
             new.jwks_uri = None;
             self.limits.check(&new)?;
             // The one that is replaced may have had the same key.

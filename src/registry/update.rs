@@ -199,13 +199,18 @@ fn set_auth_method(
     Ok(())
 }
 
-/// A client cannot be bound to an algorithm with which none of its keys signs.
+/// A client cannot be bound to an algorithm with which none of its keys signs. Keys that came without
+/// an `alg` sign with whichever it is.
 fn set_signing_algorithm(
     client: &mut Client,
     named: Option<&Value>,
     now: Timestamp,
 ) -> Result<(), RegistryError> {
     let registered = signing_algorithm(named.unwrap_or(&Value::Null))?;
+    let mut keys = client.keys.clone();
+    for key in &mut keys {
+        key.follow(registered);
+    }
     if let Some(algorithm) = registered {
         if client.auth_method != AuthMethod::PrivateKeyJwt {
             return refused(
@@ -213,10 +218,11 @@ fn set_signing_algorithm(
             );
         }
         let signs = |key: &ClientKey| key.is_live_at(now) && key.jwk.algorithm == algorithm;
-        if client.jwks_uri.is_none() && !client.keys.iter().any(signs) {
+        if client.jwks_uri.is_none() && !keys.iter().any(signs) {
             return refused(format!("the client has no key that signs {algorithm}; add one first"));
         }
     }
     client.signing_algorithm = registered;
+    client.keys = keys;
     Ok(())
 }

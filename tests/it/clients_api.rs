@@ -139,6 +139,57 @@ async fn rfc7591_s2_a_patch_sets_and_clears_the_signing_algorithm() {
     }
 }
 
+/// RFC 7591 §2: of a key that names no algorithm, the registration decides, also when an
+/// administrator changes it later; a key that names one stays as it is.
+#[actix_web::test]
+async fn rfc7591_s2_a_patch_decides_for_keys_without_an_algorithm() {
+    let server = Server::start().await;
+    let rsa = client_key(Algorithm::RS256);
+    let pem = rsa.to_pem().unwrap();
+    let silent_jwk = {
+        let mut jwk = rsa.public().to_json();
+        jwk.as_object_mut().unwrap().remove("alg");
+        jwk
+    };
+    let public_pem = rcgen::KeyPair::from_pem(&pem).unwrap().public_key_pem();
+    let signing = |id: &str, algorithm: Algorithm, kid: &str| {
+        let key = PrivateKey::from_pem(&pem, None).unwrap().with_algorithm(algorithm).unwrap();
+        server.assertion(id, &key.named(kid))
+    };
+    let (rs, ps, es) = (Algorithm::RS256, Algorithm::PS256, "ES256");
+    for (why, key, follows) in [
+        ("a JWK without alg", json!({ "public_key": silent_jwk }), true),
+        ("PEM", json!({ "public_key_pem": public_pem }), true),
+        ("a JWK with alg", json!({ "public_key": rsa.public().to_json() }), false),
+    ] {
+        let mut metadata = key.clone();
+        metadata["client_name"] = "svc".into();
+        metadata["token_endpoint_auth_method"] = "private_key_jwt".into();
+        let created = server.create_client(metadata).await;
+        let id = created.text_of("client_id");
+        let kid = created.body["jwks"]["keys"][0]["kid"].as_str().unwrap().to_owned();
+        #[rustfmt::skip]
+        let cases = [
+            // registered     status of the patch               signs after it
+            (json!("PS256"),  if follows { 200 } else { 400 },  if follows { ps } else { rs }),
+            (json!(es),       400,                              if follows { ps } else { rs }),
+            (json!("RS256"),  200,                              rs),
+            (json!("PS256"),  if follows { 200 } else { 400 },  if follows { ps } else { rs }),
+            (json!(null),     200,                              rs),
+        ];
+        for (registered, status, signs) in cases {
+            let change = json!({ "token_endpoint_auth_signing_alg": registered });
+            let reply = patch(&server, &id, change).await;
+            assert_eq!(reply.status, status, "{why}: {registered}: {reply:?}");
+            for algorithm in [rs, ps] {
+                let issued = server.token_by(&signing(&id, algorithm, &kid), "").await.status;
+                let expected = if algorithm == signs { 200 } else { 401 };
+                assert_eq!(issued, expected, "{why}: {registered}: {algorithm}");
+            }
+        }
+    }
+}
+
 #[actix_web::test]
 async fn what_another_tool_wrote_is_in_nobodys_way() {
     let odd = mongodb::bson::doc! {

@@ -22,6 +22,7 @@ use crate::stores::{Place, on_every_server, on_every_store};
 
 on_every_store! {
     a_document_of_the_platform_is_a_client
+    of_a_key_without_an_algorithm_the_registered_one_decides
     a_document_with_little_in_it_is_a_client
     a_rewrite_keeps_what_we_do_not_know
     limits_are_read_in_every_form_that_tools_write
@@ -105,11 +106,33 @@ async fn a_document_of_the_platform_is_a_client(place: &Place) {
     );
     let [key] = &client.keys[..] else { panic!("{:?}", client.keys) };
     assert_eq!((key.jwk.kid.as_str(), key.jwk.algorithm), ("theirs", Algorithm::RS256));
-
     assert_eq!(place.store.insert(&client, &deed()).await.unwrap(), Inserted::Duplicate);
     assert!(!place.store.holders(&"write:orders".parse().unwrap()).await.unwrap().is_empty());
     let page = place.store.list(&ListQuery { after: None, limit: 10 }).await.unwrap().unwrap();
     assert_eq!(page.clients, [client]);
+}
+
+/// RFC 7591 §2.
+async fn of_a_key_without_an_algorithm_the_registered_one_decides(place: &Place) {
+    #[rustfmt::skip]
+    let cases = [
+        // why                     alg of the key   registered       signs
+        ("neither",                Bson::Null,      Bson::Null,      Algorithm::RS256),
+        ("registered",             Bson::Null,      "PS256".into(),  Algorithm::PS256),
+        ("registered, unfitting",  Bson::Null,      "ES256".into(),  Algorithm::RS256),
+        ("the key says another",   "RS256".into(),  "PS256".into(),  Algorithm::RS256),
+    ];
+    for (index, (why, alg, registered, signs)) in cases.into_iter().enumerate() {
+        let name = format!("signs{index}");
+        let mut document = of_the_platform();
+        document.insert("_id", ObjectId::new());
+        document.insert("clientId", &name);
+        document.insert("authSigningAlg", registered);
+        let key = document.get_document_mut("publicKey").unwrap();
+        key.insert("alg", alg);
+        write(place, document).await;
+        assert_eq!(read(&*place.store, &name).await.keys[0].jwk.algorithm, signs, "{why}");
+    }
 }
 
 async fn a_document_with_little_in_it_is_a_client(place: &Place) {

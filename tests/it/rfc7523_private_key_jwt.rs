@@ -12,6 +12,7 @@ use rsa::pkcs8::DecodePrivateKey;
 use rsa::pkcs8::EncodePublicKey;
 use serde_json::{Value, json};
 
+use crate::command_line::{Home, post};
 use crate::harness::{
     GRANT, Reply, START, Server, base64url, claims_of, client_key, header_of, signed, signed_text,
     store_in,
@@ -37,6 +38,50 @@ fn refused(reply: &Reply, why: &str) {
     assert_eq!((reply.status, reply.error()), (401, Some("invalid_client")), "{why}: {reply:?}");
     assert!(reply.header("www-authenticate").is_some(), "{why}");
     assert_eq!(reply.header("cache-control"), Some("no-store"), "{why}");
+}
+
+/// The caller hears the same whatever is wrong; the log says which algorithm would be right.
+#[actix_web::test]
+async fn rfc7518_s3_1_the_log_says_what_the_key_is_for() {
+    let home = Home::new();
+    let server = home.serve(&["--algorithm=EdDSA"]);
+    let rsa = client_key(Algorithm::RS256);
+    let jwk = with(&rsa.public().to_json(), json!({ "alg": null }));
+    let pem = rsa.to_pem().unwrap();
+    let ps256 = PrivateKey::from_pem(&pem, None).unwrap().with_algorithm(Algorithm::PS256);
+    let ps256 = ps256.unwrap().named(&rsa.public().kid);
+    #[rustfmt::skip]
+    let cases = [
+        // why                     registered   signed with  header                        in the log
+        ("an RSA key without alg", Value::Null, &ps256,      json!({}),                    "the key is for RS256"),
+        ("no kid",                 Value::Null, &ps256,      json!({ "kid": null }),       "the key is for RS256"),
+        ("another kid",            Value::Null, &ps256,      json!({ "kid": "other" }),    "no such key"),
+        ("another registered",     "PS384".into(), &ps256,   json!({}),                    "the client is registered for PS384"),
+        ("the usual one",          "PS256".into(), rsa,      json!({}),                    "the client is registered for PS256"),
+    ];
+    for (why, registered, key, header, reason) in cases {
+        let metadata = json!({
+            "client_name": "svc", "token_endpoint_auth_method": "private_key_jwt",
+            "token_endpoint_auth_signing_alg": registered, "public_key": jwk,
+        });
+        let client = post(&format!("{}/register", server.url), &metadata).await;
+        let id = client["client_id"].as_str().unwrap_or_else(|| panic!("{why}: {client}"));
+        let claims = json!({ "iss": id, "sub": id, "aud": server.url, "jti": why, "exp": START });
+        let assertion = signed(&with(&header_of(key), header), &claims, key);
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_assertion_type", TYPE),
+            ("client_assertion", &assertion),
+        ];
+        let url = format!("{}/oauth/token", server.url);
+        let reply = reqwest::Client::new().post(url).form(&form).send().await.unwrap();
+        assert_eq!(reply.status().as_u16(), 401, "{why}");
+        let body: Value = reply.json().await.unwrap();
+        assert_eq!(body["error"], "invalid_client", "{why}");
+        assert_eq!(body["error_description"], CONSTANT, "{why}");
+        let logged = server.logged(|entry| entry["message"] == "refused");
+        assert_eq!(logged["reason"], format!("client authentication failed: {reason}"), "{why}");
+    }
 }
 
 #[actix_web::test]

@@ -80,9 +80,8 @@ impl Authenticator {
         let kid = unverified.kid.as_deref();
         let set = self.remote_keys.key_set(uri, kid, now).await;
         let set = set.map_err(|_| AuthFailure::KeysUnavailable)?;
-        let keys = set.iter().filter_map(|key| key.signing_with(client.signing_algorithm).ok());
-        let keys: Vec<_> = keys.map(|jwk| ClientKey::new(jwk, now)).collect();
-        fitting(&keys, client, unverified, now)
+        let keys = set.iter().filter_map(|key| key.of_client(client.signing_algorithm, now).ok());
+        fitting(&keys.collect::<Vec<_>>(), client, unverified, now)
     }
 
     async fn use_up(
@@ -112,14 +111,24 @@ fn fitting(
     now: Timestamp,
 ) -> Result<Vec<ClientKey>, AuthFailure> {
     let UnverifiedAssertion { algorithm, kid, .. } = unverified;
-    let live = keys.iter().filter(|key| key.is_live_at(now));
-    let fits = live.filter(|ClientKey { jwk, .. }| {
+    let mut named = keys
+        .iter()
+        .filter(|key| key.is_live_at(now) && kid.as_ref().is_none_or(|kid| key.jwk.kid == *kid));
+    let fits = named.clone().filter(|ClientKey { jwk, .. }| {
         jwk.algorithm.is_named(algorithm)
             && client.signing_algorithm.is_none_or(|registered| registered == jwk.algorithm)
-            && kid.as_ref().is_none_or(|kid| jwk.kid == *kid)
     });
     let fits: Vec<ClientKey> = fits.take(MOST_TRIED).cloned().collect();
-    if fits.is_empty() { Err(AuthFailure::Key) } else { Ok(fits) }
+    if fits.is_empty() { Err(misfit(named.next(), client, algorithm)) } else { Ok(fits) }
+}
+
+/// Why the algorithm that an assertion names is not that of the key that it may mean.
+fn misfit(key: Option<&ClientKey>, client: &Client, named: &str) -> AuthFailure {
+    match (key, client.signing_algorithm) {
+        (None, _) => AuthFailure::Key,
+        (_, Some(registered)) if !registered.is_named(named) => AuthFailure::Registered(registered),
+        (Some(key), _) => AuthFailure::Algorithm(key.jwk.algorithm),
+    }
 }
 
 fn is_of_another_type(unverified: &UnverifiedAssertion) -> bool {

@@ -53,13 +53,13 @@ pub(super) fn keys(
 ) -> Result<(Vec<ClientKey>, Vec<LeftOut>), RegistryError> {
     let mut found: Vec<ClientKey> = Vec::new();
     let (mut left_out, mut first_fault) = (Vec::new(), None);
-    let read = |jwk: &Value| SubmittedJwk::parse(jwk)?.signing_with(registered);
+    let read = |jwk: &Value| SubmittedJwk::parse(jwk)?.of_client(registered, created);
     if let Some(jwk) = slot {
-        found.push(ClientKey::new(read(jwk)?, created));
+        found.push(read(jwk)?);
     }
     for (place, key) in listed.iter().enumerate() {
-        let jwk = match read(&key.jwk) {
-            Ok(jwk) => jwk,
+        let read = match read(&key.jwk) {
+            Ok(read) => read,
             Err(why) if why.refuses_all() => return Err(why.into()),
             Err(why) => {
                 first_fault = first_fault.or(Some(why));
@@ -67,11 +67,11 @@ pub(super) fn keys(
                 continue;
             }
         };
-        if let Some(known) = found.iter_mut().find(|known| known.jwk == jwk) {
+        if let Some(known) = found.iter_mut().find(|known| known.jwk == read.jwk) {
             known.expires = key.expires_at;
         } else if !(key.is_in_slot && slot.is_some()) {
             let created = values::timestamp(&key.created_at).unwrap_or(created);
-            found.push(ClientKey { expires: key.expires_at, ..ClientKey::new(jwk, created) });
+            found.push(ClientKey { created, expires: key.expires_at, ..read });
         }
     }
     let repeated = found

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::domain::client::{Client, ClientKey, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::CredentialId;
-use crate::domain::jwk::PublicJwk;
+use crate::domain::jwk::{Algorithm, PublicJwk};
 use crate::domain::registration_token::StoredRegistrationToken;
 use crate::domain::secret_hash::SecretHash;
 use crate::domain::state::State;
@@ -14,6 +14,9 @@ use crate::domain::state::State;
 use super::limits::Limits;
 use super::values::{binary, date, json_to_bson, text, timestamp};
 use super::{LAST_USED, REGISTRATION_TOKENS};
+
+/// There if the key came without an `alg`, and the one in `jwk` is ours.
+const ALGORITHM_IS_OPEN: &str = "algorithmIsOpen";
 
 pub(super) fn secret_document(secret: &StoredSecret) -> Document {
     let mut document = doc! {
@@ -84,6 +87,9 @@ pub(super) fn key_document((index, key): (usize, &ClientKey)) -> Document {
         "createdAt": date(key.created),
         "inPublicKey": index == 0,
     };
+    if key.algorithm_is_open {
+        document.insert(ALGORITHM_IS_OPEN, true);
+    }
     if let Some(end) = key.expires {
         document.insert("expiresAt", date(end));
     }
@@ -108,33 +114,42 @@ pub(in crate::store) fn key_holder(document: &Document, thumbprints: &[String]) 
 
 /// `publicKey` is right about its own slot: if another tool replaced it, what we noted of the key
 /// that was there before no longer counts.
-pub(super) fn keys(document: &Document, limits: &mut Limits<'_>) -> Vec<ClientKey> {
+pub(super) fn keys(
+    document: &Document,
+    limits: &mut Limits<'_>,
+    registered: Option<Algorithm>,
+) -> Vec<ClientKey> {
     let created = timestamp(document.get("createdAt")).unwrap_or_default();
     let items = limits.read("keys", "is not a list", Bson::as_array);
     let items = items.map(Vec::as_slice).unwrap_or_default().iter();
     let noted = items.filter_map(Bson::as_document).enumerate();
     let noted: Vec<(&Document, Option<Timestamp>)> =
         noted.map(|(index, note)| (note, limits.end(note, &format!("keys[{index}]")))).collect();
-    let key = |jwk, created| {
+    let key = |jwk, created, algorithm_is_open| {
         let key = ClientKey::new(jwk, created);
-        ClientKey { last_used: last_used(document, &key.id), ..key }
+        let last_used = last_used(document, &key.id);
+        let mut key = ClientKey { algorithm_is_open, last_used, ..key };
+        key.follow(registered);
+        key
     };
 
-    let slot = document.get_document("publicKey").ok().and_then(|jwk| {
-        let jwk = parse_jwk(jwk)?;
+    let slot = document.get_document("publicKey").ok().and_then(|in_slot| {
+        let jwk = parse_jwk(in_slot)?;
         let note = noted
             .iter()
             .find(|(note, _)| text(note, "id").as_deref() == Some(jwk.credential_id().as_str()));
         let expires = note.and_then(|(_, end)| *end);
         let created =
             note.and_then(|(note, _)| timestamp(note.get("createdAt"))).unwrap_or(created);
-        Some(ClientKey { expires, ..key(jwk, created) })
+        let is_open = is_open(in_slot, note.map(|(note, _)| *note));
+        Some(ClientKey { expires, ..key(jwk, created, is_open) })
     });
     let others = noted.iter().filter(|(note, _)| !note.get_bool("inPublicKey").unwrap_or(false));
     let others = others.filter_map(|(note, expires)| {
-        let jwk = parse_jwk(note.get_document("jwk").ok()?)?;
+        let listed = note.get_document("jwk").ok()?;
         let created = timestamp(note.get("createdAt")).unwrap_or(created);
-        Some(ClientKey { expires: *expires, ..key(jwk, created) })
+        let is_open = is_open(listed, Some(note));
+        Some(ClientKey { expires: *expires, ..key(parse_jwk(listed)?, created, is_open) })
     });
 
     let mut keys: Vec<ClientKey> = Vec::new();
@@ -145,6 +160,16 @@ pub(super) fn keys(document: &Document, limits: &mut Limits<'_>) -> Vec<ClientKe
         }
     }
     keys
+}
+
+/// Whether the key came without an `alg`: it has none, or the one that we wrote into it.
+fn is_open(jwk: &Document, note: Option<&Document>) -> bool {
+    let ours = note.filter(|note| note.get_bool(ALGORITHM_IS_OPEN).unwrap_or(false));
+    let ours = ours.and_then(|note| note.get_document("jwk").ok()).and_then(|jwk| jwk.get("alg"));
+    match jwk.get("alg") {
+        None | Some(Bson::Null) => true,
+        said => said == ours,
+    }
 }
 
 pub(super) fn last_used(document: &Document, credential: &CredentialId) -> Option<Timestamp> {

@@ -129,7 +129,9 @@ pub(in crate::store) fn to_client(document: &Document) -> Option<Client> {
     let name = text(document, "name").unwrap_or_else(|| id.to_string());
     let created = timestamp(document.get("createdAt")).unwrap_or_default();
     let secrets = secrets(document, &mut limits, created);
-    let keys = keys(document, &mut limits);
+    let signing_algorithm = limits
+        .read("authSigningAlg", "is not a known algorithm", |name| name.as_str()?.parse().ok());
+    let keys = keys(document, &mut limits, signing_algorithm);
     let jwks_uri: Option<JwksUri> =
         limits.read("jwksUri", "is not a URL for keys", |uri| uri.as_str()?.parse().ok());
     let auth_method =
@@ -161,8 +163,7 @@ pub(in crate::store) fn to_client(document: &Document) -> Option<Client> {
         secrets,
         keys,
         registration_tokens: registration_tokens(document, created),
-        signing_algorithm: limits
-            .read("authSigningAlg", "is not a known algorithm", |name| name.as_str()?.parse().ok()),
+        signing_algorithm,
         jwks_uri,
         provenance: limits
             .read("provenance", "is not a known word", |word| word.as_str()?.parse().ok()),

@@ -83,6 +83,7 @@ pub fn full_client() -> Client {
         expires: Some(Timestamp(1_900_000_000)),
         ..ClientKey::new(jwk, Timestamp(1_700_000_002))
     };
+    let ed25519 = ClientKey::new(ed25519, Timestamp(1_700_000_003));
     Client {
         name: "Çlient \"full\"".to_owned(),
         auth_method: AuthMethod::PrivateKeyJwt,
@@ -103,7 +104,7 @@ pub fn full_client() -> Client {
             StoredSecret { expires: Some(Timestamp(1_900_000_000)), ..secret("first", true) },
             secret("second", false),
         ],
-        keys: vec![ending(rsa), ClientKey::new(ed25519, Timestamp(1_700_000_003)), ending(ec)],
+        keys: vec![ending(rsa), ClientKey { algorithm_is_open: true, ..ed25519 }, ending(ec)],
         registration_tokens: vec![StoredRegistrationToken::new(
             RegistrationToken::from("lkr_x").digest(),
             Timestamp(1_700_000_004),
