@@ -3,6 +3,7 @@
 //! A setting `token_lifetime` is `token_lifetime` in the TOML file, `LATCHKEY_TOKEN_LIFETIME` in the
 //! environment and `--token-lifetime` as a flag; each overrides the one before.
 
+mod advice;
 mod error;
 mod gateways;
 mod layers;

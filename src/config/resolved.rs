@@ -1,6 +1,5 @@
 //! What follows from the settings taken together.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -113,46 +112,6 @@ impl Resolved {
     pub fn audit_retention(&self) -> Option<Duration> {
         let days = self.settings.audit_retention_days;
         (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400)))
-    }
-
-    /// What an operator should hear at the start.
-    #[must_use]
-    pub fn warnings(&self) -> Vec<&'static str> {
-        let settings = &self.settings;
-        let exposed = |address: &SocketAddr| !address.ip().is_loopback();
-        let others = [&settings.admin_listen, &settings.gateway_listen, &settings.grpc_listen];
-        let listens = exposed(&settings.listen) || others.into_iter().flatten().any(exposed);
-        let mut warnings = Vec::new();
-        if listens && settings.tls_certificate.is_none() && settings.trusted_proxies.is_empty() {
-            warnings.push(
-                "listening beyond this machine without TLS and without a trusted proxy: secrets and \
-                 tokens cross the network in the clear; set tls_certificate and tls_key, or \
-                 trusted_proxies",
-            );
-        }
-        if listens
-            && matches!(self.registration, RegistrationMode::Closed)
-            && settings.registration.is_none()
-        {
-            warnings.push(
-                "registration is closed, because this server can be reached from elsewhere; set \
-                 registration to open, token or closed to decide it",
-            );
-        }
-        warnings
-    }
-
-    /// What follows from the defaults and is worth a line at the start.
-    #[must_use]
-    pub fn notes(&self) -> Vec<&'static str> {
-        let open = matches!(self.registration, RegistrationMode::Open);
-        if open && self.settings.registration.is_none() {
-            return vec![
-                "registration is open, because this server listens on this machine only; behind a \
-                 proxy that others can reach, set registration to token or closed",
-            ];
-        }
-        Vec::new()
     }
 }
 

@@ -17,6 +17,10 @@ use super::{Lobby, TABLE, Where};
 /// The contract as it is written.
 const OPENAPI: &str = include_str!("../../openapi.yaml");
 
+/// Where the page fetches tokens: a client would take a relative URL for one at the first server.
+const TOKEN_URL: &str =
+    "/components/securitySchemes/clientCredentials/flows/clientCredentials/tokenUrl";
+
 static PARSED: LazyLock<Option<Value>> = LazyLock::new(|| serde_saphyr::from_str(OPENAPI).ok());
 static UI: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| Arc::new(page_config()));
 
@@ -35,6 +39,9 @@ fn locate(contract: &mut Value, config: &Resolved) {
     let servers = |url: &str| json!([{ "url": url }]);
     if let Some(members) = contract.as_object_mut() {
         members.insert("servers".to_owned(), servers(config.root()));
+    }
+    if let Some(url) = contract.pointer_mut(TOKEN_URL) {
+        *url = config.url("/oauth/token").into();
     }
     let Some(paths) = contract.get_mut("paths").and_then(Value::as_object_mut) else { return };
     for (path, item) in paths {

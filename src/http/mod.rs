@@ -4,6 +4,7 @@
 mod address;
 mod aside;
 mod audit;
+mod authorize;
 mod authzen;
 mod bearer;
 mod body;

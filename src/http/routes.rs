@@ -6,8 +6,8 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 use super::error::Refusal;
 use super::observe::Observe;
 use super::{
-    Lobby, audit, authzen, clients, documentation, gateway, introspect, keys, own, register,
-    revocations, revoke, status, token, tokeninfo, well_known,
+    Lobby, audit, authorize, authzen, clients, documentation, gateway, introspect, keys, own,
+    register, revocations, revoke, status, token, tokeninfo, well_known,
 };
 use crate::domain::error_code::ErrorCode;
 
@@ -85,6 +85,7 @@ pub const TABLE: &[Entry] = &[
     Entry { method: "GET",  path: "/.well-known/jwks.json",                  at: Where::RootAndService, handler: |route| route.to(well_known::jwks) },
     Entry { method: "GET",  path: "/.well-known/oauth-authorization-server", at: Where::RootAndService, handler: |route| route.to(well_known::authorization_server) },
     Entry { method: "GET",  path: "/.well-known/openid-configuration",       at: Where::RootAndService, handler: |route| route.to(well_known::openid_configuration) },
+    Entry { method: "ANY",  path: "/oauth/authorize",                        at: Where::Service,        handler: |route| route.to(authorize::refuse) },
     Entry { method: "GET",  path: "/.well-known/oauth-protected-resource",   at: Where::RootAndService, handler: |route| route.to(well_known::protected_resource) },
     Entry { method: "GET",  path: "/.well-known/oauth-protected-resource/{path:.*}", at: Where::RootAndService, handler: |route| route.to(well_known::protected_resource) },
     Entry { method: "GET",  path: "/.well-known/authzen-configuration",      at: Where::RootAndService, handler: |route| route.to(authzen::configuration) },

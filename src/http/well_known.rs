@@ -38,9 +38,12 @@ pub(super) async fn authorization_server(app: Running) -> HttpResponse {
     open(&mut HttpResponse::Ok()).json(metadata(&app))
 }
 
-/// The same, with what older OpenID clients insist on, and what the operator adds.
+/// The same, with what OpenID Discovery §3 requires beside it, and what the operator adds.
 pub(super) async fn openid_configuration(app: Running) -> Result<HttpResponse, Refusal> {
-    let mut shown = app.openid_configuration.clone();
+    // The one member that the operator may set otherwise: nothing here depends on it.
+    let authorize = app.config.url("/oauth/authorize");
+    let mut shown = members(json!({ "authorization_endpoint": authorize }));
+    shown.extend(app.openid_configuration.clone());
     shown.extend(openid_members(&app));
     shown.extend(metadata(&app));
     Ok(open(&mut HttpResponse::Ok()).json(shown))

@@ -39,7 +39,8 @@ pub struct Issued {
     pub access_token: String,
     /// How long it lives.
     pub lifetime: Duration,
-    /// The scope, where the caller does not know it yet.
+    /// The scope, if there is one. RFC 6749 §5.1 makes it optional where it is what was asked for;
+    /// several libraries take a missing one for none.
     pub scope: Option<Scope>,
 }
 
@@ -103,7 +104,6 @@ impl TokenIssuer {
         let custom = allowed_claims(client, &asserted.custom)?;
         let asked = one_list(request.audience, asserted.audiences.clone())?;
         let aud = self.audience(client, asked)?;
-        let is_told = request.scope.is_none();
         let scope = granted_scope(client, request.scope)?;
 
         let lifetime = client
@@ -136,7 +136,7 @@ impl TokenIssuer {
         self.revocations.note_token(&claims);
 
         self.logins.note(&client.id, authenticated.credential(), now);
-        let scope = (is_told && !scope.is_empty()).then_some(scope);
+        let scope = (!scope.is_empty()).then_some(scope);
         Ok(Issued { access_token, lifetime, scope })
     }
 

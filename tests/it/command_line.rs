@@ -818,6 +818,7 @@ fn the_settings_in_force_are_a_file_that_can_be_used() {
         ("an alias",   "", alias,                        "# MIA_JWT_EXPIRES_IN is taken as the setting token_lifetime"),
         ("port 0",     "--listen=127.0.0.1:0", none,     "listen = \"127.0.0.1:0\""),
         ("a warning",  "--listen=0.0.0.0:80 --issuer=https://a.test", none, "# warning: listening beyond this machine"),
+        ("a path",     "--issuer=http://localhost:8080/tenant", none, "# warning: the metadata says http://localhost:8080/tenant/oauth/token"),
         ("a secret",   "--admin-client-id=root", secret, "# admin_secret = "),
         ("many",       many, none,                       "accepted_audiences = [\"a\", \"b\"]"),
         ("a password", many, none,                       "store = \"mongodb://[redacted]@h/db\""),

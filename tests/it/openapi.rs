@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use latchkey::domain::jwk::Algorithm;
 use latchkey::http::{Entry, TABLE};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::Server;
+use crate::harness::{Server, client_key};
 
+const TOKEN_URL: &str =
+    "/components/securitySchemes/clientCredentials/flows/clientCredentials/tokenUrl";
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
 fn contract() -> Value {
@@ -189,7 +192,83 @@ async fn the_contract_is_served_with_the_url_of_this_server() {
 
     let mut expected = contract();
     expected["servers"] = reply.body["servers"].clone();
+    *expected.pointer_mut(TOKEN_URL).unwrap() = "https://auth.example/oauth/token".into();
     assert_eq!(reply.body, expected);
+}
+
+/// The page fetches a token by itself: wherever a token is asked for, one so fetched is good.
+#[test]
+fn oas_4_8_30_a_fetched_token_is_as_good_as_a_pasted_one() {
+    let contract = contract();
+    for (method, path, operation) in operations(&contract) {
+        let has = |scheme: &str| {
+            let ways = operation["security"].as_array().unwrap();
+            ways.iter().any(|way| way.get(scheme).is_some())
+        };
+        assert_eq!(has("accessToken"), has("clientCredentials"), "{method} {path}");
+    }
+    let flow = &contract["components"]["securitySchemes"]["clientCredentials"];
+    assert_eq!(flow["type"], "oauth2");
+    assert_eq!(contract.pointer(TOKEN_URL).unwrap(), "http://localhost:8080/oauth/token");
+}
+
+/// The members that a schema names, those of the schemas it is made of among them.
+fn members<'a>(contract: &'a Value, schema: &'a Value) -> BTreeSet<&'a str> {
+    let own = schema["properties"].as_object().into_iter().flatten();
+    let mut found: BTreeSet<&str> = own.map(|(name, _)| name.as_str()).collect();
+    let parts = schema["allOf"].as_array().into_iter().flatten();
+    for part in parts.chain(schema.get("$ref").map(|_| resolved(contract, schema))) {
+        found.extend(members(contract, resolved(contract, part)));
+    }
+    found
+}
+
+/// What is answered to an administrator, warnings and all, has no member that the contract is silent
+/// about; nor has a record.
+#[actix_web::test]
+async fn answers_have_the_members_that_the_contract_names() {
+    let server = Server::start().await;
+    let contract = contract();
+    let known = |schema: &str, body: &Value| {
+        let schema = &contract["components"]["schemas"][schema];
+        let named = members(&contract, schema);
+        for name in body.as_object().unwrap().keys() {
+            assert!(named.contains(name.as_str()), "`{name}` of {body}");
+        }
+    };
+    let key = client_key(Algorithm::RS256).public().to_json();
+    let jwks = json!({ "keys": [key, { "kty": "EC", "crv": "P-999", "kid": "x" }] });
+    let metadata = json!({
+        "client_name": "svc", "token_endpoint_auth_method": "private_key_jwt", "scope": "a b",
+        "jwks": jwks, "permissions": ["p"], "audience": ["api"],
+        "token_endpoint_auth_signing_alg": "RS256", "legacyAudience": 4_102_444_800_u64,
+    });
+    let created = server.create_client(metadata.clone()).await;
+    assert!(created.body["warnings"].is_array(), "{created:?}");
+    known("CreatedClient", &created.body);
+    let path = format!("/clients/{}", created.text_of("client_id"));
+    let regenerated =
+        server.admin_post(&format!("{path}/regenerate"), &json!({ "jwks": jwks })).await;
+    assert_eq!(regenerated.status, 201, "{regenerated:?}");
+    assert!(regenerated.body["warnings"].is_array(), "{regenerated:?}");
+    known("RegeneratedClient", &regenerated.body);
+    let id = regenerated.text_of("client_id");
+    known("Client", &server.admin_get(&format!("/clients/{id}")).await.body);
+
+    let token = server.token_by(&server.assertion(&id, client_key(Algorithm::RS256)), "").await;
+    assert_eq!(token.body["scope"], "a b");
+    known("TokenResponse", &token.body);
+    let (own, secret) = server.client_with_secret().await;
+    let issued = server.token_of(&(own.clone(), secret.clone())).await;
+    let form = format!("token={issued}");
+    let revoked = server.form("/oauth/revoke", Some((&own, &secret)), &form).await;
+    assert_eq!(revoked.status, 200);
+    let records = server.admin_get("/audit?action=tokens.revoked").await.body;
+    let record = &records["records"][0];
+    known("AuditRecord", record);
+    assert!(record["after"]["covers_until"].is_u64(), "{record}");
+    let after = &contract["components"]["schemas"]["AuditRecord"]["properties"]["after"];
+    assert!(members(&contract, after).contains("covers_until"));
 }
 
 #[actix_web::test]

@@ -47,7 +47,7 @@ async fn oauth2_crate() {
         assert_eq!(token.scopes(), Some(&vec![scope("a"), scope("b")]));
         let asking = client.exchange_client_credentials().add_scope(scope("b"));
         let token = asking.request_async(&http).await.unwrap();
-        assert_eq!(token.scopes(), None, "as asked");
+        assert_eq!(token.scopes(), Some(&vec![scope("b")]));
     }
 
     let refused = async |id: &str, secret: &str, asked: &str| {

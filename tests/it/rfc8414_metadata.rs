@@ -7,7 +7,7 @@ use latchkey::domain::jwk::Algorithm;
 use latchkey::registry::register::RegistrationMode;
 use serde_json::json;
 
-use crate::harness::{GRANT, Server, jose_header_of, settings};
+use crate::harness::{FORM, GRANT, Server, jose_header_of, settings};
 
 const SERVER: &str = "/.well-known/oauth-authorization-server";
 const OPENID: &str = "/.well-known/openid-configuration";
@@ -53,6 +53,56 @@ async fn s2_members() {
     }
     assert_eq!(openid.body["subject_types_supported"], json!(["public"]));
     assert_eq!(openid.body["id_token_signing_alg_values_supported"], json!(["RS256"]));
+    // MSAL and openidconnect read no document without each of these.
+    let required = [
+        "issuer",
+        "authorization_endpoint",
+        "token_endpoint",
+        "jwks_uri",
+        "response_types_supported",
+        "subject_types_supported",
+        "id_token_signing_alg_values_supported",
+    ];
+    for name in required {
+        assert!(openid.body.get(name).is_some(), "OpenID Discovery §3: {name}");
+    }
+    let only_there = [
+        "authorization_endpoint",
+        "subject_types_supported",
+        "id_token_signing_alg_values_supported",
+    ];
+    for name in only_there {
+        assert!(reply.body.get(name).is_none(), "{name}");
+    }
+}
+
+#[actix_web::test]
+async fn openid_discovery_s3_the_authorization_endpoint_refuses_everything() {
+    for prefix in ["", "/cc"] {
+        let server = Server::with(|settings| prefix.clone_into(&mut settings.service_prefix)).await;
+        let path = format!("{prefix}/oauth/authorize");
+        let openid = server.get(OPENID).await.body;
+        assert_eq!(openid["authorization_endpoint"], format!("http://issuer.test{path}"));
+        let login = "?response_type=code&client_id=x&redirect_uri=https%3A%2F%2Fevil.test";
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"] {
+            for query in ["", login] {
+                let url = format!("{}{path}{query}", server.url);
+                let request = server.http.request(method.parse().unwrap(), url);
+                let reply = server.send(request.header("content-type", FORM).body(GRANT)).await;
+                assert_eq!(reply.status, 400, "{method} {query}");
+                assert_eq!(reply.header("location"), None, "{method} {query}");
+                assert_eq!(reply.header("cache-control"), Some("no-store"), "{method} {query}");
+                if method == "HEAD" {
+                    continue;
+                }
+                assert_eq!(reply.error(), Some("unauthorized_client"), "{method} {query}");
+                assert_eq!(
+                    reply.text_of("error_description"),
+                    "this server has no login; use client_credentials"
+                );
+            }
+        }
+    }
 }
 
 #[actix_web::test]
@@ -67,7 +117,7 @@ async fn what_is_advertised_is_real() {
             settings.admin_listen = admin.then(|| "127.0.0.1:0".parse().unwrap());
         })
         .await;
-        let metadata = server.get(SERVER).await.body;
+        let metadata = server.get(OPENID).await.body;
         let issuer = metadata["issuer"].as_str().unwrap();
         assert_eq!(issuer, server.url.replace("127.0.0.1", "localhost"), "the default");
         assert_eq!(metadata.get("registration_endpoint").is_some(), open, "{why}");
@@ -319,8 +369,42 @@ async fn cors() {
     assert_eq!(preflight.header("access-control-allow-credentials"), None, "never with cookies");
     let (id, secret) = some.client_with_secret().await;
     let request = some.http.post(format!("{}/oauth/token", some.url)).basic_auth(id, Some(secret));
-    let request = request.header("origin", other).header("content-type", crate::harness::FORM);
+    let request = request.header("origin", other).header("content-type", FORM);
     assert_eq!(some.send(request.body(GRANT)).await.status, 200, "an origin alone refuses nobody");
+}
+
+/// An issuer's path is the proxy's, unless the routes are below it here too.
+#[test]
+fn an_advertised_path_that_is_not_served_here_is_warned_of() {
+    let url = |text: &str| Some(text.parse().unwrap());
+    #[rustfmt::skip]
+    let cases = [
+        // why                       issuer                     public URL                  prefix   what it says
+        ("a path",                   "https://as.test/tenant",  None,                       "",      vec!["https://as.test/tenant/oauth/token", " /oauth/token", "service_prefix to `/tenant`,", "strip `/tenant`"]),
+        ("a path and a slash",       "https://as.test/a/b/",    None,                       "",      vec!["https://as.test/a/b/oauth/token", "service_prefix to `/a/b`,", "strip `/a/b`"]),
+        ("path and prefix",          "https://as.test/tenant",  None,                       "/cc",   vec![" /cc/oauth/token", "service_prefix to `/tenant/cc`", "public_url to `https://as.test/tenant/cc`", "strip `/tenant`"]),
+        ("a path that ends alike",   "https://as.test/a-cc",    None,                       "/cc",   vec!["strip `/a-cc`"]),
+        ("in the public URL",        "a name",                  url("https://as.test/x"),   "",      vec!["service_prefix to `/x`,", "strip `/x`"]),
+        ("no path",                  "https://as.test",         None,                       "",      vec![]),
+        ("a slash",                  "https://as.test/",        None,                       "",      vec![]),
+        ("a prefix",                 "https://as.test",         None,                       "/cc",   vec![]),
+        ("the prefix in the issuer", "https://as.test/cc",      None,                       "/cc",   vec![]),
+        ("elsewhere",                "https://as.test/tenant",  url("https://pub.test"),    "",      vec![]),
+        ("as advised",               "https://as.test/tenant",  None,                       "/tenant", vec![]),
+        ("as advised, with both",    "https://as.test/tenant",  url("https://as.test/tenant/cc"), "/tenant/cc", vec![]),
+    ];
+    for (why, issuer, public, prefix, said) in cases {
+        let mut settings = settings();
+        settings.issuer = Some(issuer.to_owned());
+        settings.public_url = public;
+        prefix.clone_into(&mut settings.service_prefix);
+        let warnings = Resolved::of(settings, 8080).unwrap().warnings();
+        let warned = warnings.iter().find(|warning| warning.starts_with("the metadata says"));
+        assert_eq!(warned.is_some(), !said.is_empty(), "{why}: {warnings:?}");
+        for part in said {
+            assert!(warned.unwrap().contains(part), "{why}: {part}: {warnings:?}");
+        }
+    }
 }
 
 #[test]
