@@ -1,70 +1,106 @@
 #!/bin/sh
-# Drives a running Latchkey with real clients as they come, unmodified. Prints a line for each.
+# Drives a running Latchkey with real clients as they come, unmodified, and has resource servers verify
+# its tokens as deploy/resource-servers/README.md says. Prints a line for each.
 #
-#   tests/clients/run.sh            every client whose language is installed
+#   tests/clients/run.sh            all whose language is installed
 #
-# Needs the network (npm, PyPI, the Go module proxy) and a built `target/debug/latchkey`
-# (or LATCHKEY_BIN). Everything is made in a temporary folder and removed at the end.
+# Needs the network (npm, PyPI, the Go module proxy, Maven Central, crates.io) and a built
+# `target/debug/latchkey` (or LATCHKEY_BIN). Everything is made in a temporary folder and removed at
+# the end, but for what cargo builds, which goes to target/clients.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 binary=${LATCHKEY_BIN:-$here/../../target/debug/latchkey}
 work=$(mktemp -d)
-server=
+servers=
 stop() {
-    [ -z "$server" ] || kill "$server" 2>/dev/null || true
-    [ -z "$server" ] || wait "$server" 2>/dev/null || true
+    for server in $servers; do
+        kill "$server" 2>/dev/null || true
+        wait "$server" 2>/dev/null || true
+    done
     chmod -R u+w "$work" 2>/dev/null || true
     rm -rf "$work"
 }
 trap stop EXIT
 trap 'exit 1' INT TERM
 
-# The server, on a free port that its log names.
-(cd "$work" && exec env LATCHKEY_LISTEN=127.0.0.1:0 LATCHKEY_LOG_FORMAT=json \
-    LATCHKEY_REGISTRATION_RATE=0 LATCHKEY_THROTTLE=off LATCHKEY_STORE="file:$work/data" LATCHKEY_KEYS="$work/keys" \
-    LATCHKEY_ADMIN_CLIENT_ID=admin LATCHKEY_ADMIN_SECRET='a+b/c%d&e=f:g h' \
-    "$binary" serve) >"$work/log" 2>&1 &
-server=$!
-port=
-for _ in $(seq 200); do
-    port=$(sed -n 's/.*"listen":"127\.0\.0\.1:\([0-9]*\)".*/\1/p' "$work/log" | head -n 1)
-    [ -z "$port" ] || break
-    kill -0 "$server" 2>/dev/null || break
-    sleep 0.1
-done
-[ -n "$port" ] || { cat "$work/log"; echo "the server did not start" >&2; exit 1; }
+# A server of its own in a folder, on a free port that its log names.
+serve() { # name, setting …
+    folder=$work/$1
+    shift
+    mkdir "$folder"
+    (cd "$folder" && exec env LATCHKEY_LISTEN=127.0.0.1:0 LATCHKEY_LOG_FORMAT=json \
+        LATCHKEY_REGISTRATION_RATE=0 LATCHKEY_THROTTLE=off \
+        LATCHKEY_STORE="file:$folder/data" LATCHKEY_KEYS="$folder/keys" \
+        LATCHKEY_ADMIN_CLIENT_ID=admin LATCHKEY_ADMIN_SECRET='a+b/c%d&e=f:g h' "$@" \
+        "$binary" serve) >"$folder/log" 2>&1 &
+    server=$!
+    servers="$servers $server"
+    port=
+    for _ in $(seq 200); do
+        port=$(sed -n 's/.*"message":"ready".*"listen":"127\.0\.0\.1:\([0-9]*\)".*/\1/p' "$folder/log" 2>/dev/null | head -n 1)
+        [ -z "$port" ] || break
+        kill -0 "$server" 2>/dev/null || break
+        sleep 0.1
+    done
+    [ -n "$port" ] || { cat "$folder/log"; echo "the server did not start" >&2; exit 1; }
+}
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost -keyout "$work/tls.key" -out "$work/tls.pem" 2>/dev/null
+# MSAL takes no authority without a path, so the port must be known before.
+port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+TLS_ISSUER=https://localhost:$port/tenant
+serve tls LATCHKEY_LISTEN="127.0.0.1:$port" LATCHKEY_ISSUER="$TLS_ISSUER" LATCHKEY_SERVICE_PREFIX=/tenant \
+    LATCHKEY_TLS_CERTIFICATE="$work/tls.pem" LATCHKEY_TLS_KEY="$work/tls.key"
+TLS_FILE=$work/tls.pem
+serve plain
 ISSUER=http://localhost:$port
-export ISSUER
+export ISSUER TLS_ISSUER TLS_FILE
 
-# A client with a secret, and one with a key that signs RS256.
+# Clients with a secret, and with a key that signs RS256.
 json() { python3 -c 'import json,sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
 openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$work/key.pem" 2>/dev/null
 openssl pkey -in "$work/key.pem" -pubout -out "$work/public.pem"
+openssl req -x509 -new -key "$work/key.pem" -days 2 -subj /CN=client -out "$work/certificate.pem"
 python3 - "$work" <<'P'
 import json, sys
 work = sys.argv[1]
 pem = open(f"{work}/public.pem").read()
-key = {"client_name": "key", "token_endpoint_auth_method": "private_key_jwt", "public_key_pem": pem}
-json.dump(key, open(f"{work}/key.json", "w"))
-json.dump(key | {"legacyAudience": 4102444800}, open(f"{work}/legacy.json", "w"))
-json.dump({"client_name": "secret", "scope": "a b"}, open(f"{work}/secret.json", "w"))
-P
-admin=$(curl -sS "$ISSUER/oauth/token" -d grant_type=client_credentials -d client_id=admin \
-    --data-urlencode 'client_secret=a+b/c%d&e=f:g h' | json access_token)
-create() {
-    curl -sS "$ISSUER/clients" -H "authorization: Bearer $admin" \
-        -H 'content-type: application/json' -d @"$work/$1.json"
+secret = {"client_name": "secret", "scope": "a b"}
+key = {"client_name": "key", "token_endpoint_auth_method": "private_key_jwt", "public_key_pem": pem, "scope": "a b"}
+legacy = key | {"legacyAudience": 4102444800}
+clients = {
+    "secret": secret, "key": key, "legacy": legacy,
+    "ps256": legacy | {"token_endpoint_auth_signing_alg": "PS256"},
+    "orders": secret | {"audience": ["orders", "billing"], "permissions": ["read:orders"]},
+    "billing": secret | {"audience": ["billing"]},
 }
-made=$(create secret)
+for name, metadata in clients.items():
+    json.dump(metadata, open(f"{work}/{name}.json", "w"))
+P
+ask() { curl -sS --cacert "$work/tls.pem" "$@"; }
+create() { # issuer, name
+    admin=$(ask "$1/oauth/token" -d grant_type=client_credentials -d client_id=admin \
+        --data-urlencode 'client_secret=a+b/c%d&e=f:g h' | json access_token)
+    ask "$1/clients" -H "authorization: Bearer $admin" \
+        -H 'content-type: application/json' -d @"$work/$2.json"
+}
+made=$(create "$ISSUER" secret)
 CLIENT_ID=$(echo "$made" | json client_id)
 CLIENT_SECRET=$(echo "$made" | json client_secret)
-KEY_CLIENT_ID=$(create key | json client_id)
-made=$(create legacy)
+made=$(create "$TLS_ISSUER" secret)
+TLS_CLIENT_ID=$(echo "$made" | json client_id)
+TLS_CLIENT_SECRET=$(echo "$made" | json client_secret)
+TLS_LEGACY_CLIENT_ID=$(create "$TLS_ISSUER" legacy | json client_id)
+TLS_PS256_CLIENT_ID=$(create "$TLS_ISSUER" ps256 | json client_id)
+KEY_CLIENT_ID=$(create "$ISSUER" key | json client_id)
+made=$(create "$ISSUER" legacy)
 LEGACY_CLIENT_ID=$(echo "$made" | json client_id)
 KEY_ID=$(echo "$made" | python3 -c 'import json,sys; print(json.load(sys.stdin)["jwks"]["keys"][0]["kid"])')
 KEY_FILE=$work/key.pem
-export CLIENT_ID CLIENT_SECRET KEY_CLIENT_ID LEGACY_CLIENT_ID KEY_ID KEY_FILE
+CERTIFICATE_FILE=$work/certificate.pem
+export CLIENT_ID CLIENT_SECRET KEY_CLIENT_ID LEGACY_CLIENT_ID KEY_ID KEY_FILE CERTIFICATE_FILE
+export TLS_CLIENT_ID TLS_CLIENT_SECRET TLS_LEGACY_CLIENT_ID TLS_PS256_CLIENT_ID
 
 failed=0
 report() { # name, exit code, file with the output
@@ -82,6 +118,7 @@ run() { # name, command …
     if "$@" >"$work/out" 2>&1; then report "$name" 0 "$work/out"; else report "$name" 1 "$work/out"; fi
 }
 have() { command -v "$1" >/dev/null 2>&1 || { echo "skipped $2: no $1 here"; return 1; }; }
+. "$here/verify/each.sh"
 
 # curl -u.
 by_curl() {
@@ -97,11 +134,13 @@ run curl by_curl
 
 if have npm "the npm clients" && have node "the npm clients"; then
     mkdir "$work/node"
-    cp "$here"/node/* "$work/node/"
+    cp "$here"/node/* "$here/verify/driver.mjs" "$work/node/"
     if (cd "$work/node" && npm install --silent --no-audit --no-fund) >"$work/out" 2>&1; then
         for program in openid-client oauth4webapi simple-oauth2; do
             run "$program" node "$work/node/$program.mjs"
         done
+        snippet jose "$work/node/snippet.mjs"
+        verifies jose node "$work/node/driver.mjs"
     else
         report "npm install" 1 "$work/out"
     fi
@@ -111,23 +150,68 @@ if have python3 "the Python clients"; then
     if python3 -m venv "$work/venv" >"$work/out" 2>&1 &&
         "$work/venv/bin/pip" install --quiet --disable-pip-version-check \
             -r "$here/python/requirements.txt" >"$work/out" 2>&1; then
-        for program in authlib_client requests_oauthlib_client; do
-            run "$program" "$work/venv/bin/python" "$here/python/$program.py"
+        for program in "$here"/python/*_client.py; do
+            run "$(basename "$program" _client.py)" "$work/venv/bin/python" "$program"
+        done
+        mkdir "$work/python"
+        cp "$here/verify/driver.py" "$work/python/"
+        for name in pyjwt authlib; do
+            snippet "$name" "$work/python/by_$name.py"
+            verifies "$name" "$work/venv/bin/python" "$work/python/driver.py" "by_$name"
         done
     else
         report "pip install" 1 "$work/out"
     fi
 fi
 
-if have go "the Go client"; then
-    mkdir "$work/go"
+if have go "the Go clients"; then
+    mkdir "$work/go" "$work/go-verify"
     cp "$here"/go/* "$work/go/"
+    cp "$here"/verify/go/* "$work/go-verify/"
+    snippet go-oidc "$work/go-verify/snippet.go"
     export GOFLAGS=-mod=mod GOMODCACHE="$work/gomod"
     if (cd "$work/go" && go build -o client .) >"$work/out" 2>&1; then
         run golang.org/x/oauth2 "$work/go/client"
     else
         report "go build" 1 "$work/out"
     fi
+    if (cd "$work/go-verify" && go build -o verify .) >"$work/out" 2>&1; then
+        verifies go-oidc "$work/go-verify/verify"
+    else
+        report "go build of go-oidc" 1 "$work/out"
+    fi
 fi
 
+if have mvn "the Java clients" && have javac "the Java clients"; then
+    mkdir "$work/java"
+    cp "$here"/java/* "$here/verify/Driver.java" "$work/java/"
+    snippet spring "$work/java/ResourceServer.java"
+    if (cd "$work/java" && mvn --quiet --batch-mode -Dmaven.repo.local="$work/m2" \
+        dependency:build-classpath -Dmdep.outputFile=classpath &&
+        javac -cp "$(cat classpath)" ./*.java) >"$work/out" 2>&1; then
+        run "Spring Security and Nimbus" java -cp "$work/java:$(cat "$work/java/classpath")" Clients
+        verifies "Spring Security" java -cp "$work/java:$(cat "$work/java/classpath")" Driver
+    else
+        report "mvn and javac" 1 "$work/out"
+    fi
+fi
+
+if have cargo "the Rust clients"; then
+    cp -r "$here/rust" "$work/rust"
+    snippet jsonwebtoken "$work/rust/src/snippet.rs"
+    export CARGO_TARGET_DIR="$here/../../target/clients"
+    if (cd "$work/rust" && cargo build --quiet) >"$work/out" 2>&1; then
+        run openidconnect "$CARGO_TARGET_DIR/debug/client"
+        verifies jsonwebtoken "$CARGO_TARGET_DIR/debug/verify"
+    else
+        report "cargo build" 1 "$work/out"
+    fi
+fi
+
+envoy=$here/../../.venv/bin/envoy
+[ -x "$envoy" ] || envoy=envoy
+if have "$envoy" "Envoy's jwt_authn"; then
+    snippet envoy "$work/envoy.yaml"
+    verifies "Envoy jwt_authn" python3 "$here/verify/envoy.py" "$envoy" "$work/envoy.yaml"
+fi
 exit "$failed"

@@ -62,6 +62,7 @@ fn every_variable_in_the_files_is_a_setting() {
         ("gateways/nginx/nginx.conf", include_str!("../../deploy/gateways/nginx/nginx.conf")),
         ("gateways/traefik/README.md", include_str!("../../deploy/gateways/traefik/README.md")),
         ("gateways/traefik/routes.yaml", include_str!("../../deploy/gateways/traefik/routes.yaml")),
+        ("resource-servers/README.md", include_str!("../../deploy/resource-servers/README.md")),
     ] {
         let names = text.split("LATCHKEY_").skip(1).map(|rest| {
             let end = rest.find(|c: char| !c.is_ascii_uppercase() && c != '_');
@@ -71,6 +72,27 @@ fn every_variable_in_the_files_is_a_setting() {
             assert!(ids().contains(&name), "{file}: LATCHKEY_{}", name.to_ascii_uppercase());
         }
     }
+}
+
+/// What the page shows, `tests/clients/run.sh` takes out of it and runs, but for the one of .NET.
+#[test]
+fn the_code_for_resource_servers_is_run_as_it_is_printed() {
+    let page = include_str!("../../deploy/resource-servers/README.md");
+    let run = include_str!("../clients/run.sh");
+    let fences: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("```")).collect();
+    let opening: Vec<&str> = fences.into_iter().filter(|info| !info.is_empty()).collect();
+    let (run_there, not_run): (Vec<&str>, Vec<&str>) =
+        opening.into_iter().partition(|info| info.contains(" verify="));
+    assert_eq!(not_run, ["csharp"]);
+    for info in &run_there {
+        let name = info.split_once(" verify=").unwrap().1;
+        let is_named = |line: &str| {
+            (line.contains("snippet ") || line.contains("for name in "))
+                && line.split([' ', ';']).any(|word| word == name)
+        };
+        assert!(run.lines().any(is_named), "{name}");
+    }
+    assert_eq!(run_there.len(), 7);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-"""Authlib: basic, post, and private_key_jwt, whose `aud` is the URL of the token endpoint."""
+"""Authlib: basic, post, and private_key_jwt, whose `aud` is the URL that it is given."""
 
 import os
 
@@ -27,10 +27,12 @@ for headers in [None, {"kid": env["KEY_ID"]}]:
     method = PrivateKeyJWT(endpoint, headers=headers)
     session = OAuth2Session(env["LEGACY_CLIENT_ID"], key, token_endpoint_auth_method=method)
     token(session)
+session = OAuth2Session(env["KEY_CLIENT_ID"], key, token_endpoint_auth_method=PrivateKeyJWT(env["ISSUER"]))
+token(session)
 
 try:
     OAuth2Session(env["CLIENT_ID"], "wrong").fetch_token(endpoint, grant_type="client_credentials")
     raise SystemExit("a wrong secret was taken")
 except OAuthError as refused:
     assert refused.error == "invalid_client", refused
-print("Authlib: basic, post, private_key_jwt (legacyAudience), refused when wrong")
+print("Authlib: basic, post, private_key_jwt (its aud, legacyAudience), refused when wrong")
