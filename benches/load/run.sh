@@ -17,7 +17,8 @@ cd "$work"
 # Ratios of several short rounds, one after the other, and their median.
 median() { sort -n | awk '{ v[NR] = $1 } END { printf "%.2f", NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 rounds=${ROUNDS:-7}
-rate() { wrk -t1 -c64 -d"${seconds}s" "$@" | tee "$work/wrk.log" | awk '/Requests\/sec/ {print $2}'
+connections=64
+rate() { wrk -t1 -c"$connections" -d"${seconds}s" "$@" | tee "$work/wrk.log" | awk '/Requests\/sec/ {print $2}'
          if grep -q 'Non-2xx' "$work/wrk.log"; then grep 'Non-2xx' "$work/wrk.log" >&2; fi; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 # compare WHAT COMMAND AGAINST COMMAND: both rates, in turn
@@ -96,7 +97,10 @@ id=$(member client_id <<<"$client")
 fresh_assertions() { "$bin/examples/baseline" assertions client.pem "$id" http://localhost:18080 $((seconds * 5000)) >assertions.txt; }
 by_assertion() { ASSERTIONS=$PWD/assertions.txt rate -s "$here/assertions.lua" http://127.0.0.1:18080/oauth/token; }
 prepare=fresh_assertions
-compare "token, private_key_jwt RS256, durable jti" by_assertion "signatures by aws-lc alone" raw_rsa
+for connections in 64 16; do
+    compare "token, private_key_jwt RS256, $connections connections" by_assertion "signatures by aws-lc alone" raw_rsa
+done
+connections=64
 prepare=:
 
 # Wrong secrets: their checksum is wrong, so no slow hash runs. The same load of good requests beside

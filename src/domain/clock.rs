@@ -40,6 +40,12 @@ impl Timestamp {
         let seconds = i64::try_from(self.0).ok()?;
         OffsetDateTime::from_unix_timestamp(seconds).ok()?.format(&Rfc3339).ok()
     }
+
+    /// The date as above, for a log; after the year 9999 the seconds.
+    #[must_use]
+    pub fn for_people(self) -> String {
+        self.to_rfc3339().unwrap_or_else(|| self.0.to_string())
+    }
 }
 
 impl Add<Duration> for Timestamp {

@@ -69,6 +69,13 @@ pub enum AuthFailure {
     /// The `jti` was seen before.
     #[error("the assertion was used before")]
     Replayed,
+    /// The `jti` may have been seen before a power failure. Nobody's fault, and told to those who
+    /// hold the key.
+    #[error(
+        "the server lost power and cannot tell whether this assertion was used before; sign a new \
+         one"
+    )]
+    InDoubt,
 }
 
 /// Why a token request is refused. Rich for the log; the wire sees [`code`](Self::code) and
@@ -238,6 +245,7 @@ impl OAuthError {
     pub fn description(&self) -> String {
         match self {
             Self::Client(AuthFailure::Claim(fault)) => (*fault).to_owned(),
+            Self::Client(failure @ AuthFailure::InDoubt) => failure.to_string(),
             Self::Client(_) => "client authentication failed".to_owned(),
             Self::Busy(_) | Self::Changed | Self::NoEntropy(_) | Self::Seal(_) | Self::Store(_) => {
                 CANNOT_ANSWER.to_owned()

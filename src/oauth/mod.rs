@@ -54,6 +54,51 @@ pub trait AssertionStore: Send + Sync {
         jti_digest: [u8; 32],
         until: Timestamp,
     ) -> Result<bool, StoreError>;
+
+    /// The same, for an assertion of these dates. A store may answer before it is on the disk, if it
+    /// refuses the assertion after a power failure.
+    async fn use_assertion(
+        &self,
+        client: &ClientId,
+        jti_digest: [u8; 32],
+        until: Timestamp,
+        dates: AssertionDates,
+    ) -> Result<AssertionUse, StoreError> {
+        let _ = dates; // of no use to a store that always waits
+        self.use_once(client, jti_digest, until).await.map(AssertionUse::of)
+    }
+}
+
+/// The dates of an assertion that is being used.
+#[derive(Clone, Copy, Debug)]
+pub struct AssertionDates {
+    /// When it was signed, if it says so.
+    pub iat: Option<Timestamp>,
+    /// When it ends.
+    pub exp: Timestamp,
+    /// When it is used.
+    pub now: Timestamp,
+    /// How long it may live from `iat` on.
+    pub longest_life: Duration,
+}
+
+/// Whether an assertion was used before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AssertionUse {
+    /// It was used before.
+    Again,
+    /// This is its first use.
+    First,
+    /// It may have been used before a power failure.
+    InDoubt,
+}
+
+impl AssertionUse {
+    /// What a store that forgets nothing says.
+    #[must_use]
+    pub fn of(first: bool) -> Self {
+        if first { Self::First } else { Self::Again }
+    }
 }
 
 /// The keys that clients publish.

@@ -25,10 +25,18 @@ const WRITERS: &[Call] = &[
     Call::Revoke,
 ];
 
+/// They use assertions and write nothing else, so that nothing else waits for the disk.
+const ASSERTERS: &[Call] = &[Call::ByAssertion; 16];
+
+/// How often it is killed.
+fn crashes() -> usize {
+    let given = env::var("LATCHKEY_TEST_CRASHES").ok();
+    given.map_or(CRASHES, |crashes| crashes.parse().unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_embedded_store_forgets_nothing_that_was_answered() {
-    let given = env::var("LATCHKEY_TEST_CRASHES").ok();
-    let crashes = given.map_or(CRASHES, |crashes| crashes.parse().unwrap());
+    let crashes = crashes();
     let folder = tempfile::tempdir().unwrap();
     let start = || Program::start(folder.path(), free_address(), &[]);
 
@@ -56,4 +64,30 @@ async fn an_embedded_store_forgets_nothing_that_was_answered() {
     let program = start();
     eprintln!("{crashes} crashes: {}", load.ledger.summary());
     load.ledger.assert_kept(std::slice::from_ref(&program.url)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_assertion_is_accepted_before_and_after_a_kill() {
+    let crashes = crashes();
+    let folder = tempfile::tempdir().unwrap();
+    let start = || Program::start(folder.path(), free_address(), &[]);
+
+    let mut program = start();
+    let load = Load::prepare(ASSERTERS, Duration::ZERO, &program.url, Arc::new(SystemClock)).await;
+    let mut accepted = 0;
+    for crash in 1..=crashes {
+        let crash = async {
+            load.more(&[(Call::ByAssertion, 200, 1 + crash * 37 % 41)]).await;
+            program.kill();
+        };
+        load.during(std::slice::from_ref(&program.url), crash).await;
+        drop(program); // waits for its end
+        program = start();
+        load.ledger.assert_used(std::slice::from_ref(&program.url), accepted).await;
+        accepted = load.ledger.assertions.lock().unwrap().len();
+    }
+    eprintln!("{crashes} crashes: {}", load.ledger.summary());
+    load.ledger.assert_used(std::slice::from_ref(&program.url), 0).await;
+    // The machine went on, so nothing is in doubt: what is signed anew is accepted at once.
+    assert_eq!(load.count(Call::ByAssertion, 401), 0);
 }

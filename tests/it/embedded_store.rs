@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use futures_util::future::join_all;
 use latchkey::domain::client::{AuthMethod, Client};
 use latchkey::domain::clock::Timestamp;
 use latchkey::oauth::AssertionStore;
@@ -53,6 +54,27 @@ async fn what_was_answered_is_there_after_a_kill() {
 
     let store = EmbeddedStore::open(found.path()).unwrap();
     assert!(store.read(&client("svc").id).await.unwrap().is_some());
+}
+
+/// The log is moved into the database beside the writes, so it does not grow with them.
+#[tokio::test]
+async fn the_log_of_writes_does_not_grow_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(folder.path()).unwrap();
+    let size = |name: &str| fs::metadata(folder.path().join(name)).map_or(0, |file| file.len());
+    let id = client("svc").id;
+    let mut number = 0_u64;
+    // Until much more was written than the log may hold: 32 MiB, and what comes meanwhile.
+    while number < 20_000 {
+        let uses = (0..256).map(|_| {
+            number += 1;
+            let mut digest = [0; 32];
+            digest[..8].copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+            store.use_once(&id, digest, Timestamp(number))
+        });
+        assert!(join_all(uses).await.into_iter().all(|first| first.unwrap()));
+        assert!(size("latchkey.db-wal") < 48 << 20, "after {number}");
+    }
 }
 
 #[tokio::test]

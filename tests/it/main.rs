@@ -12,6 +12,7 @@ mod absent_clients;
 mod admin_api;
 mod agreement;
 mod architecture;
+mod assertion_lease;
 mod audit_api;
 mod authzen;
 mod balancer;

@@ -9,7 +9,7 @@ use crate::domain::client::{AuthMethod, Client, ClientKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::lists;
 
-use super::super::UnverifiedAssertion;
+use super::super::{AssertionDates, AssertionUse, UnverifiedAssertion};
 use super::throttle::Attempt;
 use super::{
     Asserted, AssertionRules, AuthFailure, AuthenticatedClient, Authenticator, OAuthError,
@@ -92,11 +92,14 @@ impl Authenticator {
     ) -> Result<(), OAuthError> {
         let mut jti = [0; 32];
         jti.copy_from_slice(digest(&SHA256, proof.jti.as_bytes()).as_ref());
-        let skew = self.rules.skew;
-        let until = proof.exp.max(now) + skew + skew + std::time::Duration::from_secs(60);
-        match self.assertions.use_once(&client.id, jti, until).await? {
-            true => Ok(()),
-            false => Err(AuthFailure::Replayed.into()),
+        let (skew, longest_life) = (self.rules.skew, self.rules.longest_life);
+        let Dates { iat, exp } = proof.dates;
+        let until = exp.max(now) + skew + skew + std::time::Duration::from_secs(60);
+        let dates = AssertionDates { iat, exp, now, longest_life };
+        match self.assertions.use_assertion(&client.id, jti, until, dates).await? {
+            AssertionUse::First => Ok(()),
+            AssertionUse::Again => Err(AuthFailure::Replayed.into()),
+            AssertionUse::InDoubt => Err(AuthFailure::InDoubt.into()),
         }
     }
 }
@@ -137,10 +140,16 @@ fn is_of_another_type(unverified: &UnverifiedAssertion) -> bool {
     !TYPES.contains(&typ.strip_prefix("application/").unwrap_or(&typ))
 }
 
+/// From when until when it is good.
+struct Dates {
+    iat: Option<Timestamp>,
+    exp: Timestamp,
+}
+
 /// What a good assertion says.
 struct Proof {
     jti: String,
-    exp: Timestamp,
+    dates: Dates,
     asserted: Asserted,
 }
 
@@ -160,12 +169,12 @@ impl Proof {
         if !claims.remove("aud").is_some_and(|aud| audience_is_right(&aud, client, rules, now)) {
             return Err(AuthFailure::Claim("aud must be the issuer, and nothing else"));
         }
-        let exp = check_dates(&mut claims, rules, now)?;
+        let dates = check_dates(&mut claims, rules, now)?;
         let jti = text(&mut claims, "jti")
             .filter(|jti| (1..=LONGEST_JTI).contains(&jti.chars().count()))
             .ok_or(AuthFailure::Claim("jti is required: a string of 1 to 256 characters"))?;
         let audiences = claims.remove("requested_audiences").map(requested).transpose()?;
-        Ok(Self { jti, exp, asserted: Asserted { audiences, custom: claims } })
+        Ok(Self { jti, dates, asserted: Asserted { audiences, custom: claims } })
     }
 }
 
@@ -195,7 +204,7 @@ fn check_dates(
     claims: &mut Map<String, Value>,
     rules: &AssertionRules,
     now: Timestamp,
-) -> Result<Timestamp, AuthFailure> {
+) -> Result<Dates, AuthFailure> {
     let mut date = |name| claims.remove(name).map(|value| numeric_date(&value)).transpose();
     let malformed = AuthFailure::Claim("exp, iat and nbf must be numbers");
     let exp = date("exp").map_err(|()| malformed)?;
@@ -212,7 +221,7 @@ fn check_dates(
     let from_issue = iat.is_none_or(|iat| exp <= iat + rules.longest_life);
     let from_now = exp <= now + rules.longest_life + rules.skew;
     if from_issue && from_now {
-        Ok(exp)
+        Ok(Dates { iat, exp })
     } else {
         Err(AuthFailure::Claim("the assertion lives too long"))
     }

@@ -183,7 +183,7 @@ impl Authenticator {
         };
         // What went wrong on our side, or where keys are published, is nobody's failure.
         match &outcome {
-            Err(OAuthError::Client(AuthFailure::KeysUnavailable)) => {}
+            Err(OAuthError::Client(AuthFailure::InDoubt | AuthFailure::KeysUnavailable)) => {}
             Err(OAuthError::Client(_)) => attempt.failed(now),
             _ => {}
         }

@@ -6,9 +6,12 @@
 mod assertions;
 mod audit;
 mod changes;
+mod checkpoints;
 mod clients;
+mod desk;
 mod facts;
 mod folder;
+mod lease;
 mod quotas;
 mod readers;
 mod rows;
@@ -29,6 +32,9 @@ use rusqlite::Connection;
 use crate::domain::store_error::StoreError;
 
 use super::unreadable::Unreadable;
+use checkpoints::Checkpoints;
+use desk::Desk;
+use lease::{Lease, Window};
 use readers::Readers;
 use writer::Writer;
 
@@ -80,6 +86,8 @@ pub struct EmbeddedStore {
     writer: Writer,
     readers: Arc<Readers>,
     unreadable: Unreadable,
+    /// The assertions that a power failure may have made forget that they were used.
+    doubt: Option<Window>,
     _lock: File,
 }
 
@@ -92,6 +100,12 @@ impl EmbeddedStore {
 
     /// Opens the store in `folder`, making it if it is not there, and locks it.
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
+        Self::open_since(lease::boot_id(), folder)
+    }
+
+    /// The same, on a machine whose kernel has this name for the time since it was started. If the
+    /// name is another than before, or none, and the store was not closed, there was a power failure.
+    pub fn open_since(boot_id: Option<String>, folder: &Path) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Folder { path: folder.to_owned(), source };
         let lock = folder::lock(folder)?;
         let file = folder.join(FILE);
@@ -103,10 +117,21 @@ impl EmbeddedStore {
             return Err(OpenError::Newer { path: folder.to_owned(), found });
         }
         schema::prepare(&connection).map_err(database)?;
+        let lease = Lease::found(&connection, boot_id).map_err(database)?;
+        let checkpoints = Checkpoints::start(folder, &file)?;
+        let doubt = lease.doubt();
+        if let Some(doubt) = doubt {
+            tracing::warn!(
+                until = doubt.until(),
+                "power failed while the server ran: assertions signed until then are refused, \
+                 because they may have been used"
+            );
+        }
         Ok(Self {
-            writer: Writer::start(connection)?,
+            writer: Writer::start(Desk::new(connection, lease, Some(checkpoints)))?,
             readers: Arc::new(Readers::of(file)),
             unreadable: Unreadable::default(),
+            doubt,
             _lock: lock,
         })
     }

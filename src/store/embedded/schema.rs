@@ -5,6 +5,10 @@ use rusqlite::Connection;
 /// The major version of what is written here; a higher one is refused.
 pub(super) const SCHEMA: i64 = 2;
 
+/// How many pages the log may have before the writing thread itself moves them into the database, and
+/// waits for it: 32 MiB.
+pub(super) const LOG_PAGES: i64 = 8000;
+
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS clients (
     seq         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -100,6 +104,7 @@ pub(super) fn found(connection: &Connection) -> rusqlite::Result<i64> {
 pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
     connection.execute_batch(TABLES)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     connection.pragma_update(None, "user_version", SCHEMA)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
