@@ -101,6 +101,8 @@ pub struct Metrics {
     pub webhook_failed: Counter,
     /// How old the oldest deed is that the webhook was not told of.
     pub webhook_oldest: Gauge,
+    /// One if the files of the signing keys can be read, or there never were any.
+    pub key_files_readable: Gauge,
     /// One if the policy of gateways in force is what its file says.
     pub policy_current: Gauge,
     /// Answers to gateways, by answer and reason.
@@ -210,6 +212,9 @@ impl Default for Metrics {
         let staleness = Gauge::<f64, AtomicU64>::default();
         let help = "Seconds since anything was heard of other replicas";
         registry.register("feed_staleness_seconds", help, staleness.clone());
+        let key_files_readable = Gauge::default();
+        let help = "Whether the files of the signing keys can be read";
+        registry.register("signing_key_files_readable", help, key_files_readable.clone());
         let policy_current = Gauge::default();
         let help = "Whether the policy of gateways in force is what its file says";
         registry.register("policy_current", help, policy_current.clone());
@@ -240,6 +245,7 @@ impl Default for Metrics {
             webhook_delivered,
             webhook_failed,
             webhook_oldest,
+            key_files_readable,
             policy_current,
             decisions,
             permitted,

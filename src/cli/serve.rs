@@ -1,5 +1,6 @@
 //! `latchkey serve`: runs the server.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use clap::ArgMatches;
@@ -46,13 +47,15 @@ async fn until_stopped(loaded: Loaded) -> Outcome {
         Environment { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
 
     let mut server = serve(bound, &config)?;
-    tokio::select! {
-        started = server.start(config, &store, environment) => welcome(&*started?),
+    let app = tokio::select! {
+        started = server.start(config, &store, environment) => started?,
         _ = interrupt.recv() => return stopped(server).await,
         _ = terminate.recv() => return stopped(server).await,
-    }
+    };
+    let ready = server.ready();
     let ended = tokio::select! {
         ended = server.run() => ended,
+        never = welcome(&app, ready) => match never {},
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
     };
@@ -66,10 +69,19 @@ async fn stopped(server: Server) -> Outcome {
     Ok(())
 }
 
-fn welcome(app: &App) {
+/// Says when the server is ready, and until when it is not.
+async fn welcome(app: &App, ready: impl Future<Output = ()>) -> Infallible {
     let config = &app.config;
-    let kid = app.ring.active_kid().unwrap_or_else(|| "none yet".to_owned());
     let listen = config.settings.listen;
+    if !app.ring.can_sign() {
+        let next = app.ring.next_kid();
+        let (kid, from) = next.map(|(kid, from)| (kid, from.for_people())).unzip();
+        tracing::warn!(%listen, kid, signs_from = from, "not ready: no signing key may sign yet");
+    }
+    ready.await;
+
+    let kid = app.ring.active_kid();
     tracing::info!(%listen, issuer = config.issuer, store = %config.settings.store, kid, "ready");
     tracing::info!("documentation: {}/documentation", config.root());
+    std::future::pending().await
 }

@@ -68,6 +68,12 @@ impl PublishedKey {
         }
     }
 
+    /// Whether it might sign when its owner renewed its promise last: then everybody has it.
+    #[must_use]
+    pub fn has_signed(&self) -> bool {
+        self.signs_from + SIGNING_PROMISE <= self.signs_until
+    }
+
     /// When nobody can have signed with it any more.
     #[must_use]
     pub fn last_signature(&self) -> Timestamp {
@@ -148,6 +154,24 @@ mod tests {
         ];
         for (why, retired, now, state) in cases {
             assert_eq!(key(retired).state_at(Timestamp(now)), state, "{why}");
+        }
+    }
+
+    #[test]
+    fn it_has_signed_if_it_might_when_its_promise_was_renewed() {
+        let with = |signs_from, signs_until| PublishedKey {
+            signs_from: Timestamp(signs_from),
+            signs_until: Timestamp(signs_until),
+            ..key(None)
+        };
+        for (why, signs_from, signs_until, has_signed) in [
+            ("the first one signs at once", 1000, 4600, true),
+            ("another one waits", 1060, 4600, false),
+            ("renewed before it might", 1060, 4659, false),
+            ("renewed when it might", 1060, 4660, true),
+            ("renewed since", 1060, 6400, true),
+        ] {
+            assert_eq!(with(signs_from, signs_until).has_signed(), has_signed, "{why}");
         }
     }
 

@@ -99,8 +99,12 @@ impl Lobby {
 
     /// Whether requests should be sent here: put together, with a key that signs, and not stopping.
     pub(super) fn is_ready(&self) -> bool {
-        let can = |app: &Arc<App>| app.ring.can_sign() && app.feed.understands();
-        !self.is_stopping() && self.app().is_some_and(can)
+        self.can_judge() && self.app().is_some_and(|app| app.ring.can_sign())
+    }
+
+    /// Whether requests should be sent here that only ask about tokens, for which no key need sign.
+    pub(super) fn can_judge(&self) -> bool {
+        !self.is_stopping() && self.app().is_some_and(|app| app.feed.understands())
     }
 
     /// While the server stops, every answer is the last one on its connection: who asks again

@@ -22,6 +22,8 @@ use super::tls::Certificate;
 
 /// How long the last writes may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is looked whether the server is ready.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long the store is given to come up between two attempts.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -215,6 +217,16 @@ impl Server {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         self.lobby.metrics()
+    }
+
+    /// Waits until requests should be sent here.
+    pub fn ready(&self) -> impl Future<Output = ()> + use<> {
+        let lobby = self.lobby.clone();
+        async move {
+            while !lobby.is_ready() {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        }
     }
 
     /// Runs until a listener fails of itself.

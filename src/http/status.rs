@@ -4,14 +4,16 @@ use std::sync::atomic::Ordering;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use prometheus_client::metrics::counter::Counter;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use crate::domain::credential_report::WARNING_DAYS;
+use crate::domain::error_code::ErrorCode;
 use crate::oauth::News;
 use crate::telemetry::{KindLabels, WithinDays};
 
+use super::error::Refusal;
 use super::lobby::Lobby;
 
 /// Whether the process lives.
@@ -19,24 +21,39 @@ pub(super) async fn healthz() -> HttpResponse {
     report(true)
 }
 
-/// Whether requests should be sent here.
-pub(super) async fn ready(lobby: web::Data<Lobby>) -> HttpResponse {
-    report(lobby.is_ready())
+/// Whether requests should be sent here; with `for=tokeninfo`, those that only ask about tokens.
+pub(super) async fn ready(
+    lobby: web::Data<Lobby>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refusal> {
+    let mut only_judging = false;
+    for (name, value) in form_urlencoded::parse(request.query_string().as_bytes()) {
+        match (&*name, &*value) {
+            ("for", "tokeninfo") => only_judging = true,
+            ("for", _) => {
+                return Err(Refusal::new(ErrorCode::InvalidRequest, "`for` must be tokeninfo"));
+            }
+            _ => {}
+        }
+    }
+    Ok(report(if only_judging { lobby.can_judge() } else { lobby.is_ready() }))
 }
 
 /// Whether everything that it needs answers; and for how long nothing was heard of other replicas,
 /// while tokens are judged by what was known then.
 pub(super) async fn check_up(lobby: web::Data<Lobby>) -> HttpResponse {
     let Some(app) = lobby.app() else { return report(false) };
-    let answers = app.upkeep.ping().await.is_ok() && app.ring.can_sign();
-    let mut status = status(answers);
-    let staleness = app.feed.staleness().as_secs();
-    if staleness > 0
-        && let Some(members) = status.as_object_mut()
-    {
-        members.insert("stale_seconds".to_owned(), staleness.into());
+    let has_files = app.ring.are_files_readable();
+    let good = app.upkeep.ping().await.is_ok() && app.ring.can_sign() && has_files;
+    let mut status = status(good);
+    if !has_files {
+        status.insert("signing_key_files".to_owned(), "unreadable".into());
     }
-    reported(answers, &status)
+    let staleness = app.feed.staleness().as_secs();
+    if staleness > 0 {
+        status.insert("stale_seconds".to_owned(), staleness.into());
+    }
+    reported(good, &status)
 }
 
 pub(super) async fn metrics(lobby: web::Data<Lobby>) -> HttpResponse {
@@ -46,6 +63,7 @@ pub(super) async fn metrics(lobby: web::Data<Lobby>) -> HttpResponse {
     if let Some(app) = lobby.app() {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         metrics.revocations.set(count(app.revocations.len()));
+        metrics.key_files_readable.set(i64::from(app.ring.are_files_readable()));
         metrics.staleness.set(app.feed.staleness().as_secs_f64());
         let found = app.credentials.found();
         for (days, expiring) in WARNING_DAYS.into_iter().zip(found.expiring) {
@@ -79,15 +97,14 @@ fn report(good: bool) -> HttpResponse {
     reported(good, &status(good))
 }
 
-fn status(good: bool) -> Value {
-    json!({
-        "status": if good { "OK" } else { "KO" },
-        "name": env!("CARGO_PKG_NAME"),
-        "version": env!("CARGO_PKG_VERSION"),
-    })
+fn status(good: bool) -> Map<String, Value> {
+    let status = if good { "OK" } else { "KO" };
+    let version = env!("CARGO_PKG_VERSION");
+    let members = [("status", status), ("name", env!("CARGO_PKG_NAME")), ("version", version)];
+    members.map(|(name, value)| (name.to_owned(), value.into())).into_iter().collect()
 }
 
-fn reported(good: bool, status: &Value) -> HttpResponse {
+fn reported(good: bool, status: &Map<String, Value>) -> HttpResponse {
     let code = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     HttpResponse::build(code).insert_header((CACHE_CONTROL, "no-store")).json(status)
 }

@@ -41,6 +41,16 @@ impl OwnKeys {
         Ok(Self { folder, files, keys: RwLock::new(keys) })
     }
 
+    /// Whether the folder can be looked into, if a key was ever found in it.
+    pub(super) fn are_files_readable(&self) -> bool {
+        let files = self.files();
+        !(files.away && self.has_file_in_folder(&files))
+    }
+
+    fn has_file_in_folder(&self, files: &Files) -> bool {
+        files.stamps.iter().any(|stamp| stamp.path().starts_with(&self.folder.path))
+    }
+
     /// All of them.
     pub(super) fn all(&self) -> Vec<Arc<OwnKey>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -80,10 +90,9 @@ impl OwnKeys {
             Err(reason) if !files.away => {
                 files.away = true;
                 // Without a key in it, the folder need not be there.
-                if !files.stamps.iter().any(|stamp| stamp.path().starts_with(&self.folder.path)) {
-                    return;
+                if self.has_file_in_folder(&files) {
+                    tracing::error!(%reason, "the signing keys stay as they were");
                 }
-                tracing::error!(%reason, "the signing keys stay as they were");
             }
             Err(_) => {}
         }

@@ -31,6 +31,7 @@ pub struct KeyRing {
 
 struct State {
     active: Option<Active>,
+    next: Option<(String, Timestamp)>,
     verifying: HashMap<Arc<str>, Published>,
     jwks: Jwks,
 }
@@ -71,7 +72,8 @@ impl KeyRing {
     pub fn open(folder: KeyFolder) -> Result<Self, KeyFolderError> {
         provider::install();
         let own = OwnKeys::open(folder)?;
-        let state = State { active: None, verifying: HashMap::new(), jwks: Jwks::of(&[]) };
+        let jwks = Jwks::of(&[]);
+        let state = State { active: None, next: None, verifying: HashMap::new(), jwks };
         Ok(Self { own, state: RwLock::new(Arc::new(state)) })
     }
 
@@ -86,6 +88,11 @@ impl KeyRing {
         signs(wanted)
             .or_else(|| self.before(wanted, published, now))
             .or_else(|| Algorithm::FOR_TOKENS.into_iter().find_map(signs))
+    }
+
+    fn next(&self, published: &[PublishedKey], now: Timestamp) -> Option<(String, Timestamp)> {
+        let next = succession::next(&self.own.public(), published, self.own.algorithm(), now)?;
+        Some((next.jwk.kid.clone(), next.signs_from))
     }
 
     fn active(&self, shown: &PublishedKey) -> Option<Active> {
@@ -117,6 +124,12 @@ impl KeyRing {
         (verifies && active.algorithm == algorithm && now < active.until).then_some(active)
     }
 
+    /// Whether the files of our own keys could be read when they were looked at last.
+    #[must_use]
+    pub fn are_files_readable(&self) -> bool {
+        self.own.are_files_readable()
+    }
+
     /// Whether tokens can be signed.
     #[must_use]
     pub fn can_sign(&self) -> bool {
@@ -127,6 +140,12 @@ impl KeyRing {
     #[must_use]
     pub fn active_kid(&self) -> Option<String> {
         self.state().active.as_ref().map(|active| active.kid.clone())
+    }
+
+    /// The `kid` that signs next, and from when on.
+    #[must_use]
+    pub fn next_kid(&self) -> Option<(String, Timestamp)> {
+        self.state().next.clone()
     }
 
     /// The algorithms that tokens may be signed with, for the metadata.
@@ -214,6 +233,7 @@ impl Ring for KeyRing {
         });
         let state = State {
             active: self.choose(published, now),
+            next: self.next(published, now),
             verifying: verifying.collect(),
             jwks: Jwks::of(published),
         };

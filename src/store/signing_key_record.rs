@@ -114,11 +114,13 @@ pub(super) fn to_shared_keys<'d>(
 fn to_key(document: &Document) -> Option<PublishedKey> {
     let jwk = Value::from(document.get(JWK)?.clone());
     let published = timestamp(document.get(PUBLISHED_AT))?;
+    // One that was published before it was noted led by as much.
+    let signs_from = timestamp(document.get(SIGNS_FROM)).unwrap_or(published + PUBLICATION_LEAD);
     Some(PublishedKey {
         jwk: PublicJwk::parse(&jwk).ok()?,
-        published,
-        // One that was published before it was noted led by as much.
-        signs_from: timestamp(document.get(SIGNS_FROM)).unwrap_or(published + PUBLICATION_LEAD),
+        // The date stays when a key is shown again, also that of a clock which was ahead.
+        published: published.min(signs_from),
+        signs_from,
         signs_until: timestamp(document.get(SIGNS_UNTIL))?,
         imported: timestamp(document.get(IMPORTED_AT)),
         // One of which nobody can read when it was retired is retired.

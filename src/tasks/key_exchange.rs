@@ -136,6 +136,18 @@ impl KeyExchange {
         if now + SIGNING_PROMISE / 2 >= key.signs_until {
             key.signs_until = now + SIGNING_PROMISE;
         }
+        if let Some(lead) = succession::corrected_lead(&key, own, &shared.keys, now) {
+            let wrong = key.signs_from;
+            key.signs_from = now + lead;
+            key.signs_until = now + SIGNING_PROMISE;
+            key.published = key.published.min(key.signs_from);
+            tracing::warn!(
+                kid = key.jwk.kid,
+                instead_of = wrong.for_people(),
+                signs_from = key.signs_from.for_people(),
+                "a signing key has dates of a clock that was ahead; they are corrected"
+            );
+        }
         let algorithm = key.jwk.algorithm;
         let next = succession::next(own, &shared.keys, algorithm, now);
         let is_next = next.is_some_and(|next| next.jwk.kid == key.jwk.kid);

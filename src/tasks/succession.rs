@@ -1,10 +1,11 @@
 //! Which of a replica's own signing keys signs, and which one comes after it. Pure.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::jwk::Algorithm;
-use crate::domain::signing_key::{KeyState, PublishedKey, Rotation, SharedKeys};
+use crate::domain::signing_key::{KeyState, PUBLICATION_LEAD, PublishedKey, Rotation, SharedKeys};
 
 use super::OwnPublicKey;
 
@@ -64,6 +65,27 @@ pub fn next<'k>(
 ) -> Option<&'k PublishedKey> {
     let next = ours(own, keys, algorithm).filter(|(_, key)| key.state_at(now) == KeyState::Next);
     next.map(|(_, key)| key).min_by_key(|key| (key.signs_from, &key.jwk.kid))
+}
+
+/// How long a key of ours waits yet, if it is a clock that was ahead when its dates were written, or
+/// is behind now, that keeps all of ours from signing. One that has signed, and one without any
+/// other beside it that somebody could have cached, need not wait.
+#[must_use]
+pub fn corrected_lead(
+    key: &PublishedKey,
+    own: &[OwnPublicKey],
+    keys: &[PublishedKey],
+    now: Timestamp,
+) -> Option<Duration> {
+    let signs = signer(own, keys, key.jwk.algorithm, now).is_some();
+    if signs || key.state_at(now) != KeyState::Next {
+        return None;
+    }
+    let alone = keys.iter().all(|other| other.jwk.kid == key.jwk.kid);
+    if key.has_signed() || (alone && now < key.published) {
+        return Some(Duration::ZERO);
+    }
+    (now + PUBLICATION_LEAD < key.published).then_some(PUBLICATION_LEAD)
 }
 
 /// The wishes that concern this algorithm of a replica that signs with `signing`, and that none of
@@ -140,6 +162,37 @@ mod tests {
             let gone: Vec<&str> = gone.iter().map(|key| key.jwk.kid.as_str()).collect();
             assert_eq!(gone, old, "{why}");
             assert_eq!(kid(next(&own, &keys, Algorithm::EdDSA, now)).as_deref(), coming, "{why}");
+        }
+    }
+
+    #[test]
+    fn what_a_clock_that_was_ahead_left_is_corrected() {
+        let at = |kid, published, signs_from, signs_until| PublishedKey {
+            signs_until: Timestamp(signs_until),
+            ..key(kid, published, signs_from, None)
+        };
+        let (first, second) = (|| at("a", 4600, 4600, 8200), || at("b", 4600, 4660, 8200));
+        let retired = PublishedKey { retired: Some(Timestamp(900)), ..first() };
+        #[rustfmt::skip]
+        let cases = [
+            // why                                  the key   beside it                              lead
+            ("it has signed",                       first(),  vec![],                                Some(0)),
+            ("it has signed, with others",          first(),  vec![at("other", 900, 900, 4500)],     Some(0)),
+            ("a second ahead",                      at("a", 1001, 1001, 4601), vec![],               Some(0)),
+            ("it is alone",                         second(), vec![],                                Some(0)),
+            ("others may be cached",                second(), vec![at("other", 900, 900, 4500)],     Some(60)),
+            ("one of ours signs",                   second(), vec![at("c", 900, 900, 4500)],         None),
+            ("one of ours signs already",           first(),  vec![at("c", 900, 900, 4500)],         None),
+            ("a clock that is ahead a little",      at("b", 1060, 1120, 4600), vec![at("other", 900, 900, 4500)], None),
+            ("it was just shown",                   at("b", 1000, 1060, 4600), vec![],               None),
+            ("it signs",                            at("a", 1000, 1000, 4600), vec![],               None),
+            ("it is retired",                       retired,  vec![],                                None),
+        ];
+        for (why, key, mut beside, lead) in cases {
+            beside.push(key.clone());
+            let own = own(&beside, "");
+            let found = corrected_lead(&key, &own, &beside, Timestamp(1000));
+            assert_eq!(found, lead.map(Duration::from_secs), "{why}");
         }
     }
 

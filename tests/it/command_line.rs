@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
+use latchkey::domain::clock::Timestamp;
 use serde_json::{Value, json};
 
 use crate::databases::Kind;
@@ -85,6 +86,13 @@ impl Home {
     }
 
     fn serve_with(&self, more: &[&str], env: &[(&str, &str)]) -> Running {
+        let mut running = self.begin_to_serve(more, env);
+        running.url = running.when_ready();
+        running
+    }
+
+    /// Starts a server and does not wait for it.
+    fn begin_to_serve(&self, more: &[&str], env: &[(&str, &str)]) -> Running {
         let mut args = vec!["serve", "--listen=127.0.0.1:0", "--log-format=json", "--workers=1"];
         args.extend_from_slice(more);
         let mut command = self.program(env!("CARGO_BIN_EXE_latchkey"), env);
@@ -97,9 +105,7 @@ impl Home {
                 let _ = lines.send(line);
             }
         });
-        let mut running = Running { child, log, url: String::new() };
-        running.url = running.when_ready();
-        running
+        Running { child, log, url: String::new() }
     }
 }
 
@@ -641,6 +647,29 @@ async fn a_restart_loses_nothing() {
     let shown = home.run(&["clients", "show", "--issuer", issuer, &id]).json();
     assert_eq!(shown["last_login_at"], claims["iat"]);
     token(&home, &server, (&id, &secret)).text();
+}
+
+#[actix_web::test]
+async fn it_does_not_say_that_it_is_ready_before_it_is() {
+    let home = Home::new();
+    let same = ["--algorithm=EdDSA", "--issuer=my platform"];
+    assert_eq!(home.serve(&same).stop().code(), Some(0));
+
+    // Without its keys it makes one, which waits until caches of the key set have ended.
+    fs::remove_dir_all(home.path("keys")).unwrap();
+    let server = home.begin_to_serve(&same, &[]);
+    let waiting = server.logged(|entry| {
+        assert_ne!(entry["message"], "ready");
+        entry["message"].as_str().is_some_and(|message| message.starts_with("not ready"))
+    });
+    assert!(Timestamp::from_rfc3339(waiting["signs_from"].as_str().unwrap()).is_some());
+    let status = async |path: &str| {
+        let url = format!("http://{}{path}", waiting["listen"].as_str().unwrap());
+        reqwest::get(url).await.unwrap().status().as_u16()
+    };
+    assert_eq!(status("/-/ready?for=tokeninfo").await, 200);
+    assert_eq!(status("/-/ready").await, 503);
+    assert!(server.log.try_iter().all(|line| !line.contains("\"ready\"")));
 }
 
 #[actix_web::test]

@@ -247,6 +247,105 @@ async fn files_come_and_go_while_it_runs() {
 }
 
 #[actix_web::test]
+async fn a_key_of_a_clock_that_was_ahead_signs_all_the_same() {
+    let (keys, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let clock = Arc::new(TestClock::default());
+    let start =
+        async || Server::at(clock.clone(), store_in(data.path()).await, ed25519(keys.path())).await;
+
+    for (round, behind) in [("an hour", 3600), ("a year", 31_536_000), ("a second", 1)] {
+        clock.set(START + behind);
+        let ahead = start().await;
+        let first = token(&ahead).await.0;
+        ahead.stop().await;
+
+        clock.set(START);
+        let right = start().await;
+        assert_eq!(right.get("/-/ready").await.status, 200, "{round}");
+        let (kid, issued) = token(&right).await;
+        assert_eq!(
+            (kid.as_str(), right.tokeninfo(&issued).await.status),
+            (&*first, 200),
+            "{round}"
+        );
+        let states = states(&right).await;
+        assert_eq!(in_state(&states, "active"), [first], "{round}");
+        right.stop().await;
+    }
+
+    // Its dates are right again: what comes after it is newer.
+    let server = start().await;
+    let old = active(&server);
+    clock.advance(Duration::from_secs(1));
+    rotate(&server, json!({})).await;
+    let new = next_key(&server).await;
+    clock.advance(Duration::from_secs(MAX_AGE + 1));
+    look(&server).await;
+    assert_eq!(active(&server), new);
+    assert_eq!(in_state(&states(&server).await, "retired"), [old]);
+    server.stop().await;
+}
+
+#[actix_web::test]
+async fn a_clock_that_is_set_back_keeps_no_key_from_signing() {
+    let keys = tempfile::tempdir().unwrap();
+    let server = server(&keys).await;
+    let kid = active(&server);
+    for back in [1, 3_600, 86_400, 31_536_000] {
+        server.clock.set(START - back);
+        look(&server).await;
+        assert_eq!(token(&server).await.0, kid, "{back} s");
+    }
+}
+
+/// The folder vanishes with all that is in it, as a volume does.
+#[actix_web::test]
+async fn a_folder_that_vanishes_is_reported_and_costs_nothing_until_the_next_start() {
+    let parent = tempfile::tempdir().unwrap();
+    let (keys, aside) = (parent.path().join("keys"), parent.path().join("aside"));
+    let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
+    let server = Server::on(store.clone(), ed25519(&keys)).await;
+    let old = active(&server);
+    let (_, early) = token(&server).await;
+    let reported = async || {
+        look(&server).await;
+        let check_up = server.get("/-/check-up").await;
+        let metrics = server.get("/-/metrics").await.text;
+        let gauge = "latchkey_signing_key_files_readable ";
+        let readable = metrics.lines().find_map(|line| line.strip_prefix(gauge)).map(str::to_owned);
+        (check_up.status, check_up.text_of("signing_key_files"), readable.unwrap())
+    };
+    let well = (200, String::new(), "1".to_owned());
+    assert_eq!(reported().await, well);
+    std::fs::rename(&keys, &aside).unwrap();
+    assert_eq!(reported().await, (503, "unreadable".to_owned(), "0".to_owned()));
+    assert_eq!(server.get("/-/ready").await.status, 200, "it goes on");
+    assert_eq!(token(&server).await.0, old);
+    std::fs::rename(&aside, &keys).unwrap();
+    assert_eq!(reported().await, well, "it is back");
+    std::fs::remove_dir_all(&keys).unwrap();
+    assert_eq!(reported().await.0, 503);
+    server.stop().await;
+
+    // What that costs: a new key, which is shown for a minute before it signs.
+    let server = Server::on(store, ed25519(&keys)).await;
+    let info = async |what: &str| server.get(&format!("/-/ready{what}")).await.status;
+    assert_eq!((info("").await, info("?for=tokeninfo").await), (503, 200));
+    assert_eq!(server.tokeninfo(&early).await.status, 200, "tokens from before are good");
+    server.clock.advance(Duration::from_secs(MAX_AGE));
+    look(&server).await;
+    assert_eq!((info("").await, info("?for=tokeninfo").await), (200, 200));
+    let (kid, issued) = token(&server).await;
+    assert_ne!(kid, old);
+    assert_eq!(server.tokeninfo(&issued).await.status, 200);
+    for unknown in ["?for=", "?for=token", "?for=tokeninfo&for=token"] {
+        let reply = server.get(&format!("/-/ready{unknown}")).await;
+        assert_eq!((reply.status, reply.error()), (400, Some("invalid_request")), "{unknown}");
+    }
+    assert_eq!(info("?x=y").await, 200, "what else is there is not looked at");
+}
+
+#[actix_web::test]
 async fn a_folder_that_cannot_be_written_to() {
     let data = tempfile::tempdir().unwrap();
     let pem = PrivateKey::generate(Algorithm::EdDSA).unwrap().to_pem().unwrap();
