@@ -39,7 +39,7 @@ async fn used(
         iat: iat.map(Timestamp),
         exp: Timestamp(exp),
         now: Timestamp(now),
-        longest_life: Duration::from_mins(1),
+        longest_life: Duration::from_secs(60),
     };
     let client = "svc".parse().unwrap();
     store.use_assertion(&client, [jti; 32], Timestamp(exp + 60), dates).await.unwrap()
