@@ -12,7 +12,7 @@
 #![expect(clippy::cast_precision_loss, reason = "what is counted is few")]
 #![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -83,8 +83,8 @@ impl Model {
                     && early(*before)
             }
             Revoked::Everything { before } => early(*before),
-            Revoked::SigningKey { kid } => *kid == token.kid,
-            Revoked::Token { jti } => *jti == claims.jti,
+            Revoked::SigningKey { kid } => **kid == *token.kid,
+            Revoked::Token { jti } => **jti == *claims.jti,
         })
     }
 }
