@@ -13,10 +13,21 @@ pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
 /// The same, by way of this draft: where several may write the file at once, each has its own.
 pub fn write_private_from(draft: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
     write_draft(draft, content)?;
+    put_in_place(draft, path)
+}
+
+/// Gives a draft that is whole its name. Refuses to replace a file that is there.
+pub fn put_in_place(draft: &Path, path: &Path) -> io::Result<()> {
     // A second name, unlike a new one, never replaces what is there.
     let linked = fs::hard_link(draft, path);
     let _ = fs::remove_file(draft);
     linked?;
+    sync_folder(path)
+}
+
+/// Gives a draft that is whole the name of whatever is there.
+pub fn put_in_the_place_of(draft: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(draft, path)?;
     sync_folder(path)
 }
 
@@ -34,8 +45,7 @@ pub fn create_private(path: &Path) -> io::Result<File> {
 pub fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let draft = draft(path);
     write_draft(&draft, content)?;
-    fs::rename(&draft, path)?;
-    sync_folder(path)
+    put_in_the_place_of(&draft, path)
 }
 
 fn write_draft(draft: &Path, content: &[u8]) -> io::Result<()> {

@@ -59,7 +59,9 @@ impl StartError {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Admin(RegistryError::Store(_)) | Self::Pepper(NoPepper::Store(_)) => true,
+            Self::Admin(RegistryError::Store(error)) | Self::Pepper(NoPepper::Store(error)) => {
+                !error.is_damaged()
+            }
             Self::Store(error) => error.is_temporary(),
             _ => false,
         }

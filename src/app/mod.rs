@@ -2,6 +2,7 @@
 
 pub mod admin_file;
 mod assemble;
+mod check;
 mod copy;
 mod first_admin;
 pub mod gatekeeper;
@@ -42,11 +43,14 @@ use crate::tasks::unused::UnusedSweep;
 use crate::tasks::{Outbox, Upkeep};
 
 pub use assemble::{StartError, assemble};
+pub use check::{NoBackUp, back_up_store, check_store};
 pub use copy::{Copied, CopyError, copy_store};
 pub use gatekeeper::Gatekeeper;
 pub use open::{OpenStore, StoreOpenError, open_existing_store, open_store};
 pub use reset::{Reset, reset_admin};
 pub use source::{MongoSource, SourcePage, open_source};
+
+pub use crate::store::{BackedUp, Existing, Inspection, Problem};
 
 /// Everything that answers requests.
 pub struct App {

@@ -102,6 +102,10 @@ impl StoreOpenError {
     /// Whether the same may go well a moment later: the server is late.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Mongo(MongoOpenError::Unreachable(_)))
+        match self {
+            Self::Unavailable(error) => !error.is_damaged(),
+            Self::Mongo(MongoOpenError::Unreachable(_)) => true,
+            _ => false,
+        }
     }
 }

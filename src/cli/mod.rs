@@ -18,6 +18,8 @@ mod public_key;
 mod remote;
 mod revoke;
 mod serve;
+mod store_backup;
+mod store_check;
 mod store_copy;
 mod token;
 mod tokeninfo;
@@ -105,7 +107,12 @@ fn command() -> Command {
             group("admin", "Look after the administrator")
                 .subcommand(with_settings(admin::reset_command())),
         )
-        .subcommand(group("store", "Look after a store").subcommand(store_copy::command()))
+        .subcommand(
+            group("store", "Look after a store")
+                .subcommand(with_settings(store_backup::command()))
+                .subcommand(with_settings(store_check::command()))
+                .subcommand(store_copy::command()),
+        )
         .subcommand(healthcheck::command())
 }
 
@@ -150,6 +157,8 @@ fn run(matches: &ArgMatches) -> Outcome {
         ("policy", Some(_)) => policy::run(matches),
         ("revoke", None) => revoke::run(matches),
         ("serve", None) => serve::run(matches),
+        ("store", Some(("backup", matches))) => store_backup::run(matches),
+        ("store", Some(("check", matches))) => store_check::run(matches),
         ("store", Some(("copy", matches))) => store_copy::run(matches),
         ("token", None) => token::run(matches),
         ("tokeninfo", None) => tokeninfo::run(matches),

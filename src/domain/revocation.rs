@@ -74,6 +74,38 @@ impl Revoked {
         }
     }
 
+    /// What a [`name`](Self::name) stands for: of a revocation that is damaged it is all that is left.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let (kind, rest) = name.split_once(':')?;
+        // A client id may have colons in it, what follows it has none.
+        let client = |rest: &str| {
+            let (client_id, number) = rest.rsplit_once(':')?;
+            Some((client_id.parse().ok()?, number.parse().ok()?))
+        };
+        Some(match kind {
+            "client" => {
+                let (client_id, before) = client(rest)?;
+                Self::ClientBefore { client_id, before: Timestamp(before) }
+            }
+            "credential" => {
+                let (rest, before) = rest.rsplit_once(':')?;
+                let (client_id, credential) = rest.rsplit_once(':')?;
+                let (client_id, before) =
+                    (client_id.parse().ok()?, Timestamp(before.parse().ok()?));
+                Self::Credential { client_id, credential: credential.into(), before }
+            }
+            "epoch" => {
+                let (client_id, epoch) = client(rest)?;
+                Self::ClientEpoch { client_id, epoch }
+            }
+            "everything" => Self::Everything { before: Timestamp(rest.parse().ok()?) },
+            "signing_key" => Self::SigningKey { kid: rest.to_owned() },
+            "token" => Self::Token { jti: rest.to_owned() },
+            _ => return None,
+        })
+    }
+
     /// The client that it is about, if about one.
     #[must_use]
     pub fn client_id(&self) -> Option<&ClientId> {
@@ -82,6 +114,29 @@ impl Revoked {
             | Self::ClientEpoch { client_id, .. }
             | Self::Credential { client_id, .. } => Some(client_id),
             Self::Everything { .. } | Self::SigningKey { .. } | Self::Token { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_back_to_what_it_stands_for() {
+        let (client_id, before): (ClientId, _) = ("a:b c".parse().unwrap(), Timestamp(7));
+        for revoked in [
+            Revoked::ClientBefore { client_id: client_id.clone(), before },
+            Revoked::ClientEpoch { client_id: client_id.clone(), epoch: u64::MAX },
+            Revoked::Credential { client_id, credential: "key-1_".into(), before },
+            Revoked::Everything { before },
+            Revoked::SigningKey { kid: "a:b".to_owned() },
+            Revoked::Token { jti: "x:7".to_owned() },
+        ] {
+            assert_eq!(Revoked::named(&revoked.name()), Some(revoked));
+        }
+        for other in ["", "token", "client:svc", "client:svc:x", "everything:", "moon:7"] {
+            assert_eq!(Revoked::named(other), None, "{other}");
         }
     }
 }

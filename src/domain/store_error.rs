@@ -1,13 +1,47 @@
 //! The one way in which a store fails that is nobody's fault.
 
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// The store could not answer. The cause is for the log, never for the caller.
 #[derive(Debug, thiserror::Error)]
 #[error("store unavailable")]
-pub struct StoreError(#[from] Box<dyn std::error::Error + Send + Sync>);
+pub struct StoreError {
+    kind: Kind,
+    source: Cause,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    Damaged,
+    Unavailable,
+    Unwritable,
+}
 
 impl StoreError {
     /// Wraps whatever the backend said.
-    pub fn new(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self(cause.into())
+    pub fn new(cause: impl Into<Cause>) -> Self {
+        Self { kind: Kind::Unavailable, source: cause.into() }
+    }
+
+    /// What is kept is damaged: trying again does not help.
+    pub fn damaged(cause: impl Into<Cause>) -> Self {
+        Self { kind: Kind::Damaged, source: cause.into() }
+    }
+
+    /// The store can be read and not written: the disk is full, say.
+    pub fn unwritable(cause: impl Into<Cause>) -> Self {
+        Self { kind: Kind::Unwritable, source: cause.into() }
+    }
+
+    /// Whether what is kept is damaged.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.kind == Kind::Damaged
+    }
+
+    /// Whether the store refused a write that it may take when there is room again.
+    #[must_use]
+    pub fn is_unwritable(&self) -> bool {
+        self.kind == Kind::Unwritable
     }
 }

@@ -30,13 +30,21 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// The record if it can be read whole, else why not.
+    pub(super) fn whole(&self) -> Result<AuditRecord, String> {
+        match serde_json::from_str::<AuditRecord>(&self.text) {
+            Ok(record) if record.id != self.id => Err("it has another id".to_owned()),
+            Ok(record) if is_too_deep(&record) => Err("it is nested too deeply".to_owned()),
+            Ok(record) => Ok(record),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
     /// The record, as far as it can be read.
     pub(super) fn read(self, unreadable: &Unreadable) -> AuditRecord {
-        let problem = match serde_json::from_str::<AuditRecord>(&self.text) {
-            Ok(record) if record.id != self.id => "it has another id".to_owned(),
-            Ok(record) if is_too_deep(&record) => "it is nested too deeply".to_owned(),
+        let problem = match self.whole() {
             Ok(record) => return record,
-            Err(error) => error.to_string(),
+            Err(problem) => problem,
         };
         unreadable.met(What::Record, &self.id, &problem);
         let value = free_form::read(&self.text).ok();

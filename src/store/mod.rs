@@ -4,6 +4,7 @@
 mod audit;
 mod cached;
 mod embedded;
+mod inspection;
 mod memory;
 mod mongo;
 mod record;
@@ -26,7 +27,8 @@ use crate::tasks::unused::UnusedClients;
 use crate::tasks::{ChangeLog, Outbox, SigningKeyStore, Upkeep};
 
 pub use cached::{CacheLimits, CachedClients};
-pub use embedded::{EmbeddedStore, OpenError};
+pub use embedded::{BackUpError, BackedUp, EmbeddedStore, Existing, OpenError};
+pub use inspection::{Inspection, Problem};
 pub use memory::MemoryStore;
 pub use mongo::{MongoOpenError, MongoSource, MongoStore, SourcePage};
 pub use used_proofs::UsedProofs;

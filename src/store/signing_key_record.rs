@@ -111,6 +111,12 @@ pub(super) fn to_shared_keys<'d>(
     shared
 }
 
+/// Whether it is one of these, and can be read.
+pub(super) fn is_known(name: &str, document: &Document) -> bool {
+    let shared = to_shared_keys([(name, document)]);
+    !(shared.keys.is_empty() && shared.buried.is_empty() && shared.rotations.is_empty())
+}
+
 fn to_key(document: &Document) -> Option<PublishedKey> {
     let jwk = Value::from(document.get(JWK)?.clone());
     let published = timestamp(document.get(PUBLISHED_AT))?;

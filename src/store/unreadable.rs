@@ -18,6 +18,7 @@ const REMEMBERED: usize = 10_000;
 pub(super) enum What {
     Client,
     Record,
+    Revocation,
 }
 
 /// What this process met.
@@ -46,6 +47,9 @@ impl Unreadable {
                     "a client cannot be read whole: it gets no tokens"
                 );
             }
+            What::Revocation => {
+                tracing::error!(name, reason = problem, "a revocation cannot be read whole");
+            }
             What::Record => {
                 self.0.records.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(
@@ -61,8 +65,7 @@ impl Unreadable {
     pub(super) fn client(&self, document: &Document) -> Option<Client> {
         let Some(client) = record::to_client(document) else {
             if !document.contains_key(record::REMOVED_AT) {
-                let id = document.get("_id").map(ToString::to_string).unwrap_or_default();
-                self.met(What::Client, &id, "`clientId` is not a client id");
+                self.met(What::Client, &name_of(document), NAMELESS);
             }
             return None;
         };
@@ -78,6 +81,15 @@ impl Unreadable {
             [&self.0.clients, &self.0.records].map(|count| count.load(Ordering::Relaxed));
         UnreadableCount { clients, records }
     }
+}
+
+/// What is said of a client that no request can name.
+pub(super) const NAMELESS: &str = "`clientId` is not a client id";
+
+/// What a document without a client id is called: where it is, or what it has in place of the id.
+pub(super) fn name_of(document: &Document) -> String {
+    let name = document.get("_id").or_else(|| document.get(record::CLIENT_ID));
+    name.map(ToString::to_string).unwrap_or_default()
 }
 
 impl Default for Unreadable {

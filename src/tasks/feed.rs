@@ -32,6 +32,36 @@ const BACKGROUND: Duration = Duration::from_secs(10);
 /// How many requests may wait for news of an unknown key at once; the others are refused.
 const WAITERS: usize = 64;
 
+/// How many clients are looked at in one question: with a million that were changed today, none
+/// takes long.
+const AT_ONCE: usize = 1000;
+/// How often it is said how far everything is loaded.
+const TOLD_EVERY: Duration = Duration::from_secs(3);
+
+/// How far everything is loaded.
+#[derive(Debug)]
+struct Progress {
+    revocations: usize,
+    clients: usize,
+    told: Instant,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { revocations: 0, clients: 0, told: Instant::now() }
+    }
+}
+
+impl Progress {
+    fn tell(&mut self) {
+        if self.told.elapsed() >= TOLD_EVERY {
+            let Self { revocations, clients, .. } = self;
+            tracing::info!(revocations, clients, "reading what ended before its time");
+            self.told = Instant::now();
+        }
+    }
+}
+
 /// Which changes were seen, and up to when.
 #[derive(Debug, Default)]
 struct Seen {
@@ -115,10 +145,13 @@ impl Feed {
     /// look, which begins where this one did.
     async fn load(&self) -> Result<(), StoreError> {
         let now_ms = self.log.changes(i64::MAX).await?.now_ms;
+        let mut progress = Progress::default();
         let mut after = None;
         loop {
             let page = self.log.revocations(after.as_deref()).await?;
             self.misunderstood(page.unknown);
+            progress.revocations += page.revocations.len();
+            progress.tell();
             self.standings.revoked(&page.revocations);
             after = page.next;
             if after.is_none() {
@@ -126,8 +159,16 @@ impl Feed {
             }
         }
         let memory = i64::try_from(self.standings.memory().as_millis()).unwrap_or(i64::MAX);
-        for standing in self.log.ended_since(now_ms.saturating_sub(memory)).await? {
-            self.standings.see(&standing);
+        let since_ms = now_ms.saturating_sub(memory);
+        loop {
+            let page = self.log.ended_since(since_ms, after.as_deref(), AT_ONCE).await?;
+            progress.clients += page.looked_at;
+            progress.tell();
+            page.standings.iter().for_each(|standing| self.standings.see(standing));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
         }
         self.seen().mark_ms = now_ms.max(1);
         Ok(())

@@ -65,8 +65,14 @@ pub trait ChangeLog: Send + Sync {
 
     /// How the clients stand that were changed since `since_ms` and have tokens that ended: those
     /// that are not `PUBLIC`, or had their epoch raised. A client whose date of change cannot be
-    /// read counts as changed.
-    async fn ended_since(&self, since_ms: i64) -> Result<Vec<Standing>, StoreError>;
+    /// read counts as changed. Looks at up to `limit` of them, behind the place where the last page
+    /// ended.
+    async fn ended_since(
+        &self,
+        since_ms: i64,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<StandingPage, StoreError>;
 
     /// How these clients stand. Of one that is gone nothing is said.
     async fn standings(&self, ids: &[ClientId]) -> Result<Vec<Standing>, StoreError>;
@@ -209,6 +215,17 @@ pub struct Standing {
     pub epoch: u64,
     /// When it was changed, in milliseconds since the Unix epoch.
     pub updated_at_ms: i64,
+}
+
+/// How some clients stand.
+#[derive(Clone, Debug, Default)]
+pub struct StandingPage {
+    /// Those that were asked for.
+    pub standings: Vec<Standing>,
+    /// How many clients were looked at.
+    pub looked_at: usize,
+    /// Where to go on; `None`: that was all.
+    pub next: Option<String>,
 }
 
 /// What was changed.

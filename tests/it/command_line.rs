@@ -1064,6 +1064,8 @@ fn each_help_has_an_example() {
         "keys retire",
         "admin reset",
         "revoke",
+        "store backup",
+        "store check",
         "store copy",
         "healthcheck",
     ] {

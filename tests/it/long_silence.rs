@@ -11,7 +11,7 @@ use latchkey::domain::state::State;
 use latchkey::domain::store_error::StoreError;
 use latchkey::tasks::feed::Feed;
 use latchkey::tasks::standings::Standings;
-use latchkey::tasks::{ChangeLog, Changes, ClientCache, RevocationPage, Standing};
+use latchkey::tasks::{ChangeLog, Changes, ClientCache, RevocationPage, Standing, StandingPage};
 
 use crate::harness::{START, Server};
 
@@ -29,8 +29,18 @@ impl ChangeLog for Restored {
         Ok(Changes { clients: vec![], revocations: vec![], unknown_revocations: 0, now_ms })
     }
 
-    async fn ended_since(&self, _: i64) -> Result<Vec<Standing>, StoreError> {
-        Ok(self.ended.lock().unwrap().clone())
+    async fn ended_since(
+        &self,
+        _: i64,
+        after: Option<&str>,
+        _: usize,
+    ) -> Result<StandingPage, StoreError> {
+        // One on each page.
+        let place = after.map_or(0, |after| after.parse().unwrap());
+        let ended = self.ended.lock().unwrap();
+        let standings: Vec<Standing> = ended.iter().skip(place).take(1).cloned().collect();
+        let next = (place + 1 < ended.len()).then(|| (place + 1).to_string());
+        Ok(StandingPage { looked_at: standings.len(), standings, next })
     }
 
     async fn standings(&self, _: &[ClientId]) -> Result<Vec<Standing>, StoreError> {
@@ -50,11 +60,9 @@ impl ClientCache for Restored {
     }
 }
 
-#[actix_web::test]
-async fn everything_is_loaded_again() {
-    let server = Server::start().await;
+/// A feed of the server's that has not looked yet, with this news.
+fn feed(server: &Server, restored: &Arc<Restored>) -> Feed {
     let app = &server.app;
-    let restored = Arc::new(Restored::default());
     let standings = Standings {
         revocations: app.revocations.clone(),
         revoker: app.revoker.clone(),
@@ -65,7 +73,33 @@ async fn everything_is_loaded_again() {
         settling: Mutex::default(),
     };
     let keys = app.key_exchange.clone();
-    let feed = Feed::new(keys, restored.clone(), restored.clone(), standings, true);
+    Feed::new(keys, restored.clone(), restored.clone(), standings, true)
+}
+
+#[actix_web::test]
+async fn a_start_reads_page_by_page() {
+    let server = Server::start().await;
+    let restored = Arc::new(Restored::default());
+    let ids: Vec<ClientId> = ["a", "b", "c"].map(|id| id.parse().unwrap()).to_vec();
+    let standing = |id: &ClientId| Standing {
+        id: id.clone(),
+        state: State::Draft,
+        epoch: 4,
+        updated_at_ms: 1000,
+    };
+    restored.ended.lock().unwrap().extend(ids.iter().map(standing));
+    feed(&server, &restored).look().await.unwrap();
+    for id in ids {
+        assert_eq!(server.app.revocations.epoch(&id), 5, "{id}");
+    }
+}
+
+#[actix_web::test]
+async fn everything_is_loaded_again() {
+    let server = Server::start().await;
+    let app = &server.app;
+    let restored = Arc::new(Restored::default());
+    let feed = feed(&server, &restored);
     feed.look().await.unwrap();
     let id: ClientId = "svc".parse().unwrap();
     let standing = Standing { id: id.clone(), state: State::Draft, epoch: 4, updated_at_ms: 1000 };

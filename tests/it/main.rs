@@ -77,6 +77,8 @@ mod rfc9728_protected_resources;
 mod rolling_restart;
 mod security;
 mod signing_keys;
+mod store_backup;
+mod store_check;
 mod store_contract;
 mod stores;
 mod throttle;

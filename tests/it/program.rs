@@ -23,8 +23,18 @@ pub(crate) struct Program {
 impl Program {
     /// In this folder, where its keys and its embedded store are. Returns when it is ready.
     pub(crate) fn start(folder: &Path, address: SocketAddr, more: &[&str]) -> Self {
+        Self::start_as(ISSUER, folder, address, more)
+    }
+
+    /// The same with another issuer.
+    pub(crate) fn start_as(
+        issuer: &str,
+        folder: &Path,
+        address: SocketAddr,
+        more: &[&str],
+    ) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_latchkey"))
-            .args(["serve", "--listen", &address.to_string(), "--issuer", ISSUER])
+            .args(["serve", "--listen", &address.to_string(), "--issuer", issuer])
             .args(["--registration-rate", "0", "--throttle", "off", "--log-format", "json"])
             .args(more)
             .current_dir(folder)

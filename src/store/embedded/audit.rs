@@ -5,6 +5,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Transaction, params, params_from_iter};
 
 use super::EmbeddedStore;
+use super::rows::text;
 use crate::domain::audit::AuditRecord;
 use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
@@ -58,26 +59,31 @@ pub(super) fn seconds(at: Timestamp) -> i64 {
 }
 
 /// What is read of a record.
-const COLUMNS: &str = "id, actor, action, client_id, record";
+pub(super) const COLUMNS: &str = "id, actor, action, client_id, record";
+
+/// A row, as far as it can be read.
+pub(super) fn kept(row: &rusqlite::Row<'_>) -> rusqlite::Result<Kept> {
+    Ok(Kept {
+        id: text(row, 0)?,
+        actor: Some(text(row, 1)?),
+        action: Some(text(row, 2)?),
+        client_id: Some(text(row, 3)?).filter(|id| !id.is_empty()),
+        text: text(row, 4)?,
+    })
+}
 
 fn rows(connection: &Connection, sql: &str, values: Vec<Value>) -> rusqlite::Result<Vec<Kept>> {
     let mut rows = connection.prepare_cached(sql)?;
-    let kept = |row: &rusqlite::Row<'_>| {
-        Ok(Kept {
-            id: row.get(0)?,
-            actor: row.get(1)?,
-            action: row.get(2)?,
-            client_id: row.get(3)?,
-            text: row.get(4)?,
-        })
-    };
-    rows.query_map(params_from_iter(values), kept)?.collect()
+    let rows = rows.query_map(params_from_iter(values), kept)?;
+    rows.collect::<rusqlite::Result<Vec<_>>>()
 }
 
 impl EmbeddedStore {
     async fn found(&self, sql: String, values: Vec<Value>) -> Result<Vec<AuditRecord>, StoreError> {
         let kept = self.read(move |connection| rows(connection, &sql, values)).await?;
-        Ok(kept.into_iter().map(|record| record.read(&self.unreadable)).collect())
+        // One whose id is damaged is no place where a page could end.
+        let kept = kept.into_iter().filter(|record| record.id.is_ascii());
+        Ok(kept.map(|record| record.read(&self.unreadable)).collect())
     }
 }
 

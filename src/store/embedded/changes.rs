@@ -1,23 +1,19 @@
 //! What changed, and what was revoked.
 
 use async_trait::async_trait;
-use mongodb::bson::{DateTime, doc};
-use rusqlite::{Connection, Row, Transaction, params};
+use mongodb::bson::DateTime;
+use rusqlite::{Connection, Transaction, params};
 
-use super::EmbeddedStore;
 use super::audit::{self, seconds};
-use super::rows::{READABLE, to_bson};
+use super::rows::text;
+use super::{EmbeddedStore, standing};
 use crate::domain::audit::AuditRecord;
-use crate::domain::clock::Timestamp;
-use crate::domain::free_form;
 use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
-use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::oauth::RevocationStore;
-use crate::store::record;
-use crate::store::revocation::to_text;
-use crate::tasks::{ChangeLog, Changes, RevocationPage, Standing};
+use crate::store::revocation::{Kept, known, of_row, to_text};
+use crate::tasks::{ChangeLog, Changes, RevocationPage, Standing, StandingPage};
 
 /// How many revocations are read at once.
 const AT_ONCE: usize = 10_000;
@@ -33,14 +29,19 @@ impl ChangeLog for EmbeddedStore {
             Ok((clients, made))
         };
         let (clients, made) = self.read(changed).await?;
-        let (revocations, unknown_revocations) = known(made);
+        let (revocations, unknown_revocations) = known(made, &self.unreadable);
         Ok(Changes { clients, revocations, unknown_revocations, now_ms })
     }
 
-    async fn ended_since(&self, since_ms: i64) -> Result<Vec<Standing>, StoreError> {
-        let mut found = self.read(move |it| standings(it, "updated_at >= ?1", since_ms)).await?;
-        found.retain(|it| it.state != State::Public || it.epoch > 0);
-        Ok(found)
+    async fn ended_since(
+        &self,
+        since_ms: i64,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<StandingPage, StoreError> {
+        let behind = after.and_then(standing::place).unwrap_or((since_ms, i64::MIN));
+        let unreadable = self.unreadable.clone();
+        self.read(move |connection| standing::page(connection, behind, limit, &unreadable)).await
     }
 
     async fn standings(&self, ids: &[ClientId]) -> Result<Vec<Standing>, StoreError> {
@@ -56,59 +57,36 @@ impl ChangeLog for EmbeddedStore {
         let after = after.unwrap_or_default().to_owned();
         let page = format!("name > ?1 ORDER BY name LIMIT {AT_ONCE}");
         let rows = self.read(move |connection| revocations(connection, &page, &after)).await?;
-        let next = rows.last().filter(|_| rows.len() == AT_ONCE).map(|(name, ..)| name.clone());
-        let (revocations, unknown) = known(rows);
+        let next = rows.last().filter(|_| rows.len() == AT_ONCE).map(|(name, _)| name.clone());
+        let (revocations, unknown) = known(rows, &self.unreadable);
         Ok(RevocationPage { revocations, unknown, next })
     }
 }
 
+/// The standings of these clients.
 fn standings(
     connection: &Connection,
     which: &str,
     value: impl rusqlite::ToSql,
 ) -> rusqlite::Result<Vec<Standing>> {
-    let mut rows = connection.prepare_cached(&format!(
-        "SELECT client_id, ({READABLE}) -> '$.__STATE__', ({READABLE}) -> '$.tokenEpoch', \
-         updated_at FROM clients WHERE {which}"
-    ))?;
-    let standing = |row: &Row<'_>| {
-        let updated_at = DateTime::from_millis(row.get(3).unwrap_or(0));
-        let mut document =
-            doc! { record::CLIENT_ID: row.get::<_, String>(0)?, record::UPDATED_AT: updated_at };
-        for (column, name) in [(1, record::STATE), (2, record::TOKEN_EPOCH)] {
-            let text: Option<String> = row.get(column)?;
-            let value = text.and_then(|text| free_form::read(&text).ok());
-            document.extend(value.map(|value| to_bson((name.to_owned(), value))));
-        }
-        Ok(record::to_standing(&document))
-    };
-    let found = rows.query_map([value], standing)?.collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(found.into_iter().flatten().collect())
+    let mut rows = connection.prepare_cached(&standing::select(which))?;
+    let found = rows.query_map([value], standing::read)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(found.into_iter().filter_map(|found| found.standing).collect())
 }
-
-type Kept = (String, i64, String);
 
 fn revocations(
     connection: &Connection,
     which: &str,
     value: &dyn rusqlite::ToSql,
-) -> rusqlite::Result<Vec<Kept>> {
+) -> rusqlite::Result<Vec<(String, Kept)>> {
     let sql = format!("SELECT name, until, revoked FROM revocations WHERE {which}");
     let mut rows = connection.prepare_cached(&sql)?;
-    let rows = rows.query_map([value], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let rows = rows.query_map([value], |row| {
+        let name = text(row, 0)?;
+        let kept = of_row(&name, row.get(1).ok(), &text(row, 2)?);
+        Ok((name, kept))
+    })?;
     rows.collect()
-}
-
-/// Those that we understand, and how many others there are.
-fn known(rows: Vec<Kept>) -> (Vec<Revocation>, usize) {
-    let all = rows.len();
-    let known = rows.into_iter().filter_map(|(_, until, revoked)| {
-        let until = Timestamp(u64::try_from(until).unwrap_or_default());
-        Some(Revocation { revoked: serde_json::from_str(&revoked).ok()?, until })
-    });
-    let known: Vec<_> = known.collect();
-    let unknown = all - known.len();
-    (known, unknown)
 }
 
 #[async_trait]

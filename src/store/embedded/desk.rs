@@ -1,11 +1,14 @@
 //! What the writing thread does: it commits jobs in groups.
 
+use std::path::Path;
 use std::sync::mpsc::Receiver;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::checkpoints::Checkpoints;
+use super::failure;
 use super::lease::{Lease, Window};
+use crate::domain::store_error::StoreError;
 use crate::oauth::AssertionDates;
 
 /// How many jobs share one commit.
@@ -22,9 +25,25 @@ pub(super) struct Job {
 pub(super) type Reply = Box<dyn FnOnce(Result<(), &StoreFailure>) + Send>;
 
 /// The commit failed, for every job in it.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct StoreFailure(String);
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StoreFailure {
+    #[error(transparent)]
+    Commit(#[from] rusqlite::Error),
+    #[error("the writes of the same moment were undone")]
+    Undone,
+}
+
+impl StoreFailure {
+    /// What the callers of all jobs are told.
+    pub(super) fn to_error(&self, file: &Path) -> StoreError {
+        match self {
+            Self::Commit(rusqlite::Error::SqliteFailure(said, more)) => {
+                failure::writing(file, rusqlite::Error::SqliteFailure(*said, more.clone()))
+            }
+            other => StoreError::new(other.to_string()),
+        }
+    }
+}
 
 /// Where the writing thread works.
 pub(super) struct Desk {
@@ -97,7 +116,7 @@ impl Desk {
             replies.push((job.run)(&transaction));
             if is_undone(&transaction) {
                 // The next job would be committed by itself, and then be said to have failed.
-                return Err(StoreFailure("the writes of the same moment were undone".to_owned()));
+                return Err(StoreFailure::Undone);
             }
         }
         Ok(transaction.commit()?)
@@ -141,12 +160,6 @@ pub(super) fn in_savepoint<T>(
 /// A full disk, say, does not only fail a statement: SQLite then undoes the whole transaction.
 fn is_undone(transaction: &Transaction<'_>) -> bool {
     transaction.is_autocommit()
-}
-
-impl From<rusqlite::Error> for StoreFailure {
-    fn from(error: rusqlite::Error) -> Self {
-        Self(error.to_string())
-    }
 }
 
 #[cfg(test)]

@@ -5,11 +5,14 @@
 
 mod assertions;
 mod audit;
+mod backup;
 mod changes;
+mod check;
 mod checkpoints;
 mod clients;
 mod desk;
 mod facts;
+mod failure;
 mod folder;
 mod lease;
 mod quotas;
@@ -17,6 +20,7 @@ mod readers;
 mod rows;
 mod schema;
 mod signing_keys;
+mod standing;
 mod transfer;
 mod unused;
 mod upkeep;
@@ -34,9 +38,12 @@ use crate::domain::store_error::StoreError;
 use super::unreadable::Unreadable;
 use checkpoints::Checkpoints;
 use desk::Desk;
+use failure::Damaged;
 use lease::{Lease, Window};
-use readers::Readers;
+use readers::{Caller, Readers, Turn};
 use writer::Writer;
+
+pub use backup::{BackUpError, BackedUp, Existing};
 
 /// How long a caller waits for a read.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -68,6 +75,12 @@ pub enum OpenError {
         /// The schema it has.
         found: i64,
     },
+    /// The file is damaged.
+    #[error(transparent)]
+    Damaged(#[from] Damaged),
+    /// There is no room even for the files that reading needs.
+    #[error("there is no room on the disk for the database in `{0}`: make some, and start again")]
+    NoRoom(PathBuf),
     /// The database cannot be opened.
     #[error("the database in `{path}` cannot be opened")]
     Database {
@@ -110,13 +123,13 @@ impl EmbeddedStore {
         let lock = folder::lock(folder)?;
         let file = folder.join(FILE);
         folder::private_file(&file).map_err(failed)?; // else SQLite makes it readable for all
-        let database = |source| OpenError::Database { path: folder.to_owned(), source };
+        let database = |source| OpenError::of(folder, &file, source);
         let connection = Connection::open(&file).map_err(database)?;
         let found = schema::found(&connection).map_err(database)?;
         if found > schema::SCHEMA {
             return Err(OpenError::Newer { path: folder.to_owned(), found });
         }
-        schema::prepare(&connection).map_err(database)?;
+        schema::prepare(&connection, found).map_err(database)?;
         let lease = Lease::found(&connection, boot_id).map_err(database)?;
         let checkpoints = Checkpoints::start(folder, &file)?;
         let doubt = lease.doubt();
@@ -128,7 +141,7 @@ impl EmbeddedStore {
             );
         }
         Ok(Self {
-            writer: Writer::start(Desk::new(connection, lease, Some(checkpoints)))?,
+            writer: Writer::start(Desk::new(connection, lease, Some(checkpoints)), &file)?,
             readers: Arc::new(Readers::of(file)),
             unreadable: Unreadable::default(),
             doubt,
@@ -136,14 +149,85 @@ impl EmbeddedStore {
         })
     }
 
+    /// Reads, as long as somebody waits for it, and for so long at most.
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let readers = self.readers.clone();
-        let done = tokio::task::spawn_blocking(move || readers.with(read));
+        let (readers, turn) = (self.readers.clone(), Turn::default());
+        let _caller = Caller(turn.clone());
+        let done = tokio::task::spawn_blocking(move || {
+            readers.with(&turn, read).map_err(|error| failure::reading(readers.file(), error))
+        });
         let done = tokio::time::timeout(PATIENCE, done).await;
         let done = done.map_err(|_| StoreError::new("the disk does not answer in time"))?;
-        done.map_err(StoreError::new)?.map_err(StoreError::new)
+        done.map_err(StoreError::new)?
+    }
+}
+
+impl OpenError {
+    fn of(folder: &Path, file: &Path, source: rusqlite::Error) -> Self {
+        if failure::is_damage(&source) {
+            return Damaged::new(file, &source).into();
+        }
+        if failure::is_refusal_to_write(&source) {
+            return Self::NoRoom(folder.to_owned());
+        }
+        Self::Database { path: folder.to_owned(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives a row, so that it runs, and then takes long enough to be noticed.
+    const ENDLESS: &str = "SELECT 1 UNION ALL SELECT count(*) FROM \
+                           (WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) \
+                           SELECT n FROM n LIMIT 100000000)";
+
+    /// How a long read ends if this happens to its caller when it has begun.
+    async fn ends_when<F: Future>(happens: impl FnOnce() -> F, is_answered: bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = EmbeddedStore::open(folder.path()).unwrap();
+        let (began, begun) = tokio::sync::oneshot::channel();
+        let (ended, end) = tokio::sync::oneshot::channel();
+        let read = store.read(move |connection| {
+            let mut endless = connection.prepare(ENDLESS)?;
+            let mut rows = endless.query([])?;
+            rows.next()?;
+            began.send(()).unwrap();
+            let outcome = rows.next().map(drop);
+            let code = outcome.as_ref().err().and_then(rusqlite::Error::sqlite_error_code);
+            ended.send(code).unwrap();
+            outcome
+        });
+        let happened = async {
+            begun.await.unwrap();
+            happens().await;
+        };
+        if is_answered {
+            let (read, ()) = tokio::join!(read, happened);
+            assert!(read.is_err());
+        } else {
+            tokio::select! {
+                biased;
+                () = happened => {}
+                _ = read => unreachable!(),
+            }
+        }
+        assert_eq!(end.await.unwrap(), Some(rusqlite::ErrorCode::OperationInterrupted));
+        let next = store.read(|connection| connection.query_row("SELECT 7", [], |row| row.get(0)));
+        assert_eq!(next.await.unwrap(), 7, "nobody else is interrupted");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_that_timed_out_is_interrupted() {
+        ends_when(|| tokio::time::advance(PATIENCE), true).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_for_which_nobody_waits_is_interrupted() {
+        ends_when(|| std::future::ready(()), false).await;
     }
 }

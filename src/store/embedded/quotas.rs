@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
 
 use super::EmbeddedStore;
+use super::rows::text;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
@@ -81,12 +82,12 @@ fn others(
     Ok(found)
 }
 
-/// `None` for what only a newer version could have written.
+/// `None` for what is damaged, or only a newer version could have written.
 fn counted(row: &Row<'_>) -> rusqlite::Result<Option<(Counted, u64)>> {
-    let client: Option<ClientId> = row.get_ref(0)?.as_str()?.parse().ok();
-    let length = Length::named(row.get_ref(1)?.as_str()?);
-    let start = u64::try_from(row.get::<_, i64>(2)?).unwrap_or_default();
-    let count = u64::try_from(row.get::<_, i64>(3)?).unwrap_or_default();
+    let client: Option<ClientId> = text(row, 0)?.parse().ok();
+    let length = Length::named(&text(row, 1)?);
+    let number = |column| row.get::<_, i64>(column).ok().and_then(|it| u64::try_from(it).ok());
+    let (start, count) = (number(2).unwrap_or_default(), number(3).unwrap_or_default());
     let window = length.map(|length| Window { length, start: Timestamp(start) });
     Ok(client.zip(window).map(|counted| (counted, count)))
 }

@@ -1,13 +1,62 @@
 //! Reading: beside the writing thread, and never in its way.
 
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, InterruptHandle, OpenFlags};
 
 /// How many connections are kept for later.
 const KEPT: usize = 16;
+
+/// One read, which ends when nobody waits for it any more.
+#[derive(Clone, Default)]
+pub(super) struct Turn(Arc<Mutex<Stage>>);
+
+#[derive(Default)]
+enum Stage {
+    #[default]
+    Waiting,
+    Reading(InterruptHandle),
+    Over,
+}
+
+/// Whoever waits for a read: when it goes away, the read is interrupted, or does not begin.
+pub(super) struct Caller(pub(super) Turn);
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        let mut stage = self.0.stage();
+        if let Stage::Reading(handle) = &*stage {
+            handle.interrupt();
+        }
+        *stage = Stage::Over;
+    }
+}
+
+impl Turn {
+    fn take<T>(
+        &self,
+        connection: &Connection,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let handle = connection.get_interrupt_handle();
+        match std::mem::replace(&mut *self.stage(), Stage::Reading(handle)) {
+            Stage::Waiting => {}
+            Stage::Reading(_) | Stage::Over => {
+                let interrupted = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT);
+                return Err(rusqlite::Error::SqliteFailure(interrupted, None));
+            }
+        }
+        let outcome = read(connection);
+        *self.stage() = Stage::Over; // the next read of this connection is another's
+        outcome
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Connections that only read.
 pub(super) struct Readers {
@@ -21,28 +70,36 @@ impl Readers {
         Self { file, idle: Mutex::default() }
     }
 
+    /// The file that is read.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// Reads with a connection that nobody else uses meanwhile.
     pub(super) fn with<T>(
         &self,
+        turn: &Turn,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => self.open()?,
+            None => reader(&self.file)?,
         };
-        let outcome = read(&connection);
+        let outcome = turn.take(&connection, read);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < KEPT {
             idle.push(connection);
         }
         outcome
     }
+}
 
-    fn open(&self) -> rusqlite::Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.file, flags)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
-        Ok(connection)
-    }
+/// A connection that only reads. It may stand beside a server that writes: what it reads in one
+/// transaction is of one moment.
+pub(super) fn reader(file: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    Ok(connection)
 }

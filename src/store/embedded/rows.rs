@@ -1,9 +1,11 @@
 //! Documents as rows.
 
 use mongodb::bson::{Bson, DateTime, doc};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row, RowIndex, Transaction, params};
 use serde_json::{Map, Value};
 
+use super::failure::is_corrupt;
 use crate::domain::free_form;
 use crate::domain::permission::Permission;
 use crate::registry::Inserted;
@@ -44,23 +46,61 @@ pub(super) const ROW: &str = "client_id, updated_at, document";
 /// The document of a row, to look into: nothing where it is not JSON.
 pub(super) const READABLE: &str = "CASE WHEN json_valid(document) THEN document END";
 
+/// A column as text. What is not UTF-8 in it is replaced: one damaged row must not fail the others.
+pub(super) fn text(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<String> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            String::from_utf8_lossy(bytes).into_owned()
+        }
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        ValueRef::Null => String::new(),
+    })
+}
+
 /// What [`ROW`] selects, as a document, as far as it can be read. A row that is damaged is still a
 /// client, which gets no tokens.
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Document> {
-    let text = row.get_ref("document")?;
-    let text = text.as_str().unwrap_or_default();
-    if let Ok(document) = from_text(text) {
-        return Ok(document);
-    }
-    let mut document = match free_form::read(text) {
+    let client_id = text(row, "client_id")?;
+    let held = row.get_ref("document")?.as_str().map_err(|error| error.to_string());
+    let mut document = match held.map(from_text) {
+        Ok(Ok(document)) if is_of(&document, &client_id) => {
+            return Ok(document);
+        }
+        Ok(Ok(document)) => with_damage(document, "names another client"),
+        Ok(Err(_)) => as_far_as_possible(&text(row, "document")?),
+        Err(error) => {
+            let document = as_far_as_possible(&text(row, "document")?);
+            with_damage(document, &format!("is not text: {error}"))
+        }
+    };
+    let updated_at: i64 = row.get("updated_at").unwrap_or_default();
+    document.insert(record::CLIENT_ID, client_id);
+    document.insert(record::UPDATED_AT, DateTime::from_millis(updated_at));
+    Ok(document)
+}
+
+/// Whether a document says that it is of this client.
+pub(super) fn is_of(document: &Document, client_id: &str) -> bool {
+    document.get_str(record::CLIENT_ID).is_ok_and(|id| id == client_id)
+}
+
+fn as_far_as_possible(text: &str) -> Document {
+    match free_form::read(text) {
         Ok(Value::Object(members)) => members.into_iter().map(to_bson).collect(),
         Ok(_) => doc! { record::DAMAGE: "is not a JSON object" },
         Err(error) => doc! { record::DAMAGE: format!("cannot be read: {error}") },
-    };
-    let updated_at: i64 = row.get("updated_at")?;
-    document.insert(record::CLIENT_ID, row.get::<_, String>("client_id")?);
-    document.insert(record::UPDATED_AT, DateTime::from_millis(updated_at));
-    Ok(document)
+    }
+}
+
+fn with_damage(mut document: Document, damage: &str) -> Document {
+    document.insert(record::DAMAGE, damage);
+    document
+}
+
+/// What is left of a client whose row is on a damaged page of the file; an index has its id.
+pub(super) fn lost(client_id: String) -> Document {
+    doc! { record::CLIENT_ID: client_id, record::DAMAGE: "is on a damaged page of the file" }
 }
 
 /// A member in whatever form of extended JSON a tool wrote it; one that is not understood is there
@@ -74,7 +114,11 @@ pub(super) fn to_bson((name, value): (String, Value)) -> (String, Bson) {
 /// The document of a client.
 pub(super) fn find(connection: &Connection, id: &str) -> rusqlite::Result<Option<Document>> {
     let sql = format!("SELECT {ROW} FROM clients WHERE client_id = ?1");
-    connection.prepare_cached(&sql)?.query_row([id], read).optional()
+    match connection.prepare_cached(&sql)?.query_row([id], read).optional() {
+        // Its id was found, in the index.
+        Err(error) if is_corrupt(&error) => Ok(Some(lost(id.to_owned()))),
+        found => found,
+    }
 }
 
 /// The text of a document with such a change made; members that are not changed stay as they are,
@@ -144,10 +188,54 @@ pub(super) fn page(
     after: i64,
     limit: usize,
 ) -> rusqlite::Result<Vec<(i64, Document)>> {
-    let mut rows = connection.prepare_cached(&format!(
-        "SELECT seq, {ROW} FROM clients WHERE seq > ?1 ORDER BY seq LIMIT ?2"
-    ))?;
+    past_damage(connection, (after, limit), read, |id| lost(id.to_owned()))
+}
+
+/// Rows in the order in which they came, after the one of that number. If a page of the file is
+/// damaged they are read one by one, and `lost` says what stands for those that cannot be.
+pub(super) fn past_damage<T>(
+    connection: &Connection,
+    (after, limit): (i64, usize),
+    read: fn(&Row<'_>) -> rusqlite::Result<T>,
+    lost: impl Fn(&str) -> T,
+) -> rusqlite::Result<Vec<(i64, T)>> {
+    let some = format!("SELECT seq, {ROW} FROM clients WHERE seq > ?1 ORDER BY seq LIMIT ?2");
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = rows.query_map(params![after, limit], |row| Ok((row.get("seq")?, read(row)?)))?;
-    rows.collect()
+    let mut some = connection.prepare_cached(&some)?;
+    let rows = some.query_map(params![after, limit], |row| Ok((row.get("seq")?, read(row)?)))?;
+    match rows.collect::<rusqlite::Result<Vec<_>>>() {
+        Err(error) if is_corrupt(&error) => {}
+        rows => return rows,
+    }
+    let mut found = Vec::new();
+    for (seq, id) in names(connection, after, limit)? {
+        found.push((seq, one(connection, seq, read)?.unwrap_or_else(|| lost(&id))));
+    }
+    Ok(found)
+}
+
+/// A row; `None` if it cannot be read.
+pub(super) fn one<T>(
+    connection: &Connection,
+    seq: i64,
+    read: fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Option<T>> {
+    let sql = format!("SELECT {ROW} FROM clients WHERE seq = ?1");
+    match connection.prepare_cached(&sql)?.query_row([seq], read) {
+        Err(error) if is_corrupt(&error) => Ok(None),
+        row => row.optional(),
+    }
+}
+
+/// The numbers and ids of clients, from an index alone.
+pub(super) fn names(
+    connection: &Connection,
+    after: i64,
+    limit: i64,
+) -> rusqlite::Result<Vec<(i64, String)>> {
+    let mut names = connection.prepare_cached(
+        "SELECT seq, client_id FROM clients INDEXED BY sqlite_autoindex_clients_1 \
+         WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+    )?;
+    names.query_map(params![after, limit], |row| Ok((row.get(0)?, text(row, 1)?)))?.collect()
 }

@@ -100,12 +100,15 @@ pub(super) fn found(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
-/// Makes what is missing. What was committed is on the disk from here on: a full sync each time.
-pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+/// Makes what is missing of this schema. What was committed is on the disk from here on: a full sync
+/// each time. Writes nothing where nothing is missing, for the disk may be full.
+pub(super) fn prepare(connection: &Connection, found: i64) -> rusqlite::Result<()> {
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
     connection.execute_batch(TABLES)?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
-    connection.pragma_update(None, "user_version", SCHEMA)?;
+    if found != SCHEMA {
+        connection.pragma_update(None, "user_version", SCHEMA)?;
+    }
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::rows::{from_text, to_text};
+use super::rows::{from_text, text, to_text};
 use super::{EmbeddedStore, audit};
 use crate::domain::audit::AuditRecord;
 use crate::domain::clock::Timestamp;
@@ -44,8 +44,8 @@ impl SigningKeyDeeds for EmbeddedStore {
         let all = |connection: &Connection| {
             let mut rows = connection.prepare_cached("SELECT kid, document FROM signing_keys")?;
             let rows = rows.query_map([], |row| {
-                let name: String = row.get(0)?;
-                let held = read(&name, row.get_ref(1)?.as_str()?);
+                let name = text(row, 0)?;
+                let held = read(&name, &text(row, 1)?);
                 Ok((name, held))
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
@@ -101,7 +101,7 @@ impl EmbeddedStore {
 fn find(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<Option<Document>> {
     let mut found =
         transaction.prepare_cached("SELECT document FROM signing_keys WHERE kid = ?1")?;
-    found.query_row([name], |row| Ok(read(name, row.get_ref(0)?.as_str()?))).optional()
+    found.query_row([name], |row| Ok(read(name, &text(row, 0)?))).optional()
 }
 
 /// Of one that is damaged nobody knows whether it was retired: so it was.

@@ -1,9 +1,9 @@
 //! Moving documents to and from another store.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, Row, Transaction, params};
 
-use super::rows::{add, from_text, to_text};
+use super::rows::{add, from_text, is_of, past_damage, text, to_text};
 use super::{EmbeddedStore, changes};
 use crate::domain::clock::Timestamp;
 use crate::domain::revocation::Revocation;
@@ -18,15 +18,18 @@ const AT_ONCE: usize = 1000;
 impl Store for EmbeddedStore {
     async fn export(&self, after: Option<&str>) -> Result<Export, StoreError> {
         let after = after.and_then(|cursor| cursor.parse().ok()).unwrap_or(0_i64);
-        let mut rows = self.read(move |connection| rows(connection, after)).await?;
+        let some = move |connection: &Connection| {
+            past_damage(connection, (after, AT_ONCE + 1), whole, |id| Err(id.to_owned()))
+        };
+        let mut rows = self.read(some).await?;
         let more = rows.len() > AT_ONCE;
         rows.truncate(AT_ONCE);
-        let next = rows.last().filter(|_| more).map(|(seq, ..)| seq.to_string());
+        let next = rows.last().filter(|_| more).map(|(seq, _)| seq.to_string());
         let mut export = Export { documents: Vec::new(), left_out: Vec::new(), next };
-        for (_, client, text) in rows {
-            match from_text(&text) {
+        for (_, row) in rows {
+            match row {
                 Ok(document) => export.documents.push(document),
-                Err(_) => export.left_out.push(client),
+                Err(client) => export.left_out.push(client),
             }
         }
         Ok(export)
@@ -73,28 +76,27 @@ impl Store for EmbeddedStore {
                  WHERE (client_id, jti) > (?1, ?2) ORDER BY client_id, jti LIMIT ?3",
             )?;
             let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
-            let rows = rows.query_map(params![client, jti, limit], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, [u8; 32]>(1)?, row.get::<_, i64>(2)?))
-            })?;
+            let rows =
+                rows.query_map(params![client, jti, limit], |row| Ok(used_assertion(row)))?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
-        let rows = self.read(used).await?;
-        let used = rows.into_iter().map(|(client, jti_digest, until)| {
-            let client = client.parse().map_err(StoreError::new)?;
-            let until = Timestamp(u64::try_from(until).unwrap_or_default());
-            Ok(UsedAssertion { client, jti_digest, until })
-        });
-        used.collect()
+        Ok(self.read(used).await?.into_iter().flatten().collect())
     }
 }
 
-/// The rows of clients as they stand, one more than is exported at once.
-fn rows(connection: &Connection, after: i64) -> rusqlite::Result<Vec<(i64, String, String)>> {
-    let mut rows = connection.prepare_cached(
-        "SELECT seq, client_id, document FROM clients WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-    )?;
-    let limit = i64::try_from(AT_ONCE + 1).unwrap_or(i64::MAX);
-    let rows =
-        rows.query_map(params![after, limit], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    rows.collect()
+/// The document of a row, if it can be read whole; else the client.
+fn whole(row: &Row<'_>) -> rusqlite::Result<Result<Document, String>> {
+    let document = row.get_ref("document")?.as_str().ok().and_then(|it| from_text(it).ok());
+    let client_id = text(row, "client_id")?;
+    Ok(document.filter(|document| is_of(document, &client_id)).ok_or(client_id))
+}
+
+/// One that is damaged was never found by anybody either.
+fn used_assertion(row: &Row<'_>) -> Option<UsedAssertion> {
+    let until = Timestamp(u64::try_from(row.get::<_, i64>(2).ok()?).unwrap_or_default());
+    Some(UsedAssertion {
+        client: text(row, 0).ok()?.parse().ok()?,
+        jti_digest: row.get(1).ok()?,
+        until,
+    })
 }

@@ -4,6 +4,8 @@
 //! is answered only after its commit, so what was answered survives `kill -9`. A commit of nothing
 //! but used assertions does not wait for the disk, if the [lease](super::lease) holds all of them.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::thread;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use rusqlite::Transaction;
 use tokio::sync::oneshot;
 
 use super::desk::{Desk, Job, Reply, in_savepoint};
+use super::failure;
 use crate::domain::store_error::StoreError;
 use crate::oauth::AssertionDates;
 
@@ -23,19 +26,20 @@ const QUEUE: usize = 4096;
 /// The way to the writing thread.
 #[derive(Debug)]
 pub(super) struct Writer {
+    file: Arc<Path>,
     jobs: Option<SyncSender<Job>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Writer {
-    /// Starts the thread.
-    pub(super) fn start(desk: Desk) -> Result<Self, StoreError> {
+    /// Starts the thread, which writes to the database in this file.
+    pub(super) fn start(desk: Desk, file: &Path) -> Result<Self, StoreError> {
         let (jobs, queue) = mpsc::sync_channel(QUEUE);
         let thread = thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || desk.work(&queue))
             .map_err(StoreError::new)?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { file: file.into(), jobs: Some(jobs), thread: Some(thread) })
     }
 
     /// Runs `write` in a transaction and waits until it is durable. Once handed over it is carried
@@ -63,13 +67,15 @@ impl Writer {
         write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
+        let file = self.file.clone();
         let run = Box::new(move |transaction: &Transaction<'_>| -> Reply {
             let outcome = in_savepoint(transaction, write);
             Box::new(move |committed| {
-                let outcome = outcome.map_err(StoreError::new);
-                let outcome = match committed {
-                    Ok(()) => outcome,
-                    Err(failure) => Err(StoreError::new(failure.clone())),
+                // What a job says of itself is why all were undone.
+                let outcome = match (outcome, committed) {
+                    (Err(error), _) => Err(failure::writing(&file, error)),
+                    (Ok(_), Err(failure)) => Err(failure.to_error(&file)),
+                    (Ok(outcome), Ok(())) => Ok(outcome),
                 };
                 // Nobody listens any more if the caller has gone away.
                 let _ = reply.send(outcome);

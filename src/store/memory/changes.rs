@@ -12,7 +12,7 @@ use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::oauth::RevocationStore;
 use crate::store::{audit, record};
-use crate::tasks::{ChangeLog, Changes, RevocationPage, Standing};
+use crate::tasks::{ChangeLog, Changes, RevocationPage, Standing, StandingPage};
 
 impl Tables {
     fn standings(&self) -> impl Iterator<Item = Standing> {
@@ -52,10 +52,21 @@ impl ChangeLog for MemoryStore {
         })
     }
 
-    async fn ended_since(&self, since_ms: i64) -> Result<Vec<Standing>, StoreError> {
+    async fn ended_since(
+        &self,
+        since_ms: i64,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<StandingPage, StoreError> {
         let tables = self.tables();
+        let done: usize = after.and_then(|after| after.parse().ok()).unwrap_or_default();
         let changed = tables.standings().filter(|it| it.updated_at_ms >= since_ms);
-        Ok(changed.filter(|it| it.state != State::Public || it.epoch > 0).collect())
+        let page: Vec<Standing> = changed.skip(done).take(limit).collect();
+        let looked_at = page.len();
+        let next = (looked_at == limit).then(|| (done + looked_at).to_string());
+        let ended = |it: &Standing| it.state != State::Public || it.epoch > 0;
+        let standings = page.into_iter().filter(ended).collect();
+        Ok(StandingPage { standings, looked_at, next })
     }
 
     async fn standings(&self, ids: &[ClientId]) -> Result<Vec<Standing>, StoreError> {

@@ -151,7 +151,7 @@ async fn found(
     Ok(found.iter().map(|document| kept(&readable(document))).collect())
 }
 
-fn kept(document: &Document) -> Kept {
+pub(super) fn kept(document: &Document) -> Kept {
     let text = |name: &str| document.get_str(name).ok().map(str::to_owned);
     Kept {
         id: text("_id").unwrap_or_default(),

@@ -6,16 +6,19 @@ use mongodb::bson::{Bson, DateTime, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use mongodb::{Collection, Database};
 
-use super::{MongoStore, REVOCATIONS, audit, clients, readable, unless_duplicate};
+use super::{
+    MongoStore, PATIENCE, REVOCATIONS, audit, clients, paging, readable, unless_duplicate,
+};
 use crate::domain::audit::AuditRecord;
 use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::oauth::RevocationStore;
-use crate::store::revocation::{CREATED_AT, Kept, UNTIL, of_document, to_document};
+use crate::store::revocation::{CREATED_AT, UNTIL, known, of_document, to_document};
+use crate::store::unreadable::Unreadable;
 use crate::store::{Document, record};
-use crate::tasks::{ChangeLog, Changes, RevocationPage, Standing};
+use crate::tasks::{ChangeLog, Changes, RevocationPage, Standing, StandingPage};
 
 /// The last moment of the year 9999; not every server knows dates beyond it.
 const LAST_MS: i64 = 253_402_300_799_999;
@@ -25,21 +28,32 @@ const AT_ONCE: usize = 10_000;
 #[async_trait]
 impl ChangeLog for MongoStore {
     async fn changes(&self, since_ms: i64) -> Result<Changes, StoreError> {
-        self.run(|database| async move { changes(&database, since_ms).await }).await
+        let unreadable = self.unreadable.clone();
+        self.run(|database| async move { changes(&database, since_ms, &unreadable).await }).await
     }
 
-    async fn ended_since(&self, since_ms: i64) -> Result<Vec<Standing>, StoreError> {
-        let find = |database| async move {
-            found(&clients(&database), perhaps_ended_since(since_ms)).await
+    async fn ended_since(
+        &self,
+        since_ms: i64,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<StandingPage, StoreError> {
+        let after = after.and_then(paging::place_of);
+        let page = |database| async move {
+            let clients = clients(&database);
+            let (range, looked_at, next) = paging::range(&clients, after, limit).await?;
+            let ended = doc! { "$and": [range, perhaps_ended_since(since_ms)] };
+            Ok((found(&clients, ended).await?, looked_at, next))
         };
-        let found = self.run(find).await?;
+        let (found, looked_at, next) = self.run(page).await?;
         // NX-27017 finds more than was asked for where `$or` stands beside a date.
         let is_changed = |document: &&Document| match document.get_datetime(record::UPDATED_AT) {
             Ok(date) => date.timestamp_millis() >= since_ms,
             Err(_) => true,
         };
         let changed = found.iter().filter(is_changed).filter_map(record::to_standing);
-        Ok(changed.filter(|it| it.state != State::Public || it.epoch > 0).collect())
+        let standings = changed.filter(|it| it.state != State::Public || it.epoch > 0).collect();
+        Ok(StandingPage { standings, looked_at, next })
     }
 
     async fn standings(&self, ids: &[ClientId]) -> Result<Vec<Standing>, StoreError> {
@@ -51,15 +65,15 @@ impl ChangeLog for MongoStore {
     async fn revocations(&self, after: Option<&str>) -> Result<RevocationPage, StoreError> {
         let behind = after.map_or(doc! {}, |after| doc! { "_id": { "$gt": after } });
         let page = |database: Database| async move {
-            let revocations = revocations(&database);
+            let revocations = revocations(&database).clone_with_type::<RawDocumentBuf>();
             let found = revocations.find(behind).sort(doc! { "_id": 1 });
             let found = found.limit(i64::try_from(AT_ONCE).unwrap_or(i64::MAX)).await?;
-            found.try_collect::<Vec<Document>>().await
+            found.try_collect::<Vec<RawDocumentBuf>>().await
         };
         let found = self.run(page).await?;
         let next = found.last().filter(|_| found.len() == AT_ONCE);
         let next = next.and_then(|last| last.get_str("_id").ok()).map(str::to_owned);
-        let (revocations, unknown) = known(&found);
+        let (revocations, unknown) = all_known(&found, &self.unreadable);
         Ok(RevocationPage { revocations, unknown, next })
     }
 }
@@ -110,13 +124,19 @@ fn moment(since_ms: i64) -> DateTime {
 }
 
 /// The time is asked before the changes: what happens in between is seen the next time again.
-async fn changes(database: &Database, since_ms: i64) -> Result<Changes, Error> {
+async fn changes(
+    database: &Database,
+    since_ms: i64,
+    unreadable: &Unreadable,
+) -> Result<Changes, Error> {
     let hello = database.run_command(doc! { "hello": 1 }).await?;
     let now = hello.get_datetime("localTime").copied().unwrap_or_else(|_| DateTime::now());
     let since = doc! { "$gte": moment(since_ms) };
     let clients = standings(&clients(database), doc! { record::UPDATED_AT: &since }).await?;
-    let made = revocations(database).find(doc! { CREATED_AT: since }).await?;
-    let (revocations, unknown_revocations) = known(&made.try_collect::<Vec<_>>().await?);
+    let revocations = revocations(database).clone_with_type::<RawDocumentBuf>();
+    let made = revocations.find(doc! { CREATED_AT: since }).await?;
+    let made = made.try_collect::<Vec<_>>().await?;
+    let (revocations, unknown_revocations) = all_known(&made, unreadable);
     Ok(Changes { clients, revocations, unknown_revocations, now_ms: now.timestamp_millis() })
 }
 
@@ -153,18 +173,16 @@ async fn found(clients: &Collection<Document>, which: Document) -> Result<Vec<Do
     let mut shown = doc! { "_id": 0 };
     shown.extend(members.map(|name| (name.to_owned(), 1.into())));
     let clients = clients.clone_with_type::<RawDocumentBuf>();
-    let found = clients.find(which).projection(shown).await?;
+    // What nobody waits for any more the server gives up too.
+    let found = clients.find(which).projection(shown).max_time(PATIENCE).await?;
     let found: Vec<RawDocumentBuf> = found.try_collect().await?;
     Ok(found.iter().map(|document| readable(document)).collect())
 }
 
-/// Those that we understand, and how many others there are.
-fn known(documents: &[Document]) -> (Vec<Revocation>, usize) {
-    let known = documents.iter().filter_map(|document| match of_document(document) {
-        Kept::Known(revocation) => Some(revocation),
-        Kept::Unknown => None,
+fn all_known(found: &[RawDocumentBuf], unreadable: &Unreadable) -> (Vec<Revocation>, usize) {
+    let each = found.iter().map(|document| {
+        let document = readable(document);
+        (document.get_str("_id").unwrap_or_default().to_owned(), of_document(&document))
     });
-    let known: Vec<_> = known.collect();
-    let unknown = documents.len() - known.len();
-    (known, unknown)
+    known(each, unreadable)
 }

@@ -53,11 +53,14 @@ impl SharedFacts for MongoStore {
     }
 }
 
-fn meta(database: &Database) -> Collection<Document> {
+pub(super) fn meta(database: &Database) -> Collection<Document> {
     database.collection(META)
 }
 
-async fn agreed(meta: &Collection<Document>, name: &str) -> Result<Option<Vec<u8>>, Error> {
+pub(super) async fn agreed(
+    meta: &Collection<Document>,
+    name: &str,
+) -> Result<Option<Vec<u8>>, Error> {
     let Some(fact) = meta.find_one(doc! { "_id": name }).await? else { return Ok(None) };
     fact.get_binary_generic("value")
         .map(|value| Some(value.clone()))

@@ -61,6 +61,12 @@ pub(super) async fn ensure(database: &Database) -> Result<(), MongoOpenError> {
     Ok(())
 }
 
+/// Whether no two clients can have the same id.
+pub(super) async fn has_unique_client_ids(database: &Database) -> Result<bool, Error> {
+    let unique = Index { collection: CLIENTS, keys: &[CLIENT_ID], unique: true };
+    unique.is_there(&database.collection(CLIENTS)).await
+}
+
 /// Whether the server did not get to say anything. What it says has no code on every server.
 fn is_no_verdict(error: &Error) -> bool {
     use ErrorKind::{ConnectionPoolCleared, Io, ServerSelection};

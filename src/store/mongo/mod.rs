@@ -8,6 +8,7 @@ mod address;
 mod assertions;
 mod audit;
 mod changes;
+mod check;
 mod clients;
 mod facts;
 mod indexes;
@@ -119,6 +120,16 @@ impl MongoStore {
             prepared.await.map(drop)
         };
         self.runtime.spawn(prepare).await.map_err(unreachable)?
+    }
+
+    /// Connects, and looks at nothing: enough to read what is there, whatever it is.
+    pub async fn reach(&self) -> Result<(), MongoOpenError> {
+        let (address, database) = (self.address.clone(), self.database.clone());
+        let reach = async move {
+            let connected = || async { within(address.connect()).await.map_err(unreachable) };
+            database.get_or_try_init(connected).await.map(drop)
+        };
+        self.runtime.spawn(reach).await.map_err(unreachable)?
     }
 
     /// Runs one operation.

@@ -65,6 +65,50 @@ pub(super) async fn page(
     Ok((found, None))
 }
 
+/// A place among all documents: of which kind their `_id` is, and behind which.
+pub(super) struct Place {
+    kind: usize,
+    after: Option<Bson>,
+}
+
+/// The condition that the next `limit` documents fulfil, how many they are, and where to go on. Those
+/// whose `_id` is of no type that is looked for come last, all at once.
+pub(super) async fn range(
+    clients: &Collection<Document>,
+    after: Option<Place>,
+    limit: usize,
+) -> Result<(Document, usize, Option<String>), Error> {
+    let Place { kind, after } = after.unwrap_or(Place { kind: 0, after: None });
+    let least = least();
+    let Some(first) = least.get(kind) else {
+        let others: Vec<Document> =
+            least.into_iter().map(|least| doc! { "_id": { "$gte": least } }).collect();
+        return Ok((doc! { "$nor": others }, 0, None));
+    };
+    let rest = after.map_or(doc! { "$gte": first }, |after| doc! { "$gt": after });
+    let ids: Vec<RawDocumentBuf> = clients
+        .clone_with_type::<RawDocumentBuf>()
+        .find(doc! { "_id": &rest })
+        .projection(doc! { "_id": 1 })
+        .sort(doc! { "_id": 1 })
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .await?
+        .try_collect()
+        .await?;
+    let last = ids.last().filter(|_| ids.len() == limit).and_then(|last| last.get("_id").ok()?);
+    let Some(last) = last.and_then(|id| Bson::try_from(id).ok()) else {
+        return Ok((doc! { "_id": rest }, ids.len(), Some(format!("{} ", kind + 1))));
+    };
+    let next = format!("{kind} {}", cursor_of(&last));
+    let range = doc! { "$and": [{ "_id": rest }, { "_id": { "$lte": last } }] };
+    Ok((range, ids.len(), Some(next)))
+}
+
+pub(super) fn place_of(cursor: &str) -> Option<Place> {
+    let (kind, after) = cursor.split_once(' ')?;
+    Some(Place { kind: kind.parse().ok()?, after: id_of(after) })
+}
+
 fn cursor_of(id: &Bson) -> String {
     match id {
         Bson::ObjectId(id) => id.to_hex(),

@@ -3,11 +3,11 @@
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use mongodb::bson::{Bson, doc};
+use mongodb::bson::{Bson, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use mongodb::{Collection, Database};
 
-use super::{MongoStore, QUOTAS, WRITES, unless_duplicate, within};
+use super::{MongoStore, QUOTAS, WRITES, readable, unless_duplicate, within};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
@@ -49,9 +49,11 @@ impl QuotaStore for MongoStore {
             filter.insert(record::CLIENT_ID, doc! { "$in": names });
         }
         let find = |database: Database| async move {
-            quotas(&database).find(filter).await?.try_collect::<Vec<Document>>().await
+            let quotas = quotas(&database).clone_with_type::<RawDocumentBuf>();
+            quotas.find(filter).await?.try_collect::<Vec<_>>().await
         };
         let documents = self.run(find).await?;
+        let documents: Vec<_> = documents.iter().map(|document| readable(document)).collect();
         let others = documents.iter().filter(|held| held.get_str(REPLICA).ok() != Some(replica));
         Ok(others.filter_map(counted).collect())
     }

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use mongodb::bson::{Bson, doc};
+use mongodb::bson::{Bson, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use mongodb::{Collection, Database};
 
-use super::{MongoStore, SIGNING_KEYS, audit, unless_duplicate};
+use super::{MongoStore, SIGNING_KEYS, audit, readable, unless_duplicate};
 use crate::domain::audit::AuditRecord;
 use crate::domain::clock::Timestamp;
 use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
@@ -42,9 +42,11 @@ impl SigningKeyStore for MongoStore {
 impl SigningKeyDeeds for MongoStore {
     async fn published(&self) -> Result<SharedKeys, StoreError> {
         let all = |database| async move {
-            keys(&database).find(doc! {}).await?.try_collect::<Vec<Document>>().await
+            let keys = keys(&database).clone_with_type::<RawDocumentBuf>();
+            keys.find(doc! {}).await?.try_collect::<Vec<_>>().await
         };
         let documents = self.run(all).await?;
+        let documents: Vec<_> = documents.iter().map(|document| readable(document)).collect();
         let named = |document| Some((Document::get_str(document, "_id").ok()?, document));
         Ok(record::to_shared_keys(documents.iter().filter_map(named)))
     }

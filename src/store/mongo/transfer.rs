@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::Collection;
-use mongodb::bson::doc;
+use mongodb::bson::{RawDocumentBuf, doc};
 use mongodb::error::Error;
 
 use super::{
-    MongoStore, USED_ASSERTIONS, WRITES, changes, clients, hex, is_refusal, paging,
+    MongoStore, USED_ASSERTIONS, WRITES, changes, clients, hex, is_refusal, paging, readable,
     unless_duplicate, within,
 };
 use crate::domain::clock::Timestamp;
@@ -80,15 +80,16 @@ impl Store for MongoStore {
         });
         let used = |database: mongodb::Database| async move {
             let found = database
-                .collection::<Document>(USED_ASSERTIONS)
+                .collection::<RawDocumentBuf>(USED_ASSERTIONS)
                 .find(behind)
                 .sort(doc! { "clientId": 1, "jti": 1 })
                 .limit(i64::try_from(AT_ONCE).unwrap_or(i64::MAX))
                 .await?;
-            found.try_collect::<Vec<Document>>().await
+            found.try_collect::<Vec<_>>().await
         };
         // One that cannot be read was never found by anybody either.
-        Ok(self.run(used).await?.iter().filter_map(to_used_assertion).collect())
+        let used = self.run(used).await?;
+        Ok(used.iter().filter_map(|document| to_used_assertion(&readable(document))).collect())
     }
 }
 

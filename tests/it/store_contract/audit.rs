@@ -12,7 +12,7 @@ use latchkey::domain::state::State;
 use latchkey::registry::{AuditQuery, Inserted};
 use latchkey::store::Store;
 
-use super::{add, client, deed, id, read};
+use super::{add, client, deed, ended_since, id, read};
 use crate::harness::nested;
 use crate::stores::{Place, on_every_store};
 
@@ -250,7 +250,7 @@ async fn clients_with_ended_tokens_are_found(place: &Place) {
         add(store, &Client { state, token_epoch: epoch, ..client(name) }).await;
     }
     let ended = async |since| -> BTreeSet<(String, State, u64)> {
-        let found = store.ended_since(since).await.unwrap();
+        let found = ended_since(store, since, 2).await;
         found.into_iter().map(|it| (it.id.to_string(), it.state, it.epoch)).collect()
     };
     let all =

@@ -23,7 +23,7 @@ use latchkey::domain::secret_hash::SecretHash;
 use latchkey::domain::state::State;
 use latchkey::registry::Inserted;
 use latchkey::store::Store;
-use latchkey::tasks::Login;
+use latchkey::tasks::{Login, Standing};
 use serde_json::{Map, Value, json};
 
 pub fn id(text: &str) -> ClientId {
@@ -129,4 +129,18 @@ pub async fn add(store: &dyn Store, client: &Client) -> Client {
 
 pub async fn read(store: &dyn Store, id: &ClientId) -> Client {
     store.read(id).await.unwrap().unwrap()
+}
+
+/// What a start reads of clients that ended, page by page.
+pub async fn ended_since(store: &dyn Store, since_ms: i64, limit: usize) -> Vec<Standing> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.ended_since(since_ms, after.as_deref(), limit).await.unwrap();
+        assert!(page.looked_at <= limit, "{page:?}");
+        found.extend(page.standings);
+        after = page.next;
+        if after.is_none() {
+            return found;
+        }
+    }
 }

@@ -1,0 +1,307 @@
+//! `latchkey store check`, and a server on a store that is damaged: one bad item fails nothing else.
+
+use std::fs;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use latchkey::app::{Inspection, OpenStore, check_store, copy_store};
+use latchkey::config::StoreUrl;
+use latchkey::store::MemoryStore;
+use mongodb::bson::{Bson, DateTime, doc};
+use reqwest::Method;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use crate::command_line::Home;
+use crate::harness::{GRANT, Server, store_in};
+use crate::stores::{Place, on_every_server};
+
+on_every_server! {
+    documents_of_other_tools_fail_nothing
+}
+
+/// How large a page of the database is.
+const PAGE: usize = 4096;
+
+fn database(folder: &Path) -> Connection {
+    Connection::open(folder.join("latchkey.db")).unwrap()
+}
+
+async fn check(folder: &Path) -> Inspection {
+    let url: StoreUrl = format!("file:{}", folder.display()).parse().unwrap();
+    check_store(&url, |_| ()).await.unwrap()
+}
+
+/// What is wrong with these, in words that must be in it.
+fn said(found: &Inspection, kind: &str, name: &str) -> String {
+    let problems = found.problems.iter().filter(|it| it.kind == kind && it.name.contains(name));
+    let said: Vec<String> = problems.map(|it| format!("{}; {}", it.what, it.advice)).collect();
+    assert_eq!(said.len(), 1, "{kind} {name}: {found:?}");
+    said.concat()
+}
+
+fn named(client: &Value) -> bool {
+    client["unreadable"]
+        .as_array()
+        .is_some_and(|it| it.iter().any(|it| it["member"] == "the document"))
+}
+
+/// Rows as a disk, or somebody with a tool, may leave them.
+#[actix_web::test]
+async fn a_damaged_row_fails_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::on(store_in(folder.path()).await, |_| ()).await;
+    let good = server.granted(json!({})).await;
+    let spoils: [(&str, &str); 6] = [
+        ("cut off", "substr(document, 1, 40)"),
+        ("another document", "'[]'"),
+        ("not text", "CAST(X'7bff7d' AS TEXT)"),
+        (
+            "a state that is not text",
+            "CAST(replace(document, 'PUBLIC', CAST(X'5055ff' AS TEXT)) AS TEXT)",
+        ),
+        ("another's", "json_set(document, '$.clientId', 'another')"),
+        ("nobody's", "json_remove(document, '$.clientId')"),
+    ];
+    let mut damaged = Vec::new();
+    for (why, sql) in spoils {
+        let pair = server.granted(json!({})).await;
+        let token = server.token_of(&pair).await;
+        damaged.push((why, sql, pair, token));
+    }
+    let revoked = server.token_of(&good).await;
+    let order = json!({ "jti": crate::harness::claims_of(&revoked)["jti"] });
+    assert_eq!(server.admin_post("/revocations", &order).await.status, 200);
+    server.stop().await;
+
+    let file = database(folder.path());
+    // It keeps what is not JSON from being written in this way.
+    file.execute("DROP TRIGGER key_thumbprints_changed", []).unwrap();
+    for (why, sql, (id, _), _) in &damaged {
+        let sql = format!("UPDATE clients SET document = {sql} WHERE client_id = ?1");
+        assert_eq!(file.execute(&sql, [id]).unwrap(), 1, "{why}");
+    }
+    file.execute_batch(
+        "UPDATE revocations SET revoked = '{'; \
+         INSERT INTO audit VALUES (CAST(X'ff' AS TEXT), 1800000000, 'a', 'b', NULL, 0, '{}'); \
+         INSERT INTO audit VALUES ('006b49d20000000001abcdefghij', 1800000000, CAST(X'ff' AS TEXT), 'b', \
+         NULL, 0, CAST(X'7bff' AS TEXT)); \
+         INSERT INTO quotas VALUES (CAST(X'ff' AS TEXT), 'hour', 1, 'r', 99999999999, 1); \
+         INSERT INTO signing_keys VALUES ('broken', CAST(X'ff' AS TEXT)); \
+         INSERT INTO used_assertions VALUES ('svc', X'07', 99999999999)",
+    )
+    .unwrap();
+    drop(file);
+
+    let server = Server::on(store_in(folder.path()).await, |_| ()).await;
+    assert_eq!(server.get("/-/ready").await.status, 200);
+    assert_eq!(server.tokeninfo(&revoked).await.status, 401, "its name says what was revoked");
+    assert_eq!(server.token(Some((&good.0, &good.1)), GRANT).await.status, 200);
+    let list = server.admin_get("/clients?limit=100").await;
+    let clients = list.body["clients"].as_array().unwrap();
+    assert_eq!(clients.len(), 2 + damaged.len(), "{list:?}");
+    let found = check(folder.path()).await;
+    assert_eq!(found.clients, 2 + damaged.len());
+    for (why, _, (id, secret), token) in &damaged {
+        assert!(clients.iter().any(|it| it["client_id"] == **id && named(it)), "{why}: {list:?}");
+        let path = format!("/clients/{id}");
+        let shown = server.admin_get(&path).await;
+        assert!(shown.status == 200 && named(&shown.body), "{why}: {shown:?}");
+        assert_eq!(server.token(Some((id, secret)), GRANT).await.status, 401, "{why}");
+        let is_public = ["another's", "nobody's"].contains(why);
+        let status = server.tokeninfo(token).await.status;
+        assert_eq!(status, if is_public { 200 } else { 401 }, "{why}: its state is known or not");
+        assert!(said(&found, "client", id).contains("latchkey clients delete"), "{why}");
+    }
+    assert!(said(&found, "revocation", "token:").contains("in force"));
+    assert!(said(&found, "signing_key", "broken").contains("retired"));
+    assert!(said(&found, "audit_record", "006b49d2").contains("shown as far"));
+    assert_eq!(server.admin_get("/audit?limit=100").await.status, 200);
+
+    let copy = OpenStore::Memory(std::sync::Arc::new(MemoryStore::default()));
+    let copied = copy_store(&server.store, &copy, |_| ()).await.unwrap();
+    assert_eq!((copied.clients, copied.left_out.len()), (2, damaged.len()), "{copied:?}");
+    for (why, _, (id, _), _) in &damaged {
+        let gone = server.admin(Method::DELETE, &format!("/clients/{id}"), &Value::Null).await;
+        assert_eq!(gone.status, 204, "{why}: {gone:?}");
+    }
+    assert_eq!(server.admin_get("/clients").await.body["clients"].as_array().unwrap().len(), 2);
+}
+
+/// Overwrites the page of the file on which this text is. Which ids were on it is not known.
+fn spoil_page_with(folder: &Path, text: &str) {
+    let mut file =
+        fs::File::options().read(true).write(true).open(folder.join("latchkey.db")).unwrap();
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).unwrap();
+    let place = memchr::memmem::find(&bytes, text.as_bytes()).unwrap();
+    spoil_page(&mut file, place / PAGE);
+}
+
+fn spoil_page(file: &mut fs::File, number: usize) {
+    file.seek(SeekFrom::Start((number * PAGE) as u64)).unwrap();
+    file.write_all(&[0xa5; PAGE]).unwrap();
+}
+
+#[actix_web::test]
+async fn a_damaged_page_of_clients_fails_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::on(store_in(folder.path()).await, |_| ()).await;
+    let mut pairs = Vec::new();
+    for _ in 0..60 {
+        pairs.push(server.client_with_secret().await);
+    }
+    let bad = pairs[30].clone();
+    let token = server.token_of(&bad).await;
+    server.stop().await;
+    spoil_page_with(folder.path(), &format!("\"clientId\":\"{}\"", bad.0));
+
+    let server = Server::on(store_in(folder.path()).await, |_| ()).await;
+    assert_eq!(server.tokeninfo(&token).await.status, 401, "whether it has ended nobody knows");
+    let shown = server.admin_get(&format!("/clients/{}", bad.0)).await;
+    assert!(shown.status == 200 && named(&shown.body), "{shown:?}");
+    let list = server.admin_get("/clients?limit=100").await;
+    let clients = list.body["clients"].as_array().unwrap();
+    assert_eq!(clients.len(), 61, "{list:?}");
+    let lost: Vec<&str> =
+        clients.iter().filter(|it| named(it)).map(|it| it["client_id"].as_str().unwrap()).collect();
+    assert!(lost.contains(&bad.0.as_str()) && lost.len() < 20, "{lost:?}");
+    for (id, secret) in &pairs {
+        let expected = if lost.contains(&id.as_str()) { 401 } else { 200 };
+        assert_eq!(server.token(Some((id, secret)), GRANT).await.status, expected, "{id}");
+    }
+    let found = check(folder.path()).await;
+    assert_eq!(found.clients, 61);
+    assert!(found.problems.iter().any(|it| it.kind == "file"), "{found:?}");
+    for id in &lost {
+        assert!(said(&found, "client", id).contains("damaged page"), "{found:?}");
+    }
+    let copy = OpenStore::Memory(std::sync::Arc::new(MemoryStore::default()));
+    let mut copied = copy_store(&server.store, &copy, |_| ()).await.unwrap();
+    copied.left_out.sort_unstable();
+    let mut lost: Vec<String> = lost.into_iter().map(str::to_owned).collect();
+    lost.sort_unstable();
+    assert_eq!((copied.clients, copied.left_out), (61 - lost.len(), lost));
+}
+
+#[test]
+fn a_damaged_file_is_named_with_what_to_do() {
+    let home = Home::new();
+    assert_eq!(home.serve(&[]).stop().code(), Some(0));
+    let file = home.path("data/latchkey.db");
+    let whole = fs::read(&file).unwrap();
+    let root = |table: &str| {
+        let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+        let root: i64 =
+            database(&home.path("data")).query_row(sql, [table], |row| row.get(0)).unwrap();
+        usize::try_from(root - 1).unwrap()
+    };
+    for (why, page) in [("no database", 0), ("the revocations", root("revocations"))] {
+        fs::write(&file, &whole).unwrap();
+        spoil_page(&mut fs::File::options().write(true).open(&file).unwrap(), page);
+        let refused = home.run(&["serve", "--listen=127.0.0.1:0"]);
+        assert_eq!(refused.code, Some(1), "{why}: it does not wait for ever: {refused:?}");
+        for word in ["latchkey.db", "damaged", "latchkey store check", "backup"] {
+            assert!(refused.stderr.contains(word), "{why}: {refused:?}");
+        }
+        let found = home.run(&["store", "check", "--store", "file:data", "--json"]);
+        assert_eq!(found.code, Some(1), "{why}: {found:?}");
+        assert!(format!("{found:?}").contains("latchkey.db"), "{why}: {found:?}");
+    }
+}
+
+#[test]
+fn a_check_says_what_was_read_and_what_to_do() {
+    let home = Home::new();
+    let absent = home.run(&["store", "check", "--store", "file:none"]);
+    assert!(absent.code == Some(1) && absent.stderr.contains("no store"), "{absent:?}");
+    assert!(!home.path("none").exists());
+
+    let server = home.serve(&[]);
+    let good = home.run(&["store", "check", "--json"]).json();
+    assert_eq!((&good["clients"], &good["problems"]), (&json!(1), &json!([])), "{good}");
+    assert_eq!(good["signing_keys"], 1, "{good}");
+    assert_eq!(server.stop().code(), Some(0));
+    let sql = "UPDATE clients SET document = json_set(document, '$.quotaPerDay', 'many')";
+    assert_eq!(database(&home.path("data")).execute(sql, []).unwrap(), 1);
+    let bad = home.run(&["store", "check"]);
+    assert_eq!(bad.code, Some(1), "{bad:?}");
+    let (admin, _) = home.admin("data");
+    for word in [admin.as_str(), "quotaPerDay", "latchkey clients update"] {
+        assert!(bad.stdout.contains(word), "{bad:?}");
+    }
+    assert!(bad.stderr.contains("1 clients") && bad.stderr.contains("one problem"), "{bad:?}");
+    let bad = home.run(&["store", "check", "--json"]);
+    let json: Value = serde_json::from_str(&bad.stdout).unwrap();
+    assert_eq!((bad.code, &json["problems"][0]["kind"]), (Some(1), &json!("client")), "{bad:?}");
+}
+
+async fn documents_of_other_tools_fail_nothing(place: &Place) {
+    let (database, url) = (place.database().await, place.url.clone().unwrap());
+    let svc = |more| {
+        let mut document =
+            doc! { "clientId": "svc", "__STATE__": "PUBLIC", "updatedAt": DateTime::now() };
+        document.extend::<mongodb::bson::Document>(more);
+        document
+    };
+    let clients = [
+        svc(doc! { "clientId": "good" }),
+        svc(
+            doc! { "clientId": "nulls", "audience": Bson::Null, "secrets": Bson::Null, "updatedAt": Bson::Null },
+        ),
+        svc(
+            doc! { "clientId": "dates", "updatedAt": "2020-01-01", "createdAt": "2020-01-01T00:00:00Z" },
+        ),
+        svc(doc! { "clientId": "types", "quotaPerDay": "many", "secrets": 7, "tokenEpoch": "x" }),
+        svc(doc! { "clientId": 7 }),
+        svc(doc! { "clientId": Bson::Null }),
+    ];
+    let collection = database.collection::<mongodb::bson::Document>("clients");
+    for client in clients {
+        collection.insert_one(client).await.unwrap();
+    }
+    let revocations = database.collection::<mongodb::bson::Document>("revocations");
+    let until = DateTime::from_millis(4_000_000_000_000);
+    for (name, kind, until) in [
+        ("token:nulls", Bson::Null, Bson::from(until)),
+        ("token:dates", "token".into(), "2096-10-02".into()),
+        ("token:types", 7.into(), "soon".into()),
+    ] {
+        let document = doc! { "_id": name, "kind": kind, "jti": name.replace("token:", ""), "until": until, "createdAt": DateTime::now() };
+        revocations.insert_one(document).await.unwrap();
+    }
+    let audit = database.collection::<mongodb::bson::Document>("audit");
+    audit.insert_one(doc! { "_id": "006b49d20000000001abcdefghij", "record": 7 }).await.unwrap();
+    let keys = database.collection::<mongodb::bson::Document>("signing_keys");
+    keys.insert_one(doc! { "_id": "odd", "jwk": Bson::Null, "publishedAt": "today" })
+        .await
+        .unwrap();
+
+    let store: StoreUrl = url.parse().unwrap();
+    let server = Server::on(latchkey::app::open_store(&store).unwrap(), |_| ()).await;
+    let ready = server.get("/-/ready").await;
+    let list = server.admin_get("/clients").await;
+    let ids: Vec<&str> = list.body["clients"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["client_id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids.len(), 5, "with the administrator: {ids:?}");
+    assert!(server.app.feed.understands(), "{ready:?}: a damaged revocation is not a newer one");
+    for jti in ["nulls", "dates", "types"] {
+        let token = server.minted(&json!({ "jti": jti }));
+        assert_eq!(server.tokeninfo(&token).await.status, 401, "{jti}: it is in force");
+    }
+    let found = check_store(&store, |_| ()).await.unwrap();
+    assert_eq!(found.clients, 7, "{found:?}");
+    assert!(said(&found, "client", "types").contains("quotaPerDay"));
+    let nameless = found.problems.iter().filter(|it| it.what.contains("`clientId`")).count();
+    assert_eq!(nameless, 2, "{found:?}");
+    assert!(said(&found, "revocation", "token:nulls").contains("in force"));
+    assert!(said(&found, "revocation", "token:types").contains("in force"));
+    assert!(said(&found, "audit_record", "006b49d2").contains("shown as far"));
+    assert!(said(&found, "signing_key", "odd").contains("cannot be read"));
+    assert!(!found.problems.iter().any(|it| ["good", "index"].contains(&it.name.as_str())));
+    server.stop().await;
+}
