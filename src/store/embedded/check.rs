@@ -78,9 +78,11 @@ impl Check<'_> {
         loop {
             let lost = |id: &str| lost(id.to_owned());
             let page = past_damage(&self.connection, (after, AT_ONCE), read, lost)?;
-            let Some((last, _)) = page.last() else { return Ok(()) };
-            after = *last;
-            page.iter().for_each(|(_, document)| self.found.client(document));
+            let Some((seq, _)) = page.last() else { return Ok(()) };
+            after = *seq;
+            for (_, document) in &page {
+                self.found.client(document);
+            }
             (self.progress)(&self.found);
         }
     }

@@ -32,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use tokio::sync::Semaphore;
 
 use crate::domain::store_error::StoreError;
 
@@ -98,6 +99,7 @@ pub enum OpenError {
 pub struct EmbeddedStore {
     writer: Writer,
     readers: Arc<Readers>,
+    reading: Arc<Semaphore>,
     unreadable: Unreadable,
     /// The assertions that a power failure may have made forget that they were used.
     doubt: Option<Window>,
@@ -143,6 +145,7 @@ impl EmbeddedStore {
         Ok(Self {
             writer: Writer::start(Desk::new(connection, lease, Some(checkpoints)), &file)?,
             readers: Arc::new(Readers::of(file)),
+            reading: Arc::new(Semaphore::new(readers::AT_ONCE)),
             unreadable: Unreadable::default(),
             doubt,
             _lock: lock,
@@ -156,12 +159,16 @@ impl EmbeddedStore {
     ) -> Result<T, StoreError> {
         let (readers, turn) = (self.readers.clone(), Turn::default());
         let _caller = Caller(turn.clone());
-        let done = tokio::task::spawn_blocking(move || {
-            readers.with(&turn, read).map_err(|error| failure::reading(readers.file(), error))
-        });
+        let done = async {
+            let place = self.reading.clone().acquire_owned().await.map_err(StoreError::new)?;
+            let read = tokio::task::spawn_blocking(move || {
+                let _place = place; // until the read has ended, whoever waits for it
+                readers.with(&turn, read).map_err(|error| failure::reading(readers.file(), error))
+            });
+            read.await.map_err(StoreError::new)?
+        };
         let done = tokio::time::timeout(PATIENCE, done).await;
-        let done = done.map_err(|_| StoreError::new("the disk does not answer in time"))?;
-        done.map_err(StoreError::new)?
+        done.map_err(|_| StoreError::new("the disk does not answer in time"))?
     }
 }
 
@@ -190,20 +197,20 @@ mod tests {
     async fn ends_when<F: Future>(happens: impl FnOnce() -> F, is_answered: bool) {
         let folder = tempfile::tempdir().unwrap();
         let store = EmbeddedStore::open(folder.path()).unwrap();
-        let (began, begun) = tokio::sync::oneshot::channel();
+        let (start, started) = tokio::sync::oneshot::channel();
         let (ended, end) = tokio::sync::oneshot::channel();
         let read = store.read(move |connection| {
             let mut endless = connection.prepare(ENDLESS)?;
             let mut rows = endless.query([])?;
             rows.next()?;
-            began.send(()).unwrap();
+            start.send(()).unwrap();
             let outcome = rows.next().map(drop);
             let code = outcome.as_ref().err().and_then(rusqlite::Error::sqlite_error_code);
             ended.send(code).unwrap();
             outcome
         });
         let happened = async {
-            begun.await.unwrap();
+            started.await.unwrap();
             happens().await;
         };
         if is_answered {
@@ -217,7 +224,8 @@ mod tests {
             }
         }
         assert_eq!(end.await.unwrap(), Some(rusqlite::ErrorCode::OperationInterrupted));
-        let next = store.read(|connection| connection.query_row("SELECT 7", [], |row| row.get(0)));
+        let next = store
+            .read(|connection| connection.query_row("SELECT 7", [], |row| row.get::<_, i64>(0)));
         assert_eq!(next.await.unwrap(), 7, "nobody else is interrupted");
     }
 

@@ -95,12 +95,12 @@ pub(super) async fn range(
         .await?
         .try_collect()
         .await?;
-    let last = ids.last().filter(|_| ids.len() == limit).and_then(|last| last.get("_id").ok()?);
-    let Some(last) = last.and_then(|id| Bson::try_from(id).ok()) else {
+    let end = ids.last().filter(|_| ids.len() == limit).and_then(|end| end.get("_id").ok()?);
+    let Some(end) = end.and_then(|id| Bson::try_from(id).ok()) else {
         return Ok((doc! { "_id": rest }, ids.len(), Some(format!("{} ", kind + 1))));
     };
-    let next = format!("{kind} {}", cursor_of(&last));
-    let range = doc! { "$and": [{ "_id": rest }, { "_id": { "$lte": last } }] };
+    let next = format!("{kind} {}", cursor_of(&end));
+    let range = doc! { "$and": [{ "_id": rest }, { "_id": { "$lte": end } }] };
     Ok((range, ids.len(), Some(next)))
 }
 
