@@ -203,7 +203,11 @@ impl Default for Metrics {
         let quota_refusals = Counter::default();
         registry.register("quota_refusals", "Tokens refused by a quota", quota_refusals.clone());
         let store_up = Gauge::default();
-        registry.register("store_up", "Whether the store answered last", store_up.clone());
+        registry.register(
+            "store_up",
+            "Whether the store answered last, and took what was written",
+            store_up.clone(),
+        );
         let unreadable = Family::default();
         let help = "Documents in the store that could not be read whole";
         registry.register("unreadable_documents", help, unreadable.clone());

@@ -77,7 +77,11 @@ pub async fn assemble(
     open.prepare().await?;
     let parts = Parts::of(&config, open, environment)?;
     let (feed, store) = (parts.feed.clone(), parts.store.clone());
-    feed.look().await.map_err(StoreOpenError::from)?;
+    match feed.look().await {
+        // Everything was read; what could not be written is tried again.
+        Err(error) if error.is_unwritable() => {}
+        looked => looked.map_err(StoreOpenError::from)?,
+    }
     let now = parts.environment.clock.now();
     parts.quotas.load(now).await.map_err(StoreOpenError::from)?;
 
@@ -159,7 +163,12 @@ pub async fn assemble(
         openid_configuration: openid_configuration(&config.settings)?,
         config,
     };
-    set_up_admin(&app, open.folder()).await?;
+    match set_up_admin(&app, open.folder()).await {
+        Err(StartError::Admin(RegistryError::Store(error))) if error.is_unwritable() => {
+            tracing::warn!("the administrator cannot be set up; restart when there is room");
+        }
+        done => done?,
+    }
     Ok(app)
 }
 

@@ -12,7 +12,7 @@ use crate::app::{App, Environment, OpenStore, StartError, assemble};
 use crate::config::{Resolved, Settings};
 use crate::connections::{self, Bounds, Counts, Patience, Places};
 use crate::grpc;
-use crate::tasks::{logins, outbox, quota, sweep, unused};
+use crate::tasks::{logins, outbox, quota, room, sweep, unused};
 use crate::telemetry::{LimitLabels, Metrics};
 
 use super::Lobby;
@@ -198,6 +198,7 @@ impl Server {
             app.clock.clone(),
             app.config.audit_retention(),
         ));
+        self.background.spawn(room::run(app.upkeep.clone()));
         self.background.spawn(outbox::run(app.outbox.clone()));
         self.background.spawn(logins::run(app.logins.clone(), app.upkeep.clone()));
         self.background.spawn(quota::run(app.quotas.clone(), app.clock.clone()));

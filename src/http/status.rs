@@ -1,5 +1,6 @@
 //! `/-/…`: how the server is. Never under the service prefix.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use actix_web::http::StatusCode;
@@ -8,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use prometheus_client::metrics::counter::Counter;
 use serde_json::{Map, Value};
 
+use crate::app::App;
 use crate::domain::credential_report::WARNING_DAYS;
 use crate::domain::error_code::ErrorCode;
 use crate::oauth::News;
@@ -36,7 +38,16 @@ pub(super) async fn ready(
             _ => {}
         }
     }
-    Ok(report(if only_judging { lobby.can_judge() } else { lobby.is_ready() }))
+    let good = if only_judging { lobby.can_judge() } else { lobby.is_ready() };
+    Ok(reported(good, &with_store(status(good), lobby.app())))
+}
+
+/// That the store can be read only, if so: `/tokeninfo` and whatever needs no write is served.
+fn with_store(mut status: Map<String, Value>, app: Option<&Arc<App>>) -> Map<String, Value> {
+    if app.is_some_and(|app| !app.upkeep.takes_writes()) {
+        status.insert("store".to_owned(), "cannot be written".into());
+    }
+    status
 }
 
 /// Whether everything that it needs answers; and for how long nothing was heard of other replicas,
@@ -45,7 +56,7 @@ pub(super) async fn check_up(lobby: web::Data<Lobby>) -> HttpResponse {
     let Some(app) = lobby.app() else { return report(false) };
     let has_files = app.ring.are_files_readable();
     let good = app.upkeep.ping().await.is_ok() && app.ring.can_sign() && has_files;
-    let mut status = status(good);
+    let mut status = with_store(status(good), Some(app));
     if !has_files {
         status.insert("signing_key_files".to_owned(), "unreadable".into());
     }
@@ -57,7 +68,8 @@ pub(super) async fn check_up(lobby: web::Data<Lobby>) -> HttpResponse {
 }
 
 pub(super) async fn metrics(lobby: web::Data<Lobby>) -> HttpResponse {
-    let answers = lobby.app().is_some_and(|app| app.feed.store_answers());
+    let answers =
+        lobby.app().is_some_and(|app| app.feed.store_answers() && app.upkeep.takes_writes());
     let metrics = lobby.metrics();
     metrics.store_up.set(i64::from(answers));
     if let Some(app) = lobby.app() {

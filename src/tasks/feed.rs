@@ -164,7 +164,9 @@ impl Feed {
             let page = self.log.ended_since(since_ms, after.as_deref(), AT_ONCE).await?;
             progress.clients += page.looked_at;
             progress.tell();
-            page.standings.iter().for_each(|standing| self.standings.see(standing));
+            for standing in &page.standings {
+                self.standings.see(standing);
+            }
             after = page.next;
             if after.is_none() {
                 break;
@@ -251,6 +253,8 @@ impl Feed {
                     tracing::info!("the store answers again");
                 }
                 Ok(()) => {}
+                // It answers; that there is no room is said elsewhere.
+                Err(error) if error.is_unwritable() => {}
                 Err(error) if !failing => {
                     failing = true;
                     let cause = std::error::Error::source(&error);

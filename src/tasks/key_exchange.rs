@@ -74,16 +74,31 @@ impl KeyExchange {
         let own = self.ring.own();
 
         let mut shared = self.store.published().await?;
-        if self.show(&own, &shared, now).await? {
-            shared = self.store.published().await?;
+        let written = self.write(&own, &mut shared, now).await;
+        match &written {
+            Err(error) if error.is_unwritable() => sign_on(&own, &mut shared, now),
+            Err(_) => return written,
+            Ok(()) => {}
         }
-        if self.succeed(&own, &shared, now).await? {
-            shared = self.store.published().await?;
-        }
-        self.clear_away(&shared, now).await?;
         shared.keys.retain(|key| self.is_needed(key, now));
         self.ring.update(&shared.keys, now);
-        Ok(())
+        written
+    }
+
+    /// What is to be written. `shared` is then as the store has it.
+    async fn write(
+        &self,
+        own: &[OwnPublicKey],
+        shared: &mut SharedKeys,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if self.show(own, shared, now).await? {
+            *shared = self.store.published().await?;
+        }
+        if self.succeed(own, shared, now).await? {
+            *shared = self.store.published().await?;
+        }
+        self.clear_away(shared, now).await
     }
 
     /// Renews the promise of each of our keys when half of it is over, and shows again what is
@@ -312,6 +327,15 @@ fn successor(own: &[OwnPublicKey]) -> String {
     kids.sort_unstable();
     let digest = digest(&SHA256, kids.join("\n").as_bytes());
     digest.as_ref().iter().take(4).fold(String::new(), |name, byte| format!("{name}{byte:02x}"))
+}
+
+/// On a disk that is full our keys go on: nobody else reads there until when they were to sign.
+fn sign_on(own: &[OwnPublicKey], shared: &mut SharedKeys, now: Timestamp) {
+    for key in shared.keys.iter_mut().filter(|key| key.retired.is_none()) {
+        if own.iter().any(|own| own.jwk.kid == key.jwk.kid) {
+            key.signs_until = key.signs_until.max(now + SIGNING_PROMISE);
+        }
+    }
 }
 
 fn store_error(error: RegistryError) -> StoreError {

@@ -10,6 +10,7 @@ pub mod outbox;
 pub mod policy_file;
 pub mod quota;
 pub mod rehash;
+pub mod room;
 pub mod standings;
 pub mod succession;
 pub mod sweep;
@@ -43,6 +44,11 @@ pub trait Upkeep: Send + Sync {
 
     /// Removes records of deeds before `before`, `limit` at the most. How many were removed.
     async fn sweep_audit(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
+
+    /// Whether the last writes were taken: a store on a disk that is full can be read only.
+    fn takes_writes(&self) -> bool {
+        true
+    }
 
     /// How much this process met there that it could not read whole.
     fn unreadable(&self) -> UnreadableCount;

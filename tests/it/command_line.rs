@@ -86,16 +86,24 @@ impl Home {
     }
 
     fn serve_with(&self, more: &[&str], env: &[(&str, &str)]) -> Running {
-        let mut running = self.begin_to_serve(more, env);
+        Self::serve_by(self.program(env!("CARGO_BIN_EXE_latchkey"), env), more)
+    }
+
+    /// The same by way of another command, which runs what follows.
+    pub(crate) fn serve_by(command: Command, more: &[&str]) -> Running {
+        let mut running = Self::begin(command, more);
         running.url = running.when_ready();
         running
     }
 
     /// Starts a server and does not wait for it.
     fn begin_to_serve(&self, more: &[&str], env: &[(&str, &str)]) -> Running {
+        Self::begin(self.program(env!("CARGO_BIN_EXE_latchkey"), env), more)
+    }
+
+    fn begin(mut command: Command, more: &[&str]) -> Running {
         let mut args = vec!["serve", "--listen=127.0.0.1:0", "--log-format=json", "--workers=1"];
         args.extend_from_slice(more);
-        let mut command = self.program(env!("CARGO_BIN_EXE_latchkey"), env);
         let command = command.args(args).stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (lines, log) = mpsc::channel();
@@ -149,6 +157,11 @@ impl Running {
             }
             seen.push(line);
         }
+    }
+
+    /// Its number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Asks it to stop, and waits until it has.

@@ -29,6 +29,7 @@ mod embedded_store;
 mod envoy_grpc;
 mod fleet;
 mod foreign_documents;
+mod full_disk;
 mod garbage;
 mod gatehouse;
 mod gateway_auth;

@@ -20,7 +20,13 @@ impl Upkeep for EmbeddedStore {
                 [],
             )
         };
-        self.writer.write(touch).await.map(drop)
+        self.writer.write(touch).await?;
+        self.writer.has_room();
+        Ok(())
+    }
+
+    fn takes_writes(&self) -> bool {
+        !self.writer.is_refused()
     }
 
     async fn write_logins(&self, logins: &[Login]) -> Result<(), StoreError> {
@@ -71,6 +77,7 @@ impl Upkeep for EmbeddedStore {
         };
         self.writer.write(sweep).await
     }
+
     fn unreadable(&self) -> UnreadableCount {
         self.unreadable.count()
     }

@@ -6,6 +6,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::thread;
 use std::time::Duration;
@@ -27,6 +28,8 @@ const QUEUE: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Writer {
     file: Arc<Path>,
+    // The disk did not take a write, and none is known to have been taken since.
+    refused: AtomicBool,
     jobs: Option<SyncSender<Job>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -39,7 +42,8 @@ impl Writer {
             .name("store-writer".into())
             .spawn(move || desk.work(&queue))
             .map_err(StoreError::new)?;
-        Ok(Self { file: file.into(), jobs: Some(jobs), thread: Some(thread) })
+        let refused = AtomicBool::new(false);
+        Ok(Self { file: file.into(), refused, jobs: Some(jobs), thread: Some(thread) })
     }
 
     /// Runs `write` in a transaction and waits until it is durable. Once handed over it is carried
@@ -88,7 +92,21 @@ impl Writer {
         })?;
         let answer = tokio::time::timeout(PATIENCE, answer).await;
         let answer = answer.map_err(|_| StoreError::new("the disk does not answer in time"))?;
-        answer.map_err(|_| StoreError::new("the write was not begun"))?
+        let answer = answer.map_err(|_| StoreError::new("the write was not begun"))?;
+        if answer.as_ref().is_err_and(StoreError::is_unwritable) {
+            self.refused.store(true, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    /// Whether the disk did not take what was written last.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Notes that it takes writes. One that changed nothing says nothing of that.
+    pub(super) fn has_room(&self) {
+        self.refused.store(false, Ordering::Relaxed);
     }
 }
 
