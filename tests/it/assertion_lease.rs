@@ -143,6 +143,21 @@ async fn without_a_power_failure_nothing_is_in_doubt() {
     assert_eq!(used(&store, 3, Some(NOW), NOW + 60, NOW).await, First);
 }
 
+#[tokio::test]
+async fn a_lease_that_cannot_be_read_leaves_everything_signed_so_far_in_doubt() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open("first boot", folder.path()));
+    let database = rusqlite::Connection::open(folder.path().join("latchkey.db")).unwrap();
+    let sql = "INSERT INTO meta (name, value) VALUES ('assertion_lease', x'ff')";
+    assert_eq!(database.execute(sql, []).unwrap(), 1);
+    drop(database);
+
+    let store = open("first boot", folder.path());
+    let now = u64::try_from(mongodb::bson::DateTime::now().timestamp_millis() / 1000).unwrap();
+    assert_eq!(used(&store, 1, Some(now), now + 60, now).await, InDoubt);
+    assert_eq!(used(&store, 2, Some(now + 10), now + 60, now + 10).await, First, "signed since");
+}
+
 #[actix_web::test]
 async fn a_client_is_told_to_sign_a_new_assertion() {
     let folder = tempfile::tempdir().unwrap();

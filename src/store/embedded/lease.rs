@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use mongodb::bson::DateTime;
 use rusqlite::{Connection, OptionalExtension, Transaction};
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,9 @@ const NAME: &str = "assertion_lease";
 /// How far ahead a lease reaches. It is renewed each second, and nothing that was signed later is
 /// in doubt after a power failure.
 const LENGTH: Duration = Duration::from_secs(2);
+
+/// How long a lease that cannot be read is remembered: assertions do not live longer.
+const LONGEST_DOUBT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Assertions, by their dates.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -55,6 +59,13 @@ impl Window {
         Self { after: dates.now, until, gone: until + dates.longest_life }
     }
 
+    /// Every assertion signed so far: for a lease that cannot be read.
+    fn before_now() -> Self {
+        let now = DateTime::now().timestamp_millis() / 1000;
+        let until = Timestamp(u64::try_from(now).unwrap_or_default()) + LENGTH;
+        Self { after: Timestamp(0), until, gone: until + LONGEST_DOUBT }
+    }
+
     /// Whether an assertion of these dates is one of them. One without `iat` never is.
     pub(super) fn holds(&self, dates: &AssertionDates) -> bool {
         dates.iat.is_some_and(|iat| iat <= self.until) && self.after < dates.exp
@@ -85,8 +96,8 @@ impl Lease {
         let row = connection.query_row(sql, [NAME], |row| row.get::<_, Vec<u8>>(0)).optional()?;
         let row = row.map_or_else(Row::default, |row| {
             serde_json::from_slice(&row).unwrap_or_else(|error| {
-                tracing::error!(%error, "`{NAME}` in `meta` cannot be read and is ignored");
-                Row::default()
+                tracing::error!(%error, "`{NAME}` in `meta` cannot be read");
+                Row { doubt: Some(Window::before_now()), ..Row::default() }
             })
         });
         let is_of_this_boot = boot_id.is_some() && row.boot_id == boot_id;
