@@ -1,8 +1,9 @@
 //! Slow hashes, as many at a time as there are cores.
 //!
-//! They take about 12 ms and 19 MiB each, on purpose. All of them, and other work that callers ask for
-//! and that takes a while, go through bounded queues, so that nobody can make this server do nothing
-//! else; when a queue is too long the caller is told when to come back. A secret that this server made has a light hash, which is computed at once.
+//! They take about 12 ms and 19 MiB each, on purpose. Slow hashes, and other slow work that callers
+//! can cause, go through bounded queues, so that a flood cannot occupy the whole server; when a queue
+//! is too long the caller is told when to come back. A secret that this server made has a light hash,
+//! which is computed at once.
 
 mod lanes;
 
@@ -18,7 +19,7 @@ use crate::domain::secret_hash::{Profile, SecretHash};
 
 use lanes::Lanes;
 
-/// How long a caller waits at the most whose secret is likely to be right, or who holds a token.
+/// The longest wait of callers whose secret is likely to be right, or that hold a token.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A queue for slow hashes. Several may lead to the same threads: each gets its share of them.
@@ -46,7 +47,8 @@ impl Default for Busy {
 }
 
 impl SlowHashes {
-    /// `at_once` are computed at the same time; whoever would wait longer than `patience` is refused.
+    /// `at_once` are computed at the same time; a caller that would wait longer than `patience` is
+    /// refused.
     #[must_use]
     pub fn new(at_once: usize, patience: Duration) -> Self {
         Self::before(Arc::new(Lanes::new(at_once)), patience)
@@ -107,8 +109,8 @@ impl SlowHashes {
     }
 }
 
-/// Somebody's turn to compute. Kept until the computation has ended, also if whoever asked for it
-/// has gone away: a computation cannot be stopped.
+/// A caller's turn to compute. Kept until the computation has ended, even if the caller has gone
+/// away: a computation cannot be stopped.
 #[derive(Debug)]
 pub struct Turn {
     lanes: Arc<Lanes>,

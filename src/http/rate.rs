@@ -12,8 +12,8 @@ use crate::registry::error::RegistryError;
 
 use crate::connections::network;
 
-/// Registrations and changes cost slow hashes and writes. What a client that has proved itself does is counted for that
-/// client, so that nobody who shares its address can use up what it needs.
+/// Registrations and changes cost slow hashes and writes. What a client that has proved itself does
+/// is counted for that client, so that others at its address cannot use up its share.
 pub(super) struct RegistrationRate {
     addresses: RateLimit<IpAddr>,
     clients: RateLimit<ClientId>,

@@ -237,7 +237,7 @@ async fn what_is_no_source_is_explained_without_its_password() {
     for empty in ["empty.json", "list.json"] {
         let nothing = moving.clients(&["import", empty, "--secrets", "secrets.json"]);
         assert_eq!((nothing.code, nothing.stdout.as_str()), (Some(1), ""), "{nothing:?}");
-        assert!(nothing.stderr.contains("there is no client"), "{nothing:?}");
+        assert!(nothing.stderr.contains("the source has no clients"), "{nothing:?}");
         assert_eq!(nothing.stderr.lines().count(), 1, "the failure alone: {nothing:?}");
         assert!(!moving.home.path("secrets.json").exists());
     }

@@ -68,7 +68,7 @@ pub(super) async fn run(arguments: &Arguments) -> Outcome {
         items = source.next().await?;
     }
     if items.is_none() {
-        return Err("there is no client in the source".into());
+        return Err("the source has no clients".into());
     }
     let mut import = Import {
         arguments,
