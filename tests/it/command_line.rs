@@ -1,5 +1,6 @@
 //! The binary, as a user meets it: its commands, its files, its exit codes.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -113,7 +114,7 @@ impl Home {
                 let _ = lines.send(line);
             }
         });
-        Running { child, log, url: String::new() }
+        Running { child, log, starting: RefCell::default(), url: String::new() }
     }
 }
 
@@ -134,26 +135,37 @@ pub(crate) fn finish(command: &mut Command, input: &str) -> Ran {
 pub(crate) struct Running {
     child: Child,
     pub(crate) log: Receiver<String>,
+    // What was logged before it was ready, which it may have become after what a test looks for.
+    starting: RefCell<Vec<String>>,
     pub(crate) url: String,
 }
 
 impl Running {
     fn when_ready(&self) -> String {
-        let ready = self.logged(|entry| entry["message"] == "ready");
+        let (starting, ready) = self.read_until(|entry| entry["message"] == "ready");
+        self.starting.replace(starting);
         let port = ready["listen"].as_str().unwrap().rsplit_once(':').unwrap().1;
         format!("http://localhost:{port}")
     }
 
     /// The next such line of its log; those before it are gone then.
     pub(crate) fn logged(&self, is_it: impl Fn(&Value) -> bool) -> Value {
+        let mut starting = self.starting.take().into_iter();
+        let entry = starting.by_ref().map(|line| read(&line)).find(&is_it);
+        self.starting.replace(starting.collect());
+        entry.unwrap_or_else(|| self.read_until(is_it).1)
+    }
+
+    /// The lines before it, and it.
+    fn read_until(&self, is_it: impl Fn(&Value) -> bool) -> (Vec<String>, Value) {
         let end = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         loop {
             let left = end.saturating_duration_since(Instant::now());
             let Ok(line) = self.log.recv_timeout(left) else { panic!("not logged: {seen:#?}") };
-            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+            let entry = read(&line);
             if is_it(&entry) {
-                return entry;
+                return (seen, entry);
             }
             seen.push(line);
         }
@@ -177,6 +189,11 @@ impl Running {
             }
         }
     }
+}
+
+/// A line of the log.
+fn read(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_default()
 }
 
 impl Drop for Running {
