@@ -50,6 +50,7 @@ mod long_silence;
 mod main_job;
 mod mia;
 mod mongo_store;
+mod old_store;
 mod openapi;
 mod outage;
 mod policy_reload;
