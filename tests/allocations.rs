@@ -11,7 +11,7 @@ use allocation_counter::{AllocationInfo, measure};
 use clap::{Args, Command};
 use latchkey::app::{App, Environment, OpenStore, assemble};
 use latchkey::config::{self, Resolved, Settings, Switch};
-use latchkey::domain::audit::{Action, Origin};
+use latchkey::domain::audit::{Action, Author, Origin};
 use latchkey::domain::claims::AccessTokenClaims;
 use latchkey::domain::client::{AuthMethod, Client};
 use latchkey::domain::clock::SystemClock;
@@ -27,7 +27,7 @@ use latchkey::http::form::Form;
 use latchkey::oauth::authenticate::{Caller, Presented};
 use latchkey::oauth::error::OAuthError;
 use latchkey::registry::Inserted;
-use latchkey::registry::actor::Actor;
+use latchkey::registry::authority::Authority;
 use latchkey::registry::import::{Imported, Mode, Terms};
 use latchkey::store::MemoryStore;
 use proptest::prelude::*;
@@ -148,8 +148,8 @@ impl Asked {
             let (secret, stored) = self.app.enrolment.make_secret(&id, now).unwrap();
             client.secrets = vec![stored];
             let pair = (None, Some(&client));
-            let origin = Origin::server();
-            let record = self.app.recorder.change(&origin, Action::ClientCreated, pair, now);
+            let author = Author::server();
+            let record = self.app.recorder.change(&author, Action::ClientCreated, pair, now);
             let inserted = self.app.registry.insert(&client, &record.unwrap()).await.unwrap();
             assert_eq!(inserted, Inserted::Yes);
             secret
@@ -276,11 +276,11 @@ fn an_import_is_judged_on_a_thread_that_serves_nobody() {
         "permissions": [ADMIN],
     });
     let claims: AccessTokenClaims = serde_json::from_value(claims).unwrap();
-    let actor = Actor::bearer(&claims, ADMIN, Origin::server()).unwrap();
+    let authority = Authority::bearer(&claims, ADMIN, Origin::default()).unwrap();
     let terms = Terms {
         keys: &app.keys,
         issuer: &app.issuer,
-        actor: &actor,
+        authority: &authority,
         longest_life: Duration::from_secs(3600),
         mode: Mode::Try,
         now: app.clock.now(),

@@ -195,7 +195,7 @@ mod tests {
 
     use super::*;
     use crate::config::StoreUrl;
-    use crate::domain::audit::{Action, Origin, Recorder};
+    use crate::domain::audit::{Action, Author, Recorder};
     use crate::domain::entropy::{Entropy, SystemEntropy};
     use crate::domain::jwk::Algorithm;
     use crate::domain::revocation::{Revocation, Revoked};
@@ -246,7 +246,7 @@ mod tests {
             .collect();
         for revocation in &revocations {
             let action = Action::TokensRevoked;
-            let record = recorder.deed(&Origin::server(), action, Map::new(), Timestamp(7));
+            let record = recorder.deed(&Author::server(), action, Map::new(), Timestamp(7));
             first.revoke(revocation, &record.unwrap()).await.unwrap();
         }
         let all = AuditQuery { limit: 1000, ..AuditQuery::default() };

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::domain::audit::Author;
 use crate::domain::secret::ClientSecret;
 use crate::registry::admin::{self, AdminCredentials};
 
@@ -15,7 +16,7 @@ pub(super) async fn set_up_admin(app: &App, folder: Option<&Path>) -> Result<(),
         let secret = secrecy::ExposeSecret::expose_secret(secret).to_owned();
         let credentials =
             AdminCredentials { client_id: id.parse()?, secret: ClientSecret::from(secret) };
-        app.enrolment.install_admin(&credentials, now).await?;
+        app.enrolment.install_admin(&credentials, &Author::server(), now).await?;
         tracing::info!(client_id = %credentials.client_id, "the configured administrator is set");
         for former in app.enrolment.end_former_admins(&credentials.client_id, now).await? {
             tracing::info!(client_id = %former, "the former administrator has ended");
@@ -44,7 +45,7 @@ pub(super) async fn set_up_admin(app: &App, folder: Option<&Path>) -> Result<(),
             credentials
         }
     };
-    app.enrolment.install_admin(&credentials, now).await?;
+    app.enrolment.install_admin(&credentials, &Author::server(), now).await?;
     let client_id = &credentials.client_id;
     tracing::info!(%client_id, file = %path.display(), "made an administrator; its secret is in the file");
     Ok(())

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::audit::Recorder;
+use crate::domain::audit::{Author, Recorder};
 use crate::domain::id::ClientId;
 use crate::hashing::SlowHashes;
 use crate::oauth::revocations::Revocations;
@@ -60,6 +60,6 @@ pub async fn reset_admin(
         revoker,
         limits: Limits::default(),
     };
-    enrolment.install_admin(&credentials, environment.clock.now()).await?;
+    enrolment.install_admin(&credentials, &Author::operator(), environment.clock.now()).await?;
     Ok(Reset { credentials, file })
 }

@@ -21,7 +21,7 @@ struct Question {
     #[arg(long, value_name = "CLIENT ID")]
     client: Option<String>,
 
-    /// By this actor only: a client id, or `latchkey:server` for what the server did by itself
+    /// By this actor only: a client id, `latchkey:server` (the server itself) or `latchkey:operator` (a command on the store)
     #[arg(long)]
     actor: Option<String>,
 

@@ -7,12 +7,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::actor::Actor;
 use super::clock::Timestamp;
 use super::entropy::{ALPHANUMERIC, Entropy, NoEntropy};
 use super::id::ClientId;
-
-/// The actor of what this server does by itself. No client id begins so.
-pub const SERVER: &str = "latchkey:server";
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -104,11 +102,9 @@ impl FromStr for Action {
     }
 }
 
-/// Who does it, and from where.
+/// Where a request comes from.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Origin {
-    /// The client id of whoever acts; [`SERVER`] for what nobody asked for.
-    pub actor: String,
     /// The address it came from.
     pub address: Option<String>,
     /// The id of the request, as a gateway or a client sent it, or made here.
@@ -116,16 +112,33 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// What this server does by itself.
+    /// The author of what is done in this request.
+    #[must_use]
+    pub fn by(self, actor: Actor) -> Author {
+        Author { actor, origin: self }
+    }
+}
+
+/// Who acts, and where the request to do so comes from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Author {
+    /// Who acts.
+    pub actor: Actor,
+    /// Where the request comes from; empty without a request.
+    pub origin: Origin,
+}
+
+impl Author {
+    /// The server, without a request.
     #[must_use]
     pub fn server() -> Self {
-        Self { actor: SERVER.to_owned(), ..Self::default() }
+        Origin::default().by(Actor::Server)
     }
 
-    /// The same request, once it is known who made it.
+    /// The operator, by a command on the server's own machine.
     #[must_use]
-    pub fn by(self, actor: &ClientId) -> Self {
-        Self { actor: actor.to_string(), ..self }
+    pub fn operator() -> Self {
+        Origin::default().by(Actor::Operator)
     }
 }
 
@@ -138,7 +151,7 @@ pub struct AuditRecord {
     pub at: Timestamp,
     /// What.
     pub action: Action,
-    /// Who.
+    /// Who, as [`Actor`] spells it; in older records, `latchkey` is this server.
     pub actor: String,
     /// Which client it was done to, if to one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -188,7 +201,7 @@ impl Recorder {
     /// A record of a deed that is about no single client, or of no change in one.
     pub fn deed(
         &self,
-        origin: &Origin,
+        author: &Author,
         action: Action,
         about: Map<String, Value>,
         now: Timestamp,
@@ -199,12 +212,12 @@ impl Recorder {
             id: format!("{}{count:08x}{random}", AuditRecord::first_id(now)),
             at: now,
             action,
-            actor: origin.actor.clone(),
+            actor: author.actor.to_string(),
             client_id: None,
             before: Map::new(),
             after: about,
-            address: origin.address.clone(),
-            request_id: origin.request_id.clone(),
+            address: author.origin.address.clone(),
+            request_id: author.origin.request_id.clone(),
         })
     }
 }

@@ -22,8 +22,8 @@ pub struct ClientId(Arc<str>);
 #[error("a client id is 1 to 128 printable ASCII characters, and does not begin with `latchkey:`")]
 pub struct MalformedClientId;
 
-/// What stands before every actor that is no client.
-const OURS: &str = "latchkey:";
+/// The prefix of every actor that is not a client.
+pub(super) const PREFIX: &str = "latchkey:";
 
 impl ClientId {
     /// A fresh id: 32 ASCII letters, which no encoding changes.
@@ -51,7 +51,7 @@ impl FromStr for ClientId {
     fn from_str(text: &str) -> Result<Self, MalformedClientId> {
         let legal = (1..=128).contains(&text.len())
             && text.bytes().all(|b| matches!(b, 0x20..=0x7e))
-            && !text.starts_with(OURS);
+            && !text.starts_with(PREFIX);
         legal.then(|| Self(text.into())).ok_or(MalformedClientId)
     }
 }
@@ -122,7 +122,7 @@ mod tests {
             ("empty", "", false),
             ("control character", "a\nb", false),
             ("not ASCII", "é", false),
-            ("an actor of ours", super::super::audit::SERVER, false),
+            ("an actor of ours", "latchkey:server", false),
             ("nearly one", "latchkey", true),
         ] {
             assert_eq!(text.parse::<ClientId>().is_ok(), legal, "{why}");

@@ -1,5 +1,6 @@
 //! What is true: plain types and pure functions. No HTTP, no database, no async, no ambient clock.
 
+pub mod actor;
 pub mod algorithm;
 pub mod audience;
 pub mod audit;

@@ -8,7 +8,7 @@ use super::client::Client;
 /// that comes to this server may have it as its id.
 pub const NOBODY: &str = "public";
 
-/// What stood for this server as an author, and as an actor, before [`SERVER`](super::audit::SERVER).
+/// What stood for this server as an author, and as an actor, before [`Actor::Server`](super::actor::Actor::Server).
 /// No client that comes to this server may have it as its id.
 pub const FORMER_SERVER: &str = "latchkey";
 

@@ -38,7 +38,7 @@ struct Query {
 }
 
 pub(super) async fn list(app: Running, request: HttpRequest) -> Result<HttpResponse, Refusal> {
-    bearer::actor(&app, &request, AUDIT_READ).await?;
+    bearer::authority(&app, &request, AUDIT_READ).await?;
     let query: web::Query<Query> =
         web::Query::from_query(request.query_string()).map_err(|error| {
             RegistryError::Malformed(format!("query: {}", misfit(&error.to_string())))

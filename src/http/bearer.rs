@@ -11,7 +11,7 @@ use crate::domain::client::Client;
 use crate::oauth::error::TokenFault;
 use crate::oauth::tokeninfo::LiveToken;
 use crate::oauth::{News, bearer};
-use crate::registry::actor::Actor;
+use crate::registry::authority::Authority;
 
 use super::error::Refusal;
 use super::origin;
@@ -41,13 +41,13 @@ pub(super) async fn judged(app: &App, request: &HttpRequest) -> Result<LiveToken
 
 /// The bearer, if its token and its client as it is now both hold the permission: what a token says
 /// may have been taken away since.
-pub(super) async fn actor(
+pub(super) async fn authority(
     app: &App,
     request: &HttpRequest,
     needed: &'static str,
-) -> Result<Actor, Refusal> {
+) -> Result<Authority, Refusal> {
     let live = judged(app, request).await?;
-    let bearer = Actor::bearer(live.claims(), needed, origin::of(app, request))?;
+    let bearer = Authority::bearer(live.claims(), needed, origin::of(app, request))?;
     let client = holder(app, &live).await?;
     Ok(bearer.now(&client, needed)?)
 }
@@ -60,7 +60,7 @@ pub(super) async fn asker(
     needed: &'static str,
 ) -> Result<(), Refusal> {
     let live = judged(app, request).await?;
-    let bearer = Actor::bearer(live.claims(), needed, origin::of(app, request))?;
+    let bearer = Authority::bearer(live.claims(), needed, origin::of(app, request))?;
     match holder_if_at_hand(app, &live).await? {
         Some(client) => Ok(bearer.now(&client, needed).map(drop)?),
         None => Ok(()),

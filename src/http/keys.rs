@@ -20,7 +20,7 @@ use super::lobby::Running;
 use super::{bearer, body, json};
 
 pub(super) async fn list(app: Running, request: HttpRequest) -> Result<HttpResponse, Refusal> {
-    bearer::actor(&app, &request, KEYS_WRITE).await?;
+    bearer::authority(&app, &request, KEYS_WRITE).await?;
 
     let shared = app.signing_keys.store.published().await.map_err(RegistryError::from)?;
 
@@ -50,10 +50,10 @@ pub(super) async fn rotate(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let actor = bearer::actor(&app, &request, KEYS_WRITE).await?;
+    let authority = bearer::authority(&app, &request, KEYS_WRITE).await?;
     let wish = wish(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
 
-    let asked = app.signing_keys.rotate(&actor, wish, app.clock.now()).await?;
+    let asked = app.signing_keys.rotate(&authority, wish, app.clock.now()).await?;
     carried_out(&app).await;
 
     Ok(HttpResponse::Accepted().insert_header((CACHE_CONTROL, "no-store")).json(json!({
@@ -68,10 +68,10 @@ pub(super) async fn retire(
     request: HttpRequest,
     kid: web::Path<String>,
 ) -> Result<HttpResponse, Refusal> {
-    let actor = bearer::actor(&app, &request, KEYS_WRITE).await?;
+    let authority = bearer::authority(&app, &request, KEYS_WRITE).await?;
     let kid = kid.as_str();
 
-    app.signing_keys.retire(&actor, kid, app.clock.now()).await?;
+    app.signing_keys.retire(&authority, kid, app.clock.now()).await?;
     carried_out(&app).await;
 
     Ok(HttpResponse::NoContent().insert_header((CACHE_CONTROL, "no-store")).finish())

@@ -1,4 +1,4 @@
-//! From where a deed is done: what its audit record says beside who did it.
+//! Where a request comes from: what audit records say beside who acted.
 
 use actix_web::HttpRequest;
 
@@ -19,7 +19,6 @@ pub(super) fn of(app: &App, request: &HttpRequest) -> Origin {
     let sound = |id: &&str| (1..=LONGEST_ID).contains(&id.len()) && !id.contains(char::is_control);
     let made = || (*app.enrolment.entropy).text(ALPHANUMERIC, 20).ok();
     Origin {
-        actor: String::new(),
         address: address::caller(request, &app.config.settings.trusted_proxies)
             .map(|address| address.to_string()),
         request_id: sent.filter(sound).map(str::to_owned).or_else(made),

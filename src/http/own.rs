@@ -79,9 +79,9 @@ pub(super) async fn delete(app: Running, request: HttpRequest) -> Result<HttpRes
 
     let app = app.shared();
     carry_out(async move {
-        let actor = owner.actor();
-        let deed = (actor, Action::ClientDeleted);
-        app.enrolment.remove(actor.id(), &Precondition::None, deed, app.clock.now()).await?;
+        let authority = owner.authority();
+        let deed = (authority, Action::ClientDeleted);
+        app.enrolment.remove(authority.id(), &Precondition::None, deed, app.clock.now()).await?;
         Ok(done())
     })
     .await
@@ -95,8 +95,8 @@ pub(super) async fn add_secret(
     let owner = changing(&app, &request).await?;
     let lives = new_secret(&request, payload).await?;
 
-    let actor = owner.actor();
-    let added = app.enrolment.add_secret(actor.id(), lives, actor, app.clock.now()).await?;
+    let authority = owner.authority();
+    let added = app.enrolment.add_secret(authority.id(), lives, authority, app.clock.now()).await?;
 
     Ok(shown_secret(&added))
 }
@@ -109,9 +109,10 @@ pub(super) async fn add_key(
     let owner = changing(&app, &request).await?;
     let NewKey { key, proofs, lives } = new_key(&request, payload).await?;
 
-    let (actor, now) = (owner.actor(), app.clock.now());
+    let (authority, now) = (owner.authority(), app.clock.now());
     let key = (key, &*proofs);
-    let added = app.enrolment.add_key(&app.keys, actor.id(), key, lives, actor, now).await?;
+    let added =
+        app.enrolment.add_key(&app.keys, authority.id(), key, lives, authority, now).await?;
 
     Ok(shown_key(&added))
 }
@@ -123,8 +124,10 @@ pub(super) async fn delete_secret(
     let owner = owner(&app, &request).await?;
     let (secret, tokens) = (credential_id(&request), removal(&request)?);
 
-    let actor = owner.actor();
-    app.enrolment.delete_secret(actor.id(), &secret, tokens, actor, app.clock.now()).await?;
+    let authority = owner.authority();
+    app.enrolment
+        .delete_secret(authority.id(), &secret, tokens, authority, app.clock.now())
+        .await?;
 
     Ok(done())
 }
@@ -136,8 +139,8 @@ pub(super) async fn delete_key(
     let owner = owner(&app, &request).await?;
     let (key, tokens) = (credential_id(&request), removal(&request)?);
 
-    let actor = owner.actor();
-    app.enrolment.delete_key(actor.id(), &key, tokens, actor, app.clock.now()).await?;
+    let authority = owner.authority();
+    app.enrolment.delete_key(authority.id(), &key, tokens, authority, app.clock.now()).await?;
 
     Ok(done())
 }
@@ -152,8 +155,9 @@ pub(super) async fn regenerate(
 
     let app = app.shared();
     carry_out(async move {
-        let (actor, keys, now) = (owner.actor(), (keys, &*proofs), app.clock.now());
-        let registered = app.enrolment.regenerate(&app.keys, actor.id(), keys, actor, now).await?;
+        let (authority, keys, now) = (owner.authority(), (keys, &*proofs), app.clock.now());
+        let registered =
+            app.enrolment.regenerate(&app.keys, authority.id(), keys, authority, now).await?;
         let uri = register::uri(&app, &registered.client.id);
         Ok(register::created(&view::registration(&registered, &uri)))
     })

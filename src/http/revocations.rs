@@ -11,7 +11,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::permission::TOKENS_REVOKE;
 use crate::domain::revocation::{Revocation, Revoked};
 use crate::domain::signing_key::KeyState;
-use crate::registry::actor::Actor;
+use crate::registry::authority::Authority;
 use crate::registry::error::RegistryError;
 use crate::registry::revoke::Order;
 
@@ -31,7 +31,7 @@ pub(super) async fn post(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let actor = bearer::actor(&app, &request, TOKENS_REVOKE).await?;
+    let authority = bearer::authority(&app, &request, TOKENS_REVOKE).await?;
     let object = json::object(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
     let (order, reason) = Order::parse(&object)?;
     let now = app.clock.now();
@@ -39,9 +39,9 @@ pub(super) async fn post(
     let app = app.shared();
     let revoked = carry_out(async move {
         if let Order::SigningKey(kid) = &order {
-            make_way(&app, &actor, kid).await;
+            make_way(&app, &authority, kid).await;
         }
-        let revoked = app.token_revocation.revoke(&actor, order, reason, now).await?;
+        let revoked = app.token_revocation.revoke(&authority, order, reason, now).await?;
         if revoked.iter().any(|it| matches!(it.revoked, Revoked::SigningKey { .. })) {
             // Here at once: the key leaves the ring when it is next looked at.
             let _ = app.feed.look().await;
@@ -61,10 +61,10 @@ pub(super) async fn post(
 
 /// The key that signs is retired first, and another signs before it goes: no token that is issued
 /// meanwhile is lost. If none comes in time the key goes all the same.
-async fn make_way(app: &App, actor: &Actor, kid: &str) {
+async fn make_way(app: &App, authority: &Authority, kid: &str) {
     let retired = app.clock.now();
     let is_ours = || app.ring.active_kid().as_deref() == Some(kid);
-    match app.signing_keys.retire(actor, kid, retired).await {
+    match app.signing_keys.retire(authority, kid, retired).await {
         Ok(true) => {}
         Ok(false) if is_ours() => {}
         Ok(false) | Err(RegistryError::NoSigningKey) => return, // it signs no more

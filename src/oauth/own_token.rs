@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::domain::actor::Actor;
 use crate::domain::audit::{Action, AuditRecord, Origin, Recorder};
 use crate::domain::clock::Timestamp;
 use crate::domain::revocation::Revoked;
@@ -54,7 +55,12 @@ impl OwnTokens {
         self.rate.take(lineage, now)?;
 
         let about = Map::from_iter([("jti".to_owned(), Value::from(&*claims.jti))]);
-        let record = self.recorder.deed(&origin.by(id), Action::TokensRevoked, about, now)?;
+        let record = self.recorder.deed(
+            &origin.by(Actor::Client(id.clone())),
+            Action::TokensRevoked,
+            about,
+            now,
+        )?;
         let record = AuditRecord { client_id: Some(id.clone()), ..record };
         let record = self.rate.shared(lineage, record);
         let revoked = Revoked::Token { jti: claims.jti.to_string() };

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    use crate::domain::audit::{Action, Origin, Recorder};
+    use crate::domain::audit::{Action, Author, Recorder};
     use crate::domain::entropy::SystemEntropy;
 
     #[test]
@@ -93,7 +93,7 @@ mod tests {
         let record = |lineage: &str, of: Option<&str>, reason: &str, at: u64| {
             let about = Map::from_iter([("reason".to_owned(), Value::from(reason))]);
             let deed =
-                recorder.deed(&Origin::server(), Action::TokensRevoked, about, Timestamp(at));
+                recorder.deed(&Author::server(), Action::TokensRevoked, about, Timestamp(at));
             let client_id = of.map(|id| id.parse().unwrap());
             let deed = AuditRecord { client_id, ..deed.unwrap() };
             rate.shared(&lineage.parse().unwrap(), deed)

@@ -1,6 +1,6 @@
 //! The first admin: without one, nobody could make the next.
 
-use crate::domain::audit::{Action, AuditRecord, Origin, SERVER};
+use crate::domain::audit::{Action, Author};
 use crate::domain::client::{AuthMethod, Client, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::entropy::Entropy;
@@ -61,6 +61,7 @@ impl Enrolment {
     pub async fn install_admin(
         &self,
         credentials: &AdminCredentials,
+        author: &Author,
         now: Timestamp,
     ) -> Result<(), RegistryError> {
         if credentials.client_id.is_reserved() {
@@ -77,9 +78,10 @@ impl Enrolment {
                 let id = credentials.client_id.clone();
                 let mut client = Client::new(id, NAME.to_owned(), AuthMethod::default(), now);
                 client.provenance = Some(Provenance::Installed);
-                SERVER.clone_into(&mut client.creator);
+                client.creator = author.actor.to_string();
                 let client = self.promoted(&client, credentials, now).await?;
-                let record = self.admin_record(Action::AdminInstalled, (None, &client), now)?;
+                let pair = (None, Some(&client));
+                let record = self.recorder.change(author, Action::AdminInstalled, pair, now)?;
                 match self.registry.insert(&client, &record).await? {
                     Inserted::Yes => return Ok(()),
                     Inserted::Duplicate => continue,
@@ -92,8 +94,8 @@ impl Enrolment {
                 return Ok(());
             }
             let changed = self.promoted(&found, credentials, now).await?;
-            let pair = (Some(&found), &changed);
-            let record = self.admin_record(Action::AdminInstalled, pair, now)?;
+            let pair = (Some(&found), Some(&changed));
+            let record = self.recorder.change(author, Action::AdminInstalled, pair, now)?;
             if self.registry.replace(&found, &changed, &record).await? {
                 return Ok(());
             }
@@ -127,23 +129,14 @@ impl Enrolment {
             without.secrets.clear();
             let epoch = self.revoker.revocations.next_epoch(&former.id, former.token_epoch);
             without.move_to(State::Draft, epoch);
-            let pair = (Some(&former), &without);
-            let record = self.admin_record(Action::AdminEnded, pair, now)?;
+            let pair = (Some(&former), Some(&without));
+            let record = self.recorder.change(&Author::server(), Action::AdminEnded, pair, now)?;
             // Another replica that starts now may have done it.
             if self.registry.replace(&former, &without, &record).await? {
                 ended.push(former.id);
             }
         }
         Ok(ended)
-    }
-
-    fn admin_record(
-        &self,
-        action: Action,
-        (before, after): (Option<&Client>, &Client),
-        now: Timestamp,
-    ) -> Result<AuditRecord, RegistryError> {
-        Ok(self.recorder.change(&Origin::server(), action, (before, Some(after)), now)?)
     }
 
     async fn is_installed(

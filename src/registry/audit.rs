@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::domain::audit::{Action, AuditRecord, Origin, Recorder};
+use crate::domain::audit::{Action, AuditRecord, Author, Recorder};
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::entropy::NoEntropy;
@@ -13,7 +13,7 @@ impl Recorder {
     /// A record of what changed from one client to the other; `None`: there is none.
     pub fn change(
         &self,
-        origin: &Origin,
+        author: &Author,
         action: Action,
         (before, after): (Option<&Client>, Option<&Client>),
         now: Timestamp,
@@ -23,7 +23,7 @@ impl Recorder {
             let pairs = from.iter().filter(|(name, value)| other.get(*name) != Some(value));
             pairs.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>()
         };
-        let record = self.deed(origin, action, differing(&new, &old), now)?;
+        let record = self.deed(author, action, differing(&new, &old), now)?;
         let client_id = after.or(before).map(|client| client.id.clone());
         Ok(AuditRecord { client_id, before: differing(&old, &new), ..record })
     }

@@ -1,6 +1,7 @@
 //! Who does the deed.
 
-use crate::domain::audit::Origin;
+use crate::domain::actor::Actor;
+use crate::domain::audit::{Author, Origin};
 use crate::domain::claims::AccessTokenClaims;
 use crate::domain::client::Client;
 use crate::domain::id::ClientId;
@@ -14,15 +15,15 @@ use super::error::RegistryError;
 /// Somebody who may do the deed at hand: the bearer of a live token that holds the permission, or
 /// a client that looks after itself.
 #[derive(Debug)]
-pub struct Actor {
+pub struct Authority {
     id: ClientId,
     lineage: ClientId,
     is_admin: bool,
     owns: Option<RegistrationTokenDigest>,
-    origin: Origin,
+    author: Author,
 }
 
-impl Actor {
+impl Authority {
     /// The bearer of these claims, if it holds the permission; what it does is recorded as done
     /// from `origin`.
     pub fn bearer(
@@ -34,9 +35,9 @@ impl Actor {
             return Err(RegistryError::NotPermitted(needed));
         }
         let is_admin = permission::allows(&claims.permissions, ADMIN);
-        let origin = origin.by(&claims.client_id);
         let id = claims.client_id.clone();
-        Ok(Self { lineage: id.clone(), id, is_admin, owns: None, origin })
+        let author = origin.by(Actor::Client(id.clone()));
+        Ok(Self { lineage: id.clone(), id, is_admin, owns: None, author })
     }
 
     /// The same, if the client as it is now holds the permission too: its token is a snapshot.
@@ -51,8 +52,8 @@ impl Actor {
     /// The client itself, which has shown its registration access token.
     pub(super) fn owner(client: &Client, token: RegistrationTokenDigest, origin: Origin) -> Self {
         let (id, lineage) = (client.id.clone(), client.lineage().clone());
-        let origin = origin.by(&id);
-        Self { id, lineage, is_admin: false, owns: Some(token), origin }
+        let author = origin.by(Actor::Owner(id.clone()));
+        Self { id, lineage, is_admin: false, owns: Some(token), author }
     }
 
     /// The registration access token that was shown, by a client that looks after itself.
@@ -85,13 +86,13 @@ impl Actor {
         &self.lineage
     }
 
-    /// What its deeds are recorded with.
+    /// Who audit records and client documents name.
     #[must_use]
-    pub fn origin(&self) -> &Origin {
-        &self.origin
+    pub fn author(&self) -> &Author {
+        &self.author
     }
 
-    /// Refuses to touch somebody who has power over this server, unless the actor has all of it,
+    /// Refuses to touch somebody who has power over this server, unless the authority has all of it,
     /// or is that client. Whoever could add a credential to an administrator would be one. A client
     /// may do so as long as its token is good, which it may not be any more.
     fn may_change(&self, client: &Client) -> Result<(), RegistryError> {
@@ -102,7 +103,7 @@ impl Actor {
         if is_there && is_owner { Ok(()) } else { Err(RegistryError::RegistrationToken) }
     }
 
-    /// Refuses to hand out power over this server, unless the actor has all of it.
+    /// Refuses to hand out power over this server, unless the authority has all of it.
     fn may_grant(&self, permissions: &[Permission]) -> Result<(), RegistryError> {
         if self.is_admin || !permissions.iter().any(Permission::is_ours) {
             return Ok(());
@@ -112,37 +113,37 @@ impl Actor {
 }
 
 impl Enrolment {
-    /// [`Actor::may_change`], by what the store says of the actor at the moment of the deed.
+    /// [`Authority::may_change`], by what the store says of the authority at the moment of the deed.
     pub(super) async fn may_change(
         &self,
-        actor: &Actor,
+        authority: &Authority,
         client: &Client,
     ) -> Result<(), RegistryError> {
-        actor.may_change(client)?;
-        self.still_has_power(actor, &client.permissions).await
+        authority.may_change(client)?;
+        self.still_has_power(authority, &client.permissions).await
     }
 
-    /// [`Actor::may_grant`], in the same way.
+    /// [`Authority::may_grant`], in the same way.
     pub(super) async fn may_grant(
         &self,
-        actor: &Actor,
+        authority: &Authority,
         permissions: &[Permission],
     ) -> Result<(), RegistryError> {
-        actor.may_grant(permissions)?;
-        self.still_has_power(actor, permissions).await
+        authority.may_grant(permissions)?;
+        self.still_has_power(authority, permissions).await
     }
 
-    /// Where the deed is about power over this server, what is remembered of the actor is not enough,
+    /// Where the deed is about power over this server, what is remembered of the authority is not enough,
     /// nor is what was so when its request began.
     async fn still_has_power(
         &self,
-        actor: &Actor,
+        authority: &Authority,
         permissions: &[Permission],
     ) -> Result<(), RegistryError> {
-        if actor.owns.is_some() || !permissions.iter().any(Permission::is_ours) {
+        if authority.owns.is_some() || !permissions.iter().any(Permission::is_ours) {
             return Ok(());
         }
-        let found = self.registry.read(&actor.id).await?;
+        let found = self.registry.read(&authority.id).await?;
         let is_admin = found.is_some_and(|client| {
             client.is_in_use() && permission::allows(&client.permissions, ADMIN)
         });

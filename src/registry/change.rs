@@ -5,7 +5,7 @@ use crate::domain::client::{Client, Revision};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 
-use super::actor::Actor;
+use super::authority::Authority;
 use super::draft::Enrolment;
 use super::error::RegistryError;
 
@@ -42,25 +42,25 @@ impl Enrolment {
         &self,
         id: &ClientId,
         precondition: &Precondition,
-        (actor, action): (&Actor, Action),
+        (authority, action): (&Authority, Action),
         now: Timestamp,
         mut alter: impl FnMut(&mut Client) -> Result<(), RegistryError> + Send,
     ) -> Result<Client, RegistryError> {
         for _ in 0..ATTEMPTS {
-            let old = self.to_be_changed(id, precondition, actor).await?;
+            let old = self.to_be_changed(id, precondition, authority).await?;
             if old.is_damaged() {
                 return Err(RegistryError::Damaged);
             }
             let mut new = old.clone();
             alter(&mut new)?;
-            self.may_change(actor, &new).await?;
+            self.may_change(authority, &new).await?;
             if new.permissions.iter().any(|it| it.is_ours() && !old.permissions.contains(it)) {
                 // Whoever held one before could add a credential to what has power now.
                 new.registration_tokens.clear();
             }
-            new.updater = actor.id().to_string();
+            new.updater = authority.author().actor.to_string();
             let pair = (Some(&old), Some(&new));
-            let record = self.recorder.change(actor.origin(), action, pair, now)?;
+            let record = self.recorder.change(authority.author(), action, pair, now)?;
             if self.registry.replace(&old, &new, &record).await? {
                 return self.registry.read(id).await?.ok_or(RegistryError::NotFound);
             }
@@ -73,17 +73,17 @@ impl Enrolment {
         &self,
         id: &ClientId,
         precondition: &Precondition,
-        (actor, action): (&Actor, Action),
+        (authority, action): (&Authority, Action),
         now: Timestamp,
     ) -> Result<(), RegistryError> {
         for _ in 0..ATTEMPTS {
-            let old = self.to_be_changed(id, precondition, actor).await?;
-            self.end_tokens(&old, actor, now).await?;
+            let old = self.to_be_changed(id, precondition, authority).await?;
+            self.end_tokens(&old, authority, now).await?;
             let pair = (Some(&old), None);
-            let record = self.recorder.change(actor.origin(), action, pair, now)?;
+            let record = self.recorder.change(authority.author(), action, pair, now)?;
             if self.registry.remove(&old, &record).await? {
                 // Whoever proved itself between the two got a token of the new epoch.
-                return self.end_tokens(&old, actor, now).await;
+                return self.end_tokens(&old, authority, now).await;
             }
         }
         Err(RegistryError::Raced)
@@ -93,10 +93,10 @@ impl Enrolment {
         &self,
         id: &ClientId,
         precondition: &Precondition,
-        actor: &Actor,
+        authority: &Authority,
     ) -> Result<Client, RegistryError> {
         let old = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
-        self.may_change(actor, &old).await?;
+        self.may_change(authority, &old).await?;
         precondition.check(old.revision)?;
         Ok(old)
     }

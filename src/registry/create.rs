@@ -18,7 +18,7 @@ use crate::domain::provenance::Provenance;
 use crate::domain::scope::Scope;
 use crate::domain::state::State;
 
-use super::actor::Actor;
+use super::authority::Authority;
 use super::draft::{ClientMetadata, Draft, Enrolment, Registered};
 use super::error::RegistryError;
 use super::key_admission::KeyAdmission;
@@ -100,21 +100,21 @@ pub fn refuse_unknown(object: &Value) -> Result<(), RegistryError> {
 pub async fn create(
     enrolment: &Enrolment,
     keys: &KeyAdmission,
-    actor: &Actor,
+    authority: &Authority,
     metadata: &ClientMetadata,
     grants: Grants,
     longest_life: Duration,
     now: Timestamp,
 ) -> Result<Registered, RegistryError> {
-    enrolment.may_grant(actor, &grants.permissions).await?;
+    enrolment.may_grant(authority, &grants.permissions).await?;
     let outline = metadata.outline(enrolment.fresh_id()?, now)?;
     let Draft { mut client, left_out } = enrolment.draft(outline).await?;
     grant(&mut client, grants, longest_life, &enrolment.limits.lists)?;
     client.provenance = Some(Provenance::Created);
-    client.creator = actor.id().to_string();
-    client.updater = actor.id().to_string();
+    client.creator = authority.author().actor.to_string();
+    client.updater = authority.author().actor.to_string();
     let shared_keys = keys.admit_first(&client, &metadata.proofs()?, now).await?;
-    let enrolled = enrolment.enrol(client, actor.origin(), Action::ClientCreated).await?;
+    let enrolled = enrolment.enrol(client, authority.author(), Action::ClientCreated).await?;
     Ok(Registered { shared_keys, left_out, ..enrolled })
 }
 

@@ -11,7 +11,7 @@ use crate::domain::jwk::PublicJwk;
 use crate::domain::printable::excerpt;
 use crate::domain::secret::ClientSecret;
 
-use super::actor::Actor;
+use super::authority::Authority;
 use super::change::Precondition;
 use super::draft::Enrolment;
 use super::error::RegistryError;
@@ -48,13 +48,13 @@ impl Enrolment {
         &self,
         id: &ClientId,
         lives: Lives,
-        actor: &Actor,
+        authority: &Authority,
         now: Timestamp,
     ) -> Result<Added<ClientSecret>, RegistryError> {
         // Before a slow hash is computed for nothing.
         let mut found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
-        self.may_change(actor, &found).await?;
-        actor.may_add_credentials(&found)?;
+        self.may_change(authority, &found).await?;
+        authority.may_add_credentials(&found)?;
         make_room(&mut found.secrets, lives.overlap, now);
         if found.secrets.len() >= self.limits.secrets {
             return too_many("secrets", self.limits.secrets);
@@ -64,7 +64,7 @@ impl Enrolment {
         let credential_id = stored.id.clone();
         let most = self.limits.secrets;
         let alter = |client: &mut Client| {
-            actor.may_add_credentials(client)?;
+            authority.may_add_credentials(client)?;
             make_room(&mut client.secrets, lives.overlap, now);
             if client.secrets.len() >= most {
                 return too_many("secrets", most);
@@ -72,7 +72,7 @@ impl Enrolment {
             client.secrets.push(stored.clone());
             Ok(())
         };
-        let deed = (actor, Action::SecretAdded);
+        let deed = (authority, Action::SecretAdded);
         let client = self.change(id, &Precondition::None, deed, now, alter).await?;
         let (shared_keys, left_out) = (Vec::new(), Vec::new());
         Ok(Added { client, id: credential_id, credential: secret, shared_keys, left_out })
@@ -85,12 +85,12 @@ impl Enrolment {
         id: &ClientId,
         (keys, proofs): (SentKeys, &[String]),
         lives: Lives,
-        actor: &Actor,
+        authority: &Authority,
         now: Timestamp,
     ) -> Result<Added<PublicJwk>, RegistryError> {
         let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
-        self.may_change(actor, &found).await?;
-        actor.may_add_credentials(&found)?;
+        self.may_change(authority, &found).await?;
+        authority.may_add_credentials(&found)?;
         let keys = self.judge(keys).await?;
         let (mut keys, left_out) = keys.of_client(found.signing_algorithm, now)?;
         let Some(key) = keys.pop().filter(|_| keys.is_empty()) else {
@@ -101,7 +101,7 @@ impl Enrolment {
         let shared_keys = admission.admit(id, std::slice::from_ref(&key), proofs, now).await?;
         let (credential_id, most) = (key.id.clone(), self.limits.keys);
         let alter = |client: &mut Client| {
-            actor.may_add_credentials(client)?;
+            authority.may_add_credentials(client)?;
             if client.jwks_uri.is_some() {
                 let why = "the client publishes its keys at its `jwks_uri`; add it there";
                 return Err(RegistryError::Metadata(why.to_owned()));
@@ -123,7 +123,7 @@ impl Enrolment {
             client.unreadable.retain(|it| it.member != "jwksUri");
             Ok(())
         };
-        let deed = (actor, Action::KeyAdded);
+        let deed = (authority, Action::KeyAdded);
         let client = self.change(id, &Precondition::None, deed, now, alter).await?;
         Ok(Added { client, id: credential_id, credential: key.jwk, shared_keys, left_out })
     }
@@ -134,17 +134,17 @@ impl Enrolment {
         id: &ClientId,
         secret: &CredentialId,
         tokens: Tokens,
-        actor: &Actor,
+        authority: &Authority,
         now: Timestamp,
     ) -> Result<(), RegistryError> {
         let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
         let is_there = found.secrets.iter().any(|held| held.id == *secret);
-        self.end_first(&found, is_there.then_some(secret), tokens, actor, now).await?;
+        self.end_first(&found, is_there.then_some(secret), tokens, authority, now).await?;
         let alter = |client: &mut Client| {
-            tokens.end_registration_tokens(actor, client);
+            tokens.end_registration_tokens(authority, client);
             without(&mut client.secrets, |held| held.id == *secret)
         };
-        let deed = (actor, Action::SecretDeleted);
+        let deed = (authority, Action::SecretDeleted);
         self.change(id, &Precondition::None, deed, now, alter).await.map(drop)
     }
 
@@ -154,17 +154,17 @@ impl Enrolment {
         id: &ClientId,
         key: &CredentialId,
         tokens: Tokens,
-        actor: &Actor,
+        authority: &Authority,
         now: Timestamp,
     ) -> Result<(), RegistryError> {
         let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
         let is_there = found.keys.iter().any(|held| held.id == *key);
-        self.end_first(&found, is_there.then_some(key), tokens, actor, now).await?;
+        self.end_first(&found, is_there.then_some(key), tokens, authority, now).await?;
         let alter = |client: &mut Client| {
-            tokens.end_registration_tokens(actor, client);
+            tokens.end_registration_tokens(authority, client);
             without(&mut client.keys, |held| held.id == *key)
         };
-        let deed = (actor, Action::KeyDeleted);
+        let deed = (authority, Action::KeyDeleted);
         self.change(id, &Precondition::None, deed, now, alter).await.map(drop)
     }
 
@@ -173,12 +173,12 @@ impl Enrolment {
         &self,
         id: &ClientId,
         token: &CredentialId,
-        actor: &Actor,
+        authority: &Authority,
         now: Timestamp,
     ) -> Result<(), RegistryError> {
         let alter =
             |client: &mut Client| without(&mut client.registration_tokens, |it| it.id == *token);
-        let deed = (actor, Action::RegistrationTokenDeleted);
+        let deed = (authority, Action::RegistrationTokenDeleted);
         self.change(id, &Precondition::None, deed, now, alter).await.map(drop)
     }
 
@@ -188,14 +188,14 @@ impl Enrolment {
         client: &Client,
         credential: Option<&CredentialId>,
         tokens: Tokens,
-        actor: &Actor,
+        authority: &Authority,
         now: Timestamp,
     ) -> Result<(), RegistryError> {
-        self.may_change(actor, client).await?;
+        self.may_change(authority, client).await?;
         let credential = credential.ok_or(RegistryError::NoCredential)?;
         match tokens {
             Tokens::Keep => Ok(()),
-            Tokens::Revoke => self.end_tokens_of(credential, client, actor, now).await,
+            Tokens::Revoke => self.end_tokens_of(credential, client, authority, now).await,
         }
     }
 }
@@ -213,9 +213,9 @@ pub enum Tokens {
 
 impl Tokens {
     /// What a client is looked after with is one of them.
-    fn end_registration_tokens(self, actor: &Actor, client: &mut Client) {
+    fn end_registration_tokens(self, authority: &Authority, client: &mut Client) {
         if self == Self::Revoke {
-            actor.end_registration_tokens(client);
+            authority.end_registration_tokens(client);
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::domain::algorithm::Algorithm;
-use crate::domain::audit::{Action, Origin, Recorder};
+use crate::domain::audit::{Action, Author, Recorder};
 use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS, Client, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::entropy::Entropy;
@@ -313,7 +313,7 @@ impl Enrolment {
     pub async fn enrol(
         &self,
         mut client: Client,
-        origin: &Origin,
+        author: &Author,
         action: Action,
     ) -> Result<Registered, RegistryError> {
         let secret = match client.auth_method {
@@ -334,7 +334,7 @@ impl Enrolment {
         let kept = registration_token.as_ref().map(RegistrationToken::digest);
         let kept = kept.map(|digest| StoredRegistrationToken::new(digest, now));
         client.registration_tokens.extend(kept);
-        let record = self.recorder.change(origin, action, (None, Some(&client)), now)?;
+        let record = self.recorder.change(author, action, (None, Some(&client)), now)?;
         match self.registry.insert(&client, &record).await? {
             Inserted::Yes => {
                 let (shared_keys, left_out) = (Vec::new(), Vec::new());

@@ -98,7 +98,7 @@ pub enum RegistryError {
     /// The store could not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The actor revoked as many tokens one at a time as it may for now.
+    /// The authority revoked as many tokens one at a time as it may for now.
     #[error(transparent)]
     Revocations(#[from] TooManyRevocations),
     /// Too many wrong initial access tokens came from this address.

@@ -1,9 +1,9 @@
 //! What a person may do: register clients and look after them. One file per deed; here are the
 //! ports that the deeds need.
 
-pub mod actor;
 pub mod admin;
 pub mod audit;
+pub mod authority;
 pub mod change;
 pub mod create;
 pub mod credentials;

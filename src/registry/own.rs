@@ -11,7 +11,7 @@ use crate::domain::registration_token::{RegistrationToken, StoredRegistrationTok
 use crate::domain::secret::{ClientSecret, Form};
 use crate::domain::state::State;
 
-use super::actor::Actor;
+use super::authority::Authority;
 use super::change::Precondition;
 use super::draft::{ClientMetadata, Draft, Enrolment, Registered};
 use super::error::RegistryError;
@@ -28,7 +28,7 @@ const FOR_US_TO_SAY: [&str; 4] = [
 /// A client that has shown its registration access token.
 #[derive(Debug)]
 pub struct Owner {
-    actor: Actor,
+    authority: Authority,
     client: Client,
     token: RegistrationToken,
 }
@@ -36,8 +36,8 @@ pub struct Owner {
 impl Owner {
     /// What it acts as.
     #[must_use]
-    pub fn actor(&self) -> &Actor {
-        &self.actor
+    pub fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// The client as it was found.
@@ -90,16 +90,16 @@ impl Enrolment {
         }
 
         let digest = token.digest();
-        let actor = Actor::owner(&client, digest, origin);
+        let authority = Authority::owner(&client, digest, origin);
         if place == 0 && client.registration_tokens.len() > 1 {
             let alter = |client: &mut Client| {
                 client.registration_tokens.retain(|held| held.digest == digest);
                 Ok(())
             };
-            let deed = (&actor, Action::ClientUpdated);
-            client = self.change(actor.id(), &Precondition::None, deed, now, alter).await?;
+            let deed = (&authority, Action::ClientUpdated);
+            client = self.change(authority.id(), &Precondition::None, deed, now, alter).await?;
         }
-        Ok(Owner { actor, client, token })
+        Ok(Owner { authority, client, token })
     }
 
     /// Puts other metadata in the place of those of a client, and gives it a new token. The one it
@@ -112,7 +112,7 @@ impl Enrolment {
         metadata: &ClientMetadata,
         now: Timestamp,
     ) -> Result<Registered, RegistryError> {
-        let Owner { actor, client: old, .. } = owner;
+        let Owner { authority, client: old, .. } = owner;
         self.says_who_it_is(&old, body, now).await?;
         let outline = metadata.outline(old.id.clone(), now)?;
         let Draft { client: asked, left_out } = self.draft(outline).await?;
@@ -125,7 +125,7 @@ impl Enrolment {
         let elsewhere = asked.jwks_uri.is_some() && place(&asked) != place(&old);
         let adds = !fresh.is_empty() || elsewhere || (needs_secret && !had_secret);
         if adds {
-            actor.may_add_credentials(&old)?;
+            authority.may_add_credentials(&old)?;
         }
         admission.admit(&old.id, &fresh, &metadata.proofs()?, now).await?;
         if elsewhere {
@@ -139,7 +139,7 @@ impl Enrolment {
         let fresh_token = StoredRegistrationToken::new(registration_token.digest(), now);
         let alter = |client: &mut Client| {
             if adds {
-                actor.may_add_credentials(client)?;
+                authority.may_add_credentials(client)?;
             }
             client.name.clone_from(&asked.name);
             client.auth_method = asked.auth_method;
@@ -158,11 +158,11 @@ impl Enrolment {
                 None if !needs_secret => client.secrets.clear(),
                 None => {}
             }
-            actor.end_registration_tokens(client);
+            authority.end_registration_tokens(client);
             client.registration_tokens.push(fresh_token.clone());
             Ok(())
         };
-        let deed = (&actor, Action::ClientUpdated);
+        let deed = (&authority, Action::ClientUpdated);
         let client = self.change(&old.id, &Precondition::None, deed, now, alter).await?;
         let secret = made.map(|(secret, _)| secret);
         let (registration_token, shared_keys) = (Some(registration_token), Vec::new());

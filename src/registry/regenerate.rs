@@ -6,7 +6,7 @@ use crate::domain::client::{AuthMethod, Client, Revision};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 
-use super::actor::Actor;
+use super::authority::Authority;
 use super::change::Precondition;
 use super::create::refused;
 use super::draft::{Enrolment, Registered};
@@ -23,24 +23,24 @@ impl Enrolment {
         admission: &KeyAdmission,
         id: &ClientId,
         (keys, proofs): (SentKeys, &[String]),
-        actor: &Actor,
+        authority: &Authority,
         now: Timestamp,
     ) -> Result<Registered, RegistryError> {
         let old = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
-        self.may_change(actor, &old).await?;
-        actor.may_add_credentials(&old)?;
+        self.may_change(authority, &old).await?;
+        authority.may_add_credentials(&old)?;
         if let Some(unreadable) = old.unreadable.first() {
             // The new one would have no such limit at all.
             return refused(format!("of the client's document {unreadable}; set it anew first"));
         }
         let as_it_was = Precondition::Tags(vec![old.revision.etag()]);
         let mut shown = old.registration_tokens.clone();
-        shown.retain(|held| actor.registration_token() == Some(&held.digest));
+        shown.retain(|held| authority.registration_token() == Some(&held.digest));
         let mut new = Client {
             id: self.fresh_id()?,
             former_ids: old.ids_so_far(),
             created: now,
-            updater: actor.id().to_string(),
+            updater: authority.author().actor.to_string(),
             token_epoch: 0,
             last_login: None,
             revision: Revision::default(),
@@ -62,11 +62,11 @@ impl Enrolment {
         if new.auth_method == AuthMethod::PrivateKeyJwt && keyless {
             return refused("the client has no key that lives; send a new one".to_owned());
         }
-        let registered = self.enrol(new, actor.origin(), Action::ClientRegenerated).await?;
-        let deed = (actor, Action::ClientRegenerated);
+        let registered = self.enrol(new, authority.author(), Action::ClientRegenerated).await?;
+        let deed = (authority, Action::ClientRegenerated);
         // What was done to the old one meanwhile, a revocation say, was not done to the new one.
         if let Err(error) = self.remove(id, &as_it_was, deed, now).await {
-            self.take_back(id, &registered.client.id, actor, now).await;
+            self.take_back(id, &registered.client.id, authority, now).await;
             return Err(match error {
                 RegistryError::Changed => RegistryError::Raced,
                 error => error,
@@ -77,14 +77,20 @@ impl Enrolment {
 
     /// Nobody will hear the secret of the new one. It goes again, unless the old one is gone after
     /// all: then it is the only one left, and an admin can give it another secret.
-    async fn take_back(&self, old: &ClientId, new: &ClientId, actor: &Actor, now: Timestamp) {
+    async fn take_back(
+        &self,
+        old: &ClientId,
+        new: &ClientId,
+        authority: &Authority,
+        now: Timestamp,
+    ) {
         let (Ok(Some(_)), Ok(Some(orphan))) =
             (self.registry.read(old).await, self.registry.read(new).await)
         else {
             return;
         };
         let pair = (Some(&orphan), None);
-        let deed = self.recorder.change(actor.origin(), Action::ClientDeleted, pair, now);
+        let deed = self.recorder.change(authority.author(), Action::ClientDeleted, pair, now);
         if let Ok(record) = deed {
             let _ = self.registry.remove(&orphan, &record).await;
         }

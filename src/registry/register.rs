@@ -5,6 +5,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
+use crate::domain::actor::Actor;
 use crate::domain::audit::{Action, Origin};
 use crate::domain::clock::Timestamp;
 use crate::domain::provenance::Provenance;
@@ -76,8 +77,8 @@ impl Registration {
     ) -> Result<Registered, RegistryError> {
         let Draft { client, left_out } = self.enrolment.draft(outline).await?;
         self.keys.admit_first(&client, &metadata.proofs()?, now).await?;
-        let origin = origin.by(&client.id);
-        let enrolled = self.enrolment.enrol(client, &origin, Action::ClientRegistered).await?;
+        let author = origin.by(Actor::Owner(client.id.clone()));
+        let enrolled = self.enrolment.enrol(client, &author, Action::ClientRegistered).await?;
         Ok(Registered { left_out, ..enrolled })
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::CredentialId;
 use crate::domain::revocation::Revoked;
 
-use super::actor::Actor;
+use super::authority::Authority;
 use super::draft::Enrolment;
 use super::error::RegistryError;
 
@@ -15,12 +15,12 @@ impl Enrolment {
     pub(super) async fn end_tokens(
         &self,
         client: &Client,
-        actor: &Actor,
+        authority: &Authority,
         now: Timestamp,
     ) -> Result<(), RegistryError> {
         let epoch = self.revoker.revocations.next_epoch(&client.id, client.token_epoch);
         let revoked = Revoked::ClientEpoch { client_id: client.id.clone(), epoch };
-        self.revoke(revoked, client, actor, now).await
+        self.revoke(revoked, client, authority, now).await
     }
 
     /// Ends every token that was obtained with a credential which is about to be gone. A key may
@@ -29,7 +29,7 @@ impl Enrolment {
         &self,
         credential: &CredentialId,
         client: &Client,
-        actor: &Actor,
+        authority: &Authority,
         now: Timestamp,
     ) -> Result<(), RegistryError> {
         let revoked = Revoked::Credential {
@@ -37,21 +37,21 @@ impl Enrolment {
             credential: credential.clone(),
             before: now,
         };
-        self.revoke(revoked, client, actor, now).await
+        self.revoke(revoked, client, authority, now).await
     }
 
     async fn revoke(
         &self,
         revoked: Revoked,
         client: &Client,
-        actor: &Actor,
+        authority: &Authority,
         now: Timestamp,
     ) -> Result<(), RegistryError> {
         let about = match serde_json::to_value(&revoked) {
             Ok(serde_json::Value::Object(members)) => members,
             _ => serde_json::Map::new(),
         };
-        let record = self.recorder.deed(actor.origin(), Action::TokensRevoked, about, now)?;
+        let record = self.recorder.deed(authority.author(), Action::TokensRevoked, about, now)?;
         let record = AuditRecord { client_id: Some(client.id.clone()), ..record };
         let until = self.revoker.revocations.horizon(now);
         Ok(self.revoker.revoke(revoked, until, &record).await?)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use crate::domain::audit::{Action, AuditRecord, Origin, Recorder};
+use crate::domain::audit::{Action, AuditRecord, Author, Recorder};
 use crate::domain::clock::Timestamp;
 use crate::domain::entropy::NoEntropy;
 use crate::domain::jwk::Algorithm;
@@ -14,7 +14,7 @@ use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
 use crate::oauth::audit_log;
 
-use super::actor::Actor;
+use super::authority::Authority;
 use super::error::RegistryError;
 
 /// Where the deeds are kept. Each carries its record in the same write.
@@ -69,11 +69,11 @@ impl SigningKeys {
     /// Asks every replica for a new key.
     pub async fn rotate(
         &self,
-        actor: &Actor,
+        authority: &Authority,
         wish: Wish,
         now: Timestamp,
     ) -> Result<Rotation, RegistryError> {
-        let record = self.rotated(actor.origin(), &wish, None, now)?;
+        let record = self.rotated(authority.author(), &wish, None, now)?;
         let Wish { algorithm, hasty } = wish;
         let rotation =
             Rotation { id: record.id.clone(), at: now, algorithm, hasty, succeeds: None };
@@ -86,7 +86,7 @@ impl SigningKeys {
     pub async fn succeed(&self, old: &PublishedKey, now: Timestamp) -> Result<(), RegistryError> {
         let (kid, algorithm) = (&old.jwk.kid, Some(old.jwk.algorithm));
         let wish = Wish { algorithm, hasty: false };
-        let record = self.rotated(&Origin::server(), &wish, Some(kid), now)?;
+        let record = self.rotated(&Author::server(), &wish, Some(kid), now)?;
         // Under the name of the key: replicas that share it make one wish.
         let rotation = Rotation {
             id: format!("after {kid}"),
@@ -102,11 +102,11 @@ impl SigningKeys {
     /// it was this that retired it.
     pub async fn retire(
         &self,
-        actor: &Actor,
+        authority: &Authority,
         kid: &str,
         now: Timestamp,
     ) -> Result<bool, RegistryError> {
-        match self.end(actor.origin(), kid, now).await? {
+        match self.end(authority.author(), kid, now).await? {
             Retired::Now => Ok(true),
             Retired::Before => Ok(false),
             Retired::Unknown => Err(RegistryError::NoSigningKey),
@@ -115,17 +115,17 @@ impl SigningKeys {
 
     /// Retires a key that a newer one has taken over from.
     pub async fn supersede(&self, kid: &str, now: Timestamp) -> Result<(), RegistryError> {
-        self.end(&Origin::server(), kid, now).await.map(|_| ())
+        self.end(&Author::server(), kid, now).await.map(|_| ())
     }
 
     async fn end(
         &self,
-        origin: &Origin,
+        author: &Author,
         kid: &str,
         now: Timestamp,
     ) -> Result<Retired, RegistryError> {
         let about = members(json!({ "kid": kid }));
-        let record = self.recorder.deed(origin, Action::SigningKeyRetired, about, now)?;
+        let record = self.recorder.deed(author, Action::SigningKeyRetired, about, now)?;
         let retired = self.store.retire(kid, now, &record).await?;
         if retired == Retired::Now {
             audit_log::log(&record);
@@ -135,7 +135,7 @@ impl SigningKeys {
 
     fn rotated(
         &self,
-        origin: &Origin,
+        author: &Author,
         wish: &Wish,
         succeeds: Option<&str>,
         now: Timestamp,
@@ -147,7 +147,7 @@ impl SigningKeys {
         if let Some(kid) = succeeds {
             about.insert("succeeds".to_owned(), kid.into());
         }
-        self.recorder.deed(origin, Action::SigningKeyRotated, about, now)
+        self.recorder.deed(author, Action::SigningKeyRotated, about, now)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::state::State;
 
-use super::actor::Actor;
+use super::authority::Authority;
 use super::change::Precondition;
 use super::draft::Enrolment;
 use super::error::RegistryError;
@@ -18,7 +18,7 @@ impl Enrolment {
         id: &ClientId,
         state: State,
         precondition: &Precondition,
-        actor: &Actor,
+        authority: &Authority,
         now: Timestamp,
     ) -> Result<Client, RegistryError> {
         let alter = |client: &mut Client| {
@@ -29,6 +29,6 @@ impl Enrolment {
             client.move_to(state, epoch);
             Ok(())
         };
-        self.change(id, precondition, (actor, Action::ClientStateChanged), now, alter).await
+        self.change(id, precondition, (authority, Action::ClientStateChanged), now, alter).await
     }
 }

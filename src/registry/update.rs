@@ -13,7 +13,7 @@ use crate::domain::id::ClientId;
 use crate::domain::lists::ListLimits;
 use crate::domain::printable::{excerpt, misfit};
 
-use super::actor::Actor;
+use super::authority::Authority;
 use super::change::Precondition;
 use super::create::{Grants, grant, refused};
 use super::draft::{Enrolment, client_name, signing_algorithm};
@@ -70,15 +70,15 @@ impl Enrolment {
         id: &ClientId,
         update: &Update,
         precondition: &Precondition,
-        (actor, longest_life): (&Actor, Duration),
+        (authority, longest_life): (&Authority, Duration),
         now: Timestamp,
     ) -> Result<Client, RegistryError> {
-        let deed = (actor, Action::ClientUpdated);
+        let deed = (authority, Action::ClientUpdated);
         let alter = |client: &mut Client| {
             patched(client, &update.patch, (longest_life, &self.limits.lists), now)?;
             if update.revoke_tokens {
                 client.token_epoch = self.revoker.revocations.next_epoch(id, client.token_epoch);
-                actor.end_registration_tokens(client);
+                authority.end_registration_tokens(client);
             }
             Ok(())
         };

@@ -8,7 +8,8 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
 
-use crate::domain::audit::{Action, AuditRecord, Origin};
+use crate::domain::actor::Actor;
+use crate::domain::audit::{Action, AuditRecord};
 use crate::domain::client::Client;
 use crate::domain::clock::{Clock, DAY, Timestamp};
 use crate::domain::credential_report::{Credential, WARNING_DAYS, Watch, credentials, report};
@@ -225,12 +226,11 @@ fn name_of(client: &Client, about: &Map<String, Value>) -> String {
 }
 
 fn record(client: &Client, about: Map<String, Value>, id: String, at: Timestamp) -> AuditRecord {
-    let origin = Origin::server();
     AuditRecord {
         id,
         at,
         action: Action::CredentialExpiring,
-        actor: origin.actor,
+        actor: Actor::Server.to_string(),
         client_id: Some(client.id.clone()),
         before: Map::new(),
         after: about,

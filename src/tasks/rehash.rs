@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::audit::{Action, Origin, Recorder};
+use crate::domain::audit::{Action, Author, Recorder};
 use crate::domain::client::StoredSecret;
 use crate::domain::clock::Clock;
 use crate::domain::entropy::Entropy;
@@ -68,9 +68,9 @@ impl Rehash {
             |kept: &&mut StoredSecret| kept.id == *secret && kept.hash.is_outdated(kept.profile());
         let Some(kept) = new.secrets.iter_mut().find(outdated) else { return Ok(false) };
         kept.hash = hash;
-        let (origin, now) = (Origin::server(), self.clock.now());
+        let (author, now) = (Author::server(), self.clock.now());
         let pair = (Some(&old), Some(&new));
-        let record = self.recorder.change(&origin, Action::SecretRehashed, pair, now);
+        let record = self.recorder.change(&author, Action::SecretRehashed, pair, now);
         self.registry.replace(&old, &new, &record.map_err(StoreError::new)?).await
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::domain::audit::{Action, AuditRecord, Origin, Recorder};
+use crate::domain::audit::{Action, AuditRecord, Author, Recorder};
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::id::ClientId;
 use crate::domain::revocation::{Revocation, Revoked};
@@ -130,9 +130,9 @@ impl Standings {
         let mut new = old.clone();
         new.token_epoch = epoch;
         new.registration_tokens.clear();
-        let (origin, now) = (Origin::server(), self.clock.now());
+        let (author, now) = (Author::server(), self.clock.now());
         let pair = (Some(&old), Some(&new));
-        let record = self.recorder.change(&origin, Action::ClientLeft, pair, now);
+        let record = self.recorder.change(&author, Action::ClientLeft, pair, now);
         // If somebody else changed it first, it is looked at again.
         self.registry.replace(&old, &new, &record.map_err(StoreError::new)?).await.map(drop)
     }
@@ -177,7 +177,7 @@ impl Standings {
     fn left(&self, id: &ClientId, state: State, now: Timestamp) -> Result<AuditRecord, StoreError> {
         let state = serde_json::to_value(state).map_err(StoreError::new)?;
         let about = serde_json::Map::from_iter([("__STATE__".to_owned(), state)]);
-        let record = self.recorder.deed(&Origin::server(), Action::ClientLeft, about, now);
+        let record = self.recorder.deed(&Author::server(), Action::ClientLeft, about, now);
         let record = record.map_err(StoreError::new)?;
         Ok(AuditRecord { client_id: Some(id.clone()), ..record })
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::domain::audit::{Action, AuditRecord, Origin, Recorder};
+use crate::domain::audit::{Action, AuditRecord, Author, Recorder};
 use crate::domain::client::Client;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::state::State;
@@ -79,8 +79,8 @@ impl UnusedSweep {
 
 impl UnusedSweep {
     async fn remove(&self, client: &Client, now: Timestamp) -> Result<bool, StoreError> {
-        let (origin, pair) = (Origin::server(), (Some(client), None));
-        let record = self.recorder.change(&origin, Action::ClientDeleted, pair, now);
+        let (author, pair) = (Author::server(), (Some(client), None));
+        let record = self.recorder.change(&author, Action::ClientDeleted, pair, now);
         let record = record.map_err(StoreError::new)?;
         let removed = self.store.remove_unused(client, &record).await?;
         if removed {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use latchkey::domain::audit::{Action, AuditRecord, Origin, Recorder};
+use latchkey::domain::audit::{Action, AuditRecord, Author, Recorder};
 use latchkey::domain::client::{AuthMethod, Client};
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::entropy::SystemEntropy;
@@ -99,7 +99,7 @@ async fn add(to: &dyn Registry, name: &str) {
     let client = Client::new(id(name), name.to_owned(), AuthMethod::default(), now);
     let recorder = Recorder::new(Arc::new(SystemEntropy));
     let pair = (None, Some(&client));
-    let record = recorder.change(&Origin::server(), Action::ClientCreated, pair, now).unwrap();
+    let record = recorder.change(&Author::server(), Action::ClientCreated, pair, now).unwrap();
     assert_eq!(to.insert(&client, &record).await.unwrap(), Inserted::Yes);
 }
 

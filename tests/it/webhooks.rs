@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use latchkey::app::OpenStore;
 use latchkey::config::Settings;
-use latchkey::domain::audit::{Action, AuditRecord, Origin};
+use latchkey::domain::audit::{Action, AuditRecord, Author};
 use latchkey::domain::clock::{Clock, Timestamp};
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::revocation::Revoked;
@@ -208,7 +208,7 @@ fn with_hook(url: &str) -> impl FnOnce(&mut Settings) {
 
 /// A record of a revocation at this moment.
 fn record(server: &Server, action: Action, at: Timestamp) -> AuditRecord {
-    server.app.recorder.deed(&Origin::server(), action, Map::new(), at).unwrap()
+    server.app.recorder.deed(&Author::server(), action, Map::new(), at).unwrap()
 }
 
 /// Ends a token that nobody has.

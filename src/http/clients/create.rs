@@ -19,7 +19,7 @@ pub(in crate::http) async fn post(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
+    let authority = bearer::authority(&app, &request, CLIENTS_WRITE).await?;
     let object = json::object(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
     create::refuse_unknown(&object)?;
     let metadata: ClientMetadata = json::from_object(object.clone())?;
@@ -28,7 +28,8 @@ pub(in crate::http) async fn post(
     let longest = Duration::from_secs(app.config.settings.max_token_lifetime);
     let now = app.clock.now();
     let registered =
-        create::create(&app.enrolment, &app.keys, &actor, &metadata, grants, longest, now).await?;
+        create::create(&app.enrolment, &app.keys, &authority, &metadata, grants, longest, now)
+            .await?;
 
     lobby.metrics().clients_registered.inc();
     let client_id = &registered.client.id;

@@ -154,11 +154,11 @@ pub(in crate::http) async fn add_secret(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
+    let authority = bearer::authority(&app, &request, CLIENTS_WRITE).await?;
     let lives = new_secret(&request, payload).await?;
 
     let id = client_id(&request)?;
-    let added = app.enrolment.add_secret(&id, lives, &actor, app.clock.now()).await?;
+    let added = app.enrolment.add_secret(&id, lives, &authority, app.clock.now()).await?;
 
     Ok(shown_secret(&added))
 }
@@ -168,12 +168,12 @@ pub(in crate::http) async fn add_key(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
+    let authority = bearer::authority(&app, &request, CLIENTS_WRITE).await?;
     let NewKey { key: new, proofs, lives } = new_key(&request, payload).await?;
 
     let (id, now) = (client_id(&request)?, app.clock.now());
     let new = (new, &*proofs);
-    let added = app.enrolment.add_key(&app.keys, &id, new, lives, &actor, now).await?;
+    let added = app.enrolment.add_key(&app.keys, &id, new, lives, &authority, now).await?;
 
     let mut shown = key(&added);
     view::warn(&mut shown, &added.left_out);
@@ -185,10 +185,10 @@ pub(in crate::http) async fn delete_secret(
     app: Running,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
-    let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
+    let authority = bearer::authority(&app, &request, CLIENTS_WRITE).await?;
     let (id, secret, tokens) = (client_id(&request)?, credential_id(&request), removal(&request)?);
 
-    app.enrolment.delete_secret(&id, &secret, tokens, &actor, app.clock.now()).await?;
+    app.enrolment.delete_secret(&id, &secret, tokens, &authority, app.clock.now()).await?;
 
     Ok(done())
 }
@@ -197,10 +197,10 @@ pub(in crate::http) async fn delete_key(
     app: Running,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
-    let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
+    let authority = bearer::authority(&app, &request, CLIENTS_WRITE).await?;
     let (id, key, tokens) = (client_id(&request)?, credential_id(&request), removal(&request)?);
 
-    app.enrolment.delete_key(&id, &key, tokens, &actor, app.clock.now()).await?;
+    app.enrolment.delete_key(&id, &key, tokens, &authority, app.clock.now()).await?;
 
     Ok(done())
 }
@@ -209,10 +209,10 @@ pub(in crate::http) async fn delete_registration_token(
     app: Running,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
-    let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
+    let authority = bearer::authority(&app, &request, CLIENTS_WRITE).await?;
     let (id, token) = (client_id(&request)?, credential_id(&request));
 
-    app.enrolment.delete_registration_token(&id, &token, &actor, app.clock.now()).await?;
+    app.enrolment.delete_registration_token(&id, &token, &authority, app.clock.now()).await?;
 
     Ok(done())
 }
@@ -222,14 +222,14 @@ pub(in crate::http) async fn regenerate(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
+    let authority = bearer::authority(&app, &request, CLIENTS_WRITE).await?;
     let NewKeys { keys, proofs } = new_keys(&request, payload).await?;
 
     let (id, now) = (client_id(&request)?, app.clock.now());
     let app = app.shared();
     carry_out(async move {
         let keys = (keys, &*proofs);
-        let registered = app.enrolment.regenerate(&app.keys, &id, keys, &actor, now).await?;
+        let registered = app.enrolment.regenerate(&app.keys, &id, keys, &authority, now).await?;
         Ok(super::created(&app, &registered))
     })
     .await

@@ -37,7 +37,7 @@ pub(in crate::http) async fn import(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let actor = bearer::actor(&app, &request, ADMIN).await?;
+    let authority = bearer::authority(&app, &request, ADMIN).await?;
     let body = body::read_up_to(LIMIT, &request, payload, &[json_body::MEDIA_TYPE]).await?;
     let read =
         aside(move || json_body::object_of_documents(&body).and_then(json_body::from_object));
@@ -48,7 +48,7 @@ pub(in crate::http) async fn import(
     }
 
     let terms = Terms {
-        actor: &actor,
+        authority: &authority,
         keys: &app.keys,
         issuer: &app.issuer,
         longest_life: Duration::from_secs(app.config.settings.max_token_lifetime),

@@ -36,7 +36,7 @@ pub(in crate::http) async fn list(
     app: Running,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
-    bearer::actor(&app, &request, CLIENTS_READ).await?;
+    bearer::authority(&app, &request, CLIENTS_READ).await?;
     let query: web::Query<Query> = web::Query::from_query(request.query_string())
         .map_err(|error| malformed(&format!("query: {}", misfit(&error.to_string()))))?;
     let query = query.into_inner();

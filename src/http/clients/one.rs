@@ -25,7 +25,7 @@ pub(in crate::http) async fn show(
     app: Running,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
-    bearer::actor(&app, &request, CLIENTS_READ).await?;
+    bearer::authority(&app, &request, CLIENTS_READ).await?;
     let id = client_id(&request)?;
 
     let found = app.registry.read(&id).await.map_err(RegistryError::from)?;
@@ -38,7 +38,7 @@ pub(in crate::http) async fn patch(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
+    let authority = bearer::authority(&app, &request, CLIENTS_WRITE).await?;
     let id = client_id(&request)?;
     let revoke_tokens = tokens(&request)? == Tokens::Revoke;
     let types = [MERGE_PATCH, json::MEDIA_TYPE];
@@ -50,7 +50,7 @@ pub(in crate::http) async fn patch(
     let update = Update { patch, revoke_tokens };
     let longest = Duration::from_secs(app.config.settings.max_token_lifetime);
     let (condition, now) = (precondition(&request), app.clock.now());
-    let client = app.enrolment.update(&id, &update, &condition, (&actor, longest), now).await?;
+    let client = app.enrolment.update(&id, &update, &condition, (&authority, longest), now).await?;
 
     Ok(shown(&app, &client))
 }
@@ -68,13 +68,13 @@ pub(in crate::http) async fn state(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
+    let authority = bearer::authority(&app, &request, CLIENTS_WRITE).await?;
     let id = client_id(&request)?;
     let object = json::object(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
     let Transition { to } = json::from_object(object)?;
 
     let condition = precondition(&request);
-    app.enrolment.bring_to(&id, to, &condition, &actor, app.clock.now()).await?;
+    app.enrolment.bring_to(&id, to, &condition, &authority, app.clock.now()).await?;
 
     Ok(done())
 }
@@ -83,12 +83,12 @@ pub(in crate::http) async fn delete(
     app: Running,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
-    let actor = bearer::actor(&app, &request, CLIENTS_WRITE).await?;
+    let authority = bearer::authority(&app, &request, CLIENTS_WRITE).await?;
     let id = client_id(&request)?;
 
     let (app, condition) = (app.shared(), precondition(&request));
     carry_out(async move {
-        let deed = (&actor, Action::ClientDeleted);
+        let deed = (&authority, Action::ClientDeleted);
         app.enrolment.remove(&id, &condition, deed, app.clock.now()).await?;
         Ok(done())
     })

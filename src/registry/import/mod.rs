@@ -28,7 +28,7 @@ use crate::oauth::token::TokenIssuer;
 use crate::oauth::token_notice::LargeToken;
 
 use super::Inserted;
-use super::actor::Actor;
+use super::authority::Authority;
 use super::draft::Enrolment;
 use super::error::RegistryError;
 use super::key_admission::KeyAdmission;
@@ -59,7 +59,7 @@ pub struct Terms<'a> {
     /// What will issue their tokens.
     pub issuer: &'a TokenIssuer,
     /// Who brings them.
-    pub actor: &'a Actor,
+    pub authority: &'a Authority,
     /// How long tokens live at the most.
     pub longest_life: Duration,
     /// Whether it is done.
@@ -119,9 +119,9 @@ impl Enrolment {
             return Ok(imported);
         }
         let (client, secret) = self.with_secrets(brought, needs_secret, terms).await?;
-        let (actor, pair) = (terms.actor, (None, Some(&client)));
+        let (authority, pair) = (terms.authority, (None, Some(&client)));
         let record =
-            self.recorder.change(actor.origin(), Action::ClientImported, pair, terms.now)?;
+            self.recorder.change(authority.author(), Action::ClientImported, pair, terms.now)?;
         match self.registry.insert(&client, &record).await? {
             Inserted::Yes => Ok(Imported { secret, last_login, ..imported }),
             Inserted::Duplicate => Ok(Imported::of(Outcome::Exists)),
@@ -149,9 +149,9 @@ impl Enrolment {
         // One that was here before may have ended tokens: they stay dead, the next ones live.
         client.token_epoch = client.token_epoch.max(self.revoker.revocations.epoch(&client.id));
         if client.creator.is_empty() {
-            client.creator = terms.actor.id().to_string();
+            client.creator = terms.authority.author().actor.to_string();
         }
-        client.updater = terms.actor.id().to_string();
+        client.updater = terms.authority.author().actor.to_string();
         if let Some(secret) = secret {
             client.secrets.push(self.kept(&secret, &client.id, terms.now).await?);
         }

@@ -17,7 +17,7 @@ use crate::oauth::revocation_rate::RevocationRate;
 use crate::oauth::revoke::Revoker;
 
 use super::Registry;
-use super::actor::Actor;
+use super::authority::Authority;
 use super::error::RegistryError;
 
 pub use order::{Order, Part};
@@ -36,13 +36,13 @@ pub struct TokenRevocation {
     pub revoker: Arc<Revoker>,
     /// What makes the records.
     pub recorder: Arc<Recorder>,
-    /// How often one actor may revoke single tokens.
+    /// How often one authority may revoke single tokens.
     pub rate: Arc<RevocationRate>,
 }
 
 /// Who orders it, why and when.
 struct Deed<'a> {
-    actor: &'a Actor,
+    authority: &'a Authority,
     reason: Option<String>,
     now: Timestamp,
 }
@@ -52,12 +52,12 @@ impl TokenRevocation {
     /// a second.
     pub async fn revoke(
         &self,
-        actor: &Actor,
+        authority: &Authority,
         order: Order,
         reason: Option<String>,
         now: Timestamp,
     ) -> Result<Vec<Revocation>, RegistryError> {
-        let deed = Deed { actor, reason, now };
+        let deed = Deed { authority, reason, now };
         let horizon = self.revoker.revocations.horizon(now);
         let (revoked, until) = match order {
             Order::Client(id, part) => return self.end_part(&deed, id, part).await,
@@ -69,7 +69,7 @@ impl TokenRevocation {
             Order::SigningKey(kid) => (Revoked::SigningKey { kid }, order::LATEST),
             Order::Token(jti, exp) => {
                 let until = end_of(exp, now, horizon)?;
-                self.rate.take(actor.lineage(), now)?;
+                self.rate.take(authority.lineage(), now)?;
                 (Revoked::Token { jti }, until)
             }
         };
@@ -163,7 +163,7 @@ impl TokenRevocation {
         let new = Client {
             token_epoch: epoch,
             registration_tokens: Vec::new(),
-            updater: deed.actor.id().to_string(),
+            updater: deed.authority.author().actor.to_string(),
             ..old.clone()
         };
         let revoked = Revoked::ClientEpoch { client_id: old.id.clone(), epoch };
@@ -180,14 +180,15 @@ impl TokenRevocation {
     ) -> Result<(), RegistryError> {
         for _ in 0..ATTEMPTS {
             let Some(old) = self.registry.read(id).await? else { return Ok(()) };
-            let mut new = Client { updater: deed.actor.id().to_string(), ..old.clone() };
+            let mut new =
+                Client { updater: deed.authority.author().actor.to_string(), ..old.clone() };
             new.registration_tokens.retain(|token| !ends(token));
             if new.registration_tokens.len() == old.registration_tokens.len() {
                 return Ok(());
             }
-            let (origin, action) = (deed.actor.origin(), Action::RegistrationTokenDeleted);
+            let (author, action) = (deed.authority.author(), Action::RegistrationTokenDeleted);
             let pair = (Some(&old), Some(&new));
-            let record = self.recorder.change(origin, action, pair, deed.now)?;
+            let record = self.recorder.change(author, action, pair, deed.now)?;
             if self.registry.replace(&old, &new, &record).await? {
                 return Ok(());
             }
@@ -206,11 +207,11 @@ impl TokenRevocation {
         if let Some(reason) = &deed.reason {
             about.insert("reason".to_owned(), reason.as_str().into());
         }
-        let origin = deed.actor.origin();
-        let record = self.recorder.deed(origin, Action::TokensRevoked, about, deed.now)?;
+        let author = deed.authority.author();
+        let record = self.recorder.deed(author, Action::TokensRevoked, about, deed.now)?;
         let record = AuditRecord { client_id: revoked.client_id().cloned(), ..record };
         Ok(match revoked {
-            Revoked::Token { .. } => self.rate.shared(deed.actor.lineage(), record),
+            Revoked::Token { .. } => self.rate.shared(deed.authority.lineage(), record),
             _ => record,
         })
     }

@@ -11,7 +11,7 @@ mod upkeep;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use latchkey::domain::audit::{Action, AuditRecord, Origin, Recorder};
+use latchkey::domain::audit::{Action, AuditRecord, Author, Recorder};
 use latchkey::domain::client::{AuthMethod, Client, ClientKey, StoredSecret};
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::entropy::SystemEntropy;
@@ -33,8 +33,8 @@ pub fn id(text: &str) -> ClientId {
 /// The record of some deed, a new one each time.
 pub fn deed() -> AuditRecord {
     static RECORDER: LazyLock<Recorder> = LazyLock::new(|| Recorder::new(Arc::new(SystemEntropy)));
-    let (origin, now) = (Origin::server(), Timestamp(1_700_000_000));
-    RECORDER.deed(&origin, Action::ClientUpdated, Map::new(), now).unwrap()
+    let (author, now) = (Author::server(), Timestamp(1_700_000_000));
+    RECORDER.deed(&author, Action::ClientUpdated, Map::new(), now).unwrap()
 }
 
 pub fn client(name: &str) -> Client {

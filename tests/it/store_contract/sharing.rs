@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use latchkey::domain::audit::{Action, AuditRecord, Origin, Recorder};
+use latchkey::domain::audit::{Action, AuditRecord, Author, Recorder};
 use latchkey::domain::client::Client;
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::entropy::SystemEntropy;
@@ -126,7 +126,7 @@ fn renewed_after_all(jwk: &PublicJwk) -> PublishedKey {
 fn record(action: Action) -> AuditRecord {
     let recorder = Recorder::new(Arc::new(SystemEntropy));
     let Value::Object(about) = json!({ "kid": "k", "now": true }) else { unreachable!() };
-    recorder.deed(&Origin::server(), action, about, Timestamp(1_700_000_000)).unwrap()
+    recorder.deed(&Author::server(), action, about, Timestamp(1_700_000_000)).unwrap()
 }
 
 async fn a_signing_key_retires_once_and_for_good(place: &Place) {
