@@ -7,7 +7,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 clients=${1:-10000}
 
-cargo build --release --bins --example baseline
+cargo build --release --bins
+cargo build --release -p baseline
 bin=$PWD/target/release
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
@@ -19,7 +20,7 @@ start() {
 }
 stop() { kill "$server"; wait "$server" || true; }
 memory() { echo "memory: $(awk '/VmRSS/ {printf "%.0f", $2 / 1024}' "/proc/$server/status") MiB"; }
-post() { "$bin/examples/baseline" post 18095 "$@"; }
+post() { "$bin/baseline" post 18095 "$@"; }
 
 start
 echo "registering with a secret, 64 connections:"

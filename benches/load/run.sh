@@ -7,7 +7,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-4}
 
-cargo build --release --bins --example baseline
+cargo build --release --bins
+cargo build --release -p baseline
 bin=$PWD/target/release
 here=$PWD/benches/load
 work=$(mktemp -d)
@@ -68,7 +69,7 @@ echo "machine: $(awk -F': ' '/model name/ {print $2; exit}' /proc/cpuinfo), $(np
 start RS256 18080
 grant 18080
 size=$(curl -s http://127.0.0.1:18080/tokeninfo -H "authorization: Bearer $token" | wc -c)
-"$bin/examples/baseline" static 18081 "$size" & baseline=$!
+"$bin/baseline" static 18081 "$size" & baseline=$!
 until curl -sf http://127.0.0.1:18081/ >/dev/null; do sleep 0.05; done
 info() { rate -H "authorization: Bearer $token" http://127.0.0.1:18080/tokeninfo; }
 plain() { rate -H "authorization: Bearer $token" http://127.0.0.1:18081/; }
@@ -82,7 +83,7 @@ forward_auth() { rate -H "authorization: Bearer $token" -H 'x-original-method: G
 compare "auth, token seen before" auth "tokeninfo" info
 compare "forward-auth, token seen before" forward_auth "tokeninfo" info
 
-raw() { "$bin/examples/baseline" sign "$1" "$seconds"; }
+raw() { "$bin/baseline" sign "$1" "$seconds"; }
 raw_rsa() { raw RS256; }
 raw_eddsa() { raw EdDSA; }
 port=18080
@@ -94,7 +95,7 @@ compare "token, warm secret, RS256" by_secret "signatures by aws-lc alone" raw_r
 secret_client=$id
 client=$(register 18080 "{\"client_name\":\"load\",\"token_endpoint_auth_method\":\"private_key_jwt\",\"public_key\":$(cat client.jwk)}")
 id=$(member client_id <<<"$client")
-fresh_assertions() { "$bin/examples/baseline" assertions client.pem "$id" http://localhost:18080 $((seconds * 5000)) >assertions.txt; }
+fresh_assertions() { "$bin/baseline" assertions client.pem "$id" http://localhost:18080 $((seconds * 5000)) >assertions.txt; }
 by_assertion() { ASSERTIONS=$PWD/assertions.txt rate -s "$here/assertions.lua" http://127.0.0.1:18080/oauth/token; }
 prepare=fresh_assertions
 for connections in 64 16; do

@@ -1,46 +1,28 @@
 //! `Check`: one request of the gateway's client, read and answered.
 
-use std::sync::Arc;
-
-use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
-use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
-use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
-use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
-use envoy_types::pb::envoy::service::auth::v3::{
-    CheckRequest, CheckResponse, DeniedHttpResponse, OkHttpResponse,
-};
-use envoy_types::pb::envoy::r#type::v3::HttpStatus;
-use envoy_types::pb::google::rpc;
-use tonic::{Code, Request, Response, Status};
+use tonic::Code;
 
 use crate::app::gatekeeper::Question;
 
+use super::messages::{
+    CheckRequest, CheckResponse, DeniedHttpResponse, HeaderAppendAction, HeaderValue,
+    HeaderValueOption, HttpRequest, HttpResponse, HttpStatus, OkHttpResponse, Status,
+};
 use super::{Answer, Asked, Gate, Refused};
 
 /// How many dashes a name may have for all of its lookalikes to be removed.
 const MANY: usize = 5;
 
-/// Answers each call by what the gate says.
-pub(super) struct Checks(pub(super) Arc<dyn Gate>);
+/// What the gate says, as Envoy takes it.
+pub(super) async fn answer(gate: &dyn Gate, request: &CheckRequest) -> CheckResponse {
+    let http = request.attributes.as_ref();
+    let http = http.and_then(|about| about.request.as_ref()?.http.as_ref());
 
-#[tonic::async_trait]
-impl Authorization for Checks {
-    async fn check(
-        &self,
-        request: Request<CheckRequest>,
-    ) -> Result<Response<CheckResponse>, Status> {
-        let http = request.get_ref().attributes.as_ref();
-        let http = http.and_then(|about| about.request.as_ref()?.http.as_ref());
-
-        let answer = self.0.ask(asked(http)).await;
-
-        // Also of trouble on our side a denial and no error of gRPC: an Envoy that was told to let
-        // requests pass when it gets no answer must not take this for none.
-        Ok(Response::new(match answer {
-            Answer::Pass(headers) => pass(headers),
-            Answer::Refuse(refused) => refuse(refused),
-        }))
+    // Also of trouble on our side a denial and no error of gRPC: an Envoy that was told to let
+    // requests pass when it gets no answer must not take this for none.
+    match gate.ask(asked(http)).await {
+        Answer::Pass(headers) => pass(headers),
+        Answer::Refuse(refused) => refuse(refused),
     }
 }
 
@@ -83,9 +65,8 @@ fn pass(headers: Vec<(String, String)>) -> CheckResponse {
     let ok = OkHttpResponse {
         headers: headers.into_iter().map(overwrite).collect(),
         headers_to_remove: lookalikes,
-        ..OkHttpResponse::default()
     };
-    response(Code::Ok, HttpResponse::OkResponse(ok))
+    response(Code::Ok, HttpResponse::Ok(ok))
 }
 
 fn refuse(refused: Refused) -> CheckResponse {
@@ -99,15 +80,11 @@ fn refuse(refused: Refused) -> CheckResponse {
         headers: refused.headers.into_iter().map(overwrite).collect(),
         body: refused.body,
     };
-    response(code, HttpResponse::DeniedResponse(denied))
+    response(code, HttpResponse::Denied(denied))
 }
 
 fn response(code: Code, http: HttpResponse) -> CheckResponse {
-    CheckResponse {
-        status: Some(rpc::Status { code: code.into(), ..rpc::Status::default() }),
-        http_response: Some(http),
-        ..CheckResponse::default()
-    }
+    CheckResponse { status: Some(Status { code: code.into() }), http_response: Some(http) }
 }
 
 /// In place of what the client may have sent under that name, also where there is nothing to say.
@@ -116,7 +93,6 @@ fn overwrite((name, value): (String, String)) -> HeaderValueOption {
         header: Some(HeaderValue { key: name, value, ..HeaderValue::default() }),
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
         keep_empty_value: true,
-        ..HeaderValueOption::default()
     }
 }
 

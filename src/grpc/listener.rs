@@ -5,7 +5,6 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use futures_util::Stream;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,11 +19,9 @@ use tonic_health::server::{HealthReporter, HealthService};
 
 use crate::connections::{Door, Patience, Places};
 
-use super::check::Checks;
+use super::service::Authorization;
 use super::{Gate, incoming};
 
-/// How large a message may be in bytes: header and body of a request, should Envoy send that too.
-const MESSAGE_LIMIT: usize = 1024 * 1024;
 /// How large the header of a call may be in bytes.
 const HEADER_LIMIT: u32 = 16 * 1024;
 /// How many calls one connection may have under way.
@@ -37,8 +34,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const LONGEST_CONNECTION: Duration = Duration::from_secs(30 * 60);
 /// How often it is looked whether calls should come here.
 const INTERVAL: Duration = Duration::from_millis(250);
-
-type Authorization = AuthorizationServer<Checks>;
 
 /// What an operator may set about it.
 #[derive(Clone, Copy, Debug)]
@@ -133,7 +128,6 @@ where
 }
 
 fn router(health: &HealthReporter, gate: Arc<dyn Gate>, patience: Patience) -> Router {
-    let checks = Authorization::new(Checks(gate)).max_decoding_message_size(MESSAGE_LIMIT);
     let health = HealthServer::new(HealthService::from_health_reporter(health.clone()));
     Server::builder()
         .timeout(patience.head)
@@ -144,7 +138,7 @@ fn router(health: &HealthReporter, gate: Arc<dyn Gate>, patience: Patience) -> R
         .max_connection_age(LONGEST_CONNECTION)
         .max_connection_age_grace(PATIENCE)
         .add_service(health)
-        .add_service(checks)
+        .add_service(Authorization(gate))
 }
 
 /// Done when the other end is gone: nothing is ever sent.

@@ -4,6 +4,8 @@
 mod check;
 mod incoming;
 mod listener;
+mod messages;
+mod service;
 
 use async_trait::async_trait;
 

@@ -60,7 +60,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("winnow", &["gateway"]),
     ("tonic", &["grpc"]),
     ("tonic_health", &["grpc"]),
-    ("envoy_types", &["grpc"]),
+    ("prost", &["grpc"]),
+    ("tonic_prost", &["grpc"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
