@@ -18,6 +18,11 @@ use super::{Outcome, settings};
 pub(super) fn run(matches: &ArgMatches) -> Outcome {
     let loaded = settings(matches)?;
     telemetry::log(&loaded.settings.log_level, loaded.settings.log_format)?;
+    // The heap is used here and there, which huge pages would make three times as large.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "transparent huge pages stay on");
+    }
     // Requests have threads of their own; these are for what runs in the background.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -13,17 +13,19 @@ use super::secret::ClientSecret;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Profile {
     /// For what this server made: 256 random bits, which nobody guesses. From 112 bits on any one-way
-    /// function will do (NIST SP 800-63B §5.1.2.2), so this one costs next to nothing: some 20 µs.
+    /// function will do (NIST SP 800-63B §5.1.2.2), so this one costs next to nothing: a few µs.
     Light,
     /// For what people chose or brought, who may have chosen badly. What OWASP's Password Storage
     /// Cheat Sheet asks for, on purpose slow: about 12 ms and 19 MiB.
     Slow,
 }
 
-/// As much memory as costs nothing worth waiting for, in KiB.
-const LIGHT_MEMORY: u32 = 64;
+/// The least that argon2 takes, in KiB.
+const LIGHT_MEMORY: u32 = Params::MIN_M_COST;
+/// What may be filled before a caller is made to wait, in KiB.
+const LIGHT_ENOUGH: u64 = 256;
 /// How every light hash of ours begins. It is looked at each time that a secret is shown.
-const LIGHT: &str = "$argon2id$v=19$m=64,t=1,p=1$";
+const LIGHT: &str = "$argon2id$v=19$m=8,t=1,p=1$";
 /// The least of OWASP's choices, which it takes for equal: 7 MiB, five times.
 const SLOW_ENOUGH: u64 = 7168 * 5;
 
@@ -91,7 +93,7 @@ impl SecretHash {
     /// Whether a secret can be checked against it at once, and wherever that is asked.
     #[must_use]
     pub fn is_light(&self) -> bool {
-        self.work().is_some_and(|work| work <= u64::from(LIGHT_MEMORY))
+        self.work().is_some_and(|work| work <= LIGHT_ENOUGH)
     }
 
     /// How many KiB of memory argon2 fills, each pass counted.
@@ -158,9 +160,11 @@ mod tests {
             // hash                                       light   outdated for ours, for others
             (of(Profile::Light).as_str().to_owned(),      true,   false, true),
             (slow.clone(),                                false,  true,  false),
-            (with("m=64,t=1,p=1"),                        true,   false, true),
-            (with("m=64,t=2,p=1"),                        false,  true,  true),
-            (with("m=32,t=1,p=1"),                        true,   true,  true),
+            (with("m=8,t=1,p=1"),                         true,   false, true),
+            (with("m=8,t=2,p=1"),                         true,   true,  true),
+            (with("m=64,t=1,p=1"),                        true,   true,  true),
+            (with("m=256,t=1,p=1"),                       true,   true,  true),
+            (with("m=256,t=2,p=1"),                       false,  true,  true),
             (with("m=19456,t=1,p=1"),                     false,  true,  true),
             (with("m=7168,t=5,p=1"),                      false,  true,  false),
             (with("m=65536,t=3,p=4"),                     false,  true,  false),

@@ -8,7 +8,7 @@ use rusqlite::{Connection, InterruptHandle, OpenFlags};
 
 /// How many read at once; each has a thread and a connection. A client is read in 50 µs, so more
 /// would not be quicker, and a crowd would leave their memory behind.
-pub(super) const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 8;
 /// What a connection keeps of the database, in KiB; the rest the system has.
 const CACHE: i32 = 256;
 
