@@ -1,29 +1,34 @@
 //! Latchkey, an OAuth 2.0 client-credentials authorization server.
 //!
+//! A room is a subject, a door is who asks:
+//!
 //! - [`domain`]: what is true. Plain types and pure functions.
-//! - [`oauth`]: what a machine may ask.
-//! - [`registry`]: what a person may do.
-//! - [`gateway`]: may this request pass?
-//! - [`jwt`], [`store`] and [`fetch`]: signatures, databases and the keys that clients publish, behind
-//!   the ports of the two above.
-//! - [`tasks`]: what runs without being asked.
-//! - [`http`]: parse, ask, render; [`grpc`]: the same for Envoy; [`connections`]: what both take in.
-//! - [`app`]: where the parts are put together; [`config`] says how.
+//! - [`audit`], [`revocation`], [`oauth`], [`clients`], [`signing`], [`policy`], [`replication`]: the
+//!   subjects.
+//! - [`jose`], [`store`] and [`outbound`]: signatures, databases, and what goes out over HTTP, behind
+//!   the ports of the subjects.
+//! - [`assembly`]: where all of it is put together; [`config`] says how.
+//! - [`http`] and [`grpc`]: parse, ask, render; [`web`]: what doors share.
+//! - [`server`]: listeners and background tasks; [`cli`]: the command line.
 
-pub mod app;
+pub mod assembly;
+pub mod audit;
 pub mod cli;
+pub mod clients;
 pub mod config;
-pub mod connections;
 pub mod domain;
-pub mod fetch;
 pub mod files;
-pub mod gateway;
 pub mod grpc;
 pub mod hashing;
 pub mod http;
-pub mod jwt;
+pub mod jose;
 pub mod oauth;
-pub mod registry;
+pub mod outbound;
+pub mod policy;
+pub mod replication;
+pub mod revocation;
+pub mod server;
+pub mod signing;
 pub mod store;
-pub mod tasks;
 pub mod telemetry;
+pub mod web;

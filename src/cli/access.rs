@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
 
-use crate::app::admin_file;
+use crate::assembly::admin_file;
 
 use super::credential::{self, Credential, access_token, secret_in, secret_in_environment};
 use super::remote::{Answer, RemoteError, Server, exchange};

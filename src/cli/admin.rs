@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::json;
 
-use crate::app::{Environment, StartError, open_existing_store, reset_admin};
+use crate::assembly::{Environment, StartError, open_existing_store, reset_admin};
 use crate::domain::clock::SystemClock;
 use crate::domain::entropy::SystemEntropy;
 use crate::domain::id::ClientId;

@@ -5,9 +5,9 @@ use std::path::Path;
 use clap::{ArgMatches, Command};
 use secrecy::SecretString;
 
+use crate::clients::register::RegistrationMode;
 use crate::config::{ConfigError, Resolved, Settings};
-use crate::jwt::PrivateKey;
-use crate::registry::register::RegistrationMode;
+use crate::jose::PrivateKey;
 use crate::telemetry;
 
 use super::{Outcome, print, settings};

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::entropy::{ALPHANUMERIC, Entropy, SystemEntropy};
 use crate::domain::jwk::Algorithm;
-use crate::jwt::{Assertion, PrivateKey, sign_assertion};
+use crate::jose::{Assertion, PrivateKey, sign_assertion};
 
 use super::remote::{Metadata, RemoteError, send};
 use super::variable;

@@ -7,12 +7,12 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
+use crate::clients::key_proof::LONGEST_LIFE;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::entropy::{ALPHANUMERIC, Entropy, SystemEntropy};
 use crate::domain::jwk::Algorithm;
 use crate::files::write_private;
-use crate::jwt::{KeyProof, PrivateKey, sign_key_proof};
-use crate::registry::key_proof::LONGEST_LIFE;
+use crate::jose::{KeyProof, PrivateKey, sign_key_proof};
 
 use super::credential::secret_in;
 use super::remote::{self, Metadata, RemoteError, Server, send};

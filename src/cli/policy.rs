@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::domain::audience::Audience;
 use crate::domain::permission::Permission;
 use crate::domain::scope::Scope;
-use crate::gateway::{Decision, Explanation, Policy, Principal, Request};
+use crate::policy::{Decision, Explanation, Policy, Principal, Request};
 
 use super::{Outcome, group, no_such_command, print};
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use clap::ArgMatches;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::{App, Environment, StartError, open_store};
+use crate::assembly::{App, Environment, StartError, open_store};
 use crate::config::{Loaded, Resolved};
 use crate::domain::clock::SystemClock;
 use crate::domain::entropy::SystemEntropy;
-use crate::http::server::{Server, bind, serve};
+use crate::server::{Server, bind, serve};
 use crate::telemetry;
 
 use super::{Outcome, settings};

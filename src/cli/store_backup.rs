@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use crate::app::{Existing, back_up_store};
+use crate::assembly::{Existing, back_up_store};
 use crate::domain::clock::{Clock, SystemClock};
 
 use super::{Outcome, settings};

@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::app::{Inspection, Problem, check_store};
+use crate::assembly::{Inspection, Problem, check_store};
 
 use super::{Outcome, print, settings, wait_for};
 

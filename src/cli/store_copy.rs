@@ -3,7 +3,7 @@
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use secrecy::ExposeSecret;
 
-use crate::app::{copy_store, open_existing_store, open_store};
+use crate::assembly::{copy_store, open_existing_store, open_store};
 use crate::config::StoreUrl;
 
 use super::{Outcome, wait_for};

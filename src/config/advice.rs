@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use url::Url;
 
-use crate::registry::register::RegistrationMode;
+use crate::clients::register::RegistrationMode;
 
 use super::Resolved;
 

@@ -6,8 +6,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::domain::resource::ProtectedResource;
-use crate::gateway::AnswerHeaders;
-use crate::gateway::answer_headers::FieldName;
+use crate::policy::AnswerHeaders;
+use crate::policy::answer_headers::FieldName;
 
 use super::{ConfigError, Settings};
 

@@ -20,13 +20,15 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::Serialize;
 
+use crate::audit::message::Topic;
 use crate::domain::audience::Audience;
 use crate::domain::jwk::Algorithm;
 use crate::domain::jwks_uri::AdmittedHost;
 use crate::domain::lists::ListLimits;
 use crate::domain::resource::ProtectedResource;
-use crate::domain::webhook::Topic;
-use crate::gateway::answer_headers::{FieldName, Renamed};
+use crate::policy::answer_headers::{FieldName, Renamed};
+
+use values::{date, not_empty, prefix, redacted, secret};
 
 pub use error::ConfigError;
 pub use gateways::{AuthSource, ForwardAuthSource, Gateways, TrustedHeaders};
@@ -34,8 +36,6 @@ pub use layers::{Loaded, load, with_environment_in_help};
 pub use resolved::Resolved;
 pub use store_url::StoreUrl;
 pub use webhook::Webhook;
-
-use values::{date, not_empty, prefix, redacted, secret};
 
 /// What a webhook is told of unless it is said: what ended before its time, or soon will.
 const TOLD_OF: &str = "tokens.revoked,client.deleted,client.left,client.state_changed,\

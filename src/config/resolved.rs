@@ -6,10 +6,10 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::clients::register::RegistrationMode;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::lists::ListLimits;
-use crate::registry::register::RegistrationMode;
 
 use super::{ConfigError, Gateways, RegistrationSetting, Settings, StoreUrl, Webhook};
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-use crate::domain::webhook::{Topic, WebhookKey};
+use crate::audit::message::{Topic, WebhookKey};
 
 use super::{ConfigError, Settings};
 

@@ -3,7 +3,6 @@
 pub mod actor;
 pub mod algorithm;
 pub mod audience;
-pub mod audit;
 pub mod brought_hash;
 pub mod bucket;
 pub mod claims;
@@ -38,5 +37,4 @@ pub mod store_error;
 pub mod strict_json;
 pub mod submitted_jwk;
 pub mod token_size;
-pub mod webhook;
 pub mod window;

@@ -2,7 +2,7 @@
 
 use tonic::Code;
 
-use crate::app::gatekeeper::Question;
+use crate::policy::gatekeeper::Question;
 
 use super::messages::{
     CheckRequest, CheckResponse, DeniedHttpResponse, HeaderAppendAction, HeaderValue,

@@ -2,16 +2,13 @@
 //! here is the port of whoever decides.
 
 mod check;
-mod incoming;
-mod listener;
+mod envoy;
 mod messages;
-mod service;
+pub(crate) mod service;
 
 use async_trait::async_trait;
 
-use crate::app::gatekeeper::Question;
-
-pub use listener::{Listener, Rules, Stop, serve};
+use crate::policy::gatekeeper::Question;
 
 /// Decides, and says it in the words of HTTP.
 #[async_trait]

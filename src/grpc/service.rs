@@ -24,7 +24,7 @@ type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Answers each call by what the gate says.
 #[derive(Clone)]
-pub(super) struct Authorization(pub(super) Arc<dyn Gate>);
+pub(crate) struct Authorization(pub(crate) Arc<dyn Gate>);
 
 impl NamedService for Authorization {
     const NAME: &'static str = "envoy.service.auth.v3.Authorization";

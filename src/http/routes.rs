@@ -3,13 +3,16 @@
 use actix_web::http::header::{ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
-use super::error::Refusal;
-use super::observe::Observe;
-use super::{
-    Lobby, audit, authorize, authzen, clients, documentation, gateway, introspect, keys, own,
-    register, revocations, revoke, status, token, tokeninfo, well_known,
-};
 use crate::domain::error_code::ErrorCode;
+use crate::web::Lobby;
+use crate::web::error::Refusal;
+use crate::web::observe::Observe;
+
+use super::admin::{audit, clients, keys, revocations};
+use super::authzen;
+use super::gateway::{self, Names};
+use super::oauth::{authorize, introspect, own, register, revoke, token, tokeninfo, well_known};
+use super::status::{self, documentation};
 
 /// One route.
 pub struct Entry {
@@ -108,7 +111,7 @@ impl Entry {
 
 /// Which listener it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Listener {
+pub(crate) enum Listener {
     /// The one for everybody, and for whom there is no other.
     Main {
         /// Whether it is the admins' too.
@@ -136,7 +139,8 @@ impl Listener {
 }
 
 /// Registers the routes of one listener.
-pub(super) fn configure(config: &mut web::ServiceConfig, lobby: &Lobby, listener: Listener) {
+pub(crate) fn configure(config: &mut web::ServiceConfig, lobby: &Lobby, listener: Listener) {
+    config.app_data(web::Data::new(Names::of(lobby.config())));
     let prefix = &lobby.config().settings.service_prefix;
     let served = TABLE.iter().filter(|entry| listener.serves(entry.at));
     let mut paths: Vec<(String, Vec<&'static Entry>)> = Vec::new();
@@ -230,7 +234,7 @@ fn cors(origins: &[String]) -> actix_cors::Cors {
 }
 
 /// What is said of a path that is no route.
-pub(super) async fn not_found(request: HttpRequest, lobby: web::Data<Lobby>) -> HttpResponse {
+pub(crate) async fn not_found(request: HttpRequest, lobby: web::Data<Lobby>) -> HttpResponse {
     let refusal = Refusal::new(ErrorCode::NotFound, "there is no such route");
     let mut answer = refusal.respond_to(&request);
     lobby.part(&mut answer);

@@ -9,9 +9,9 @@ use crate::domain::jwk::Algorithm;
 use crate::domain::printable::excerpt;
 use crate::domain::store_error::StoreError;
 use crate::hashing::Busy;
+use crate::revocation::revocation_rate::TooManyRevocations;
 
 use super::authenticate::Throttled;
-use super::revocation_rate::TooManyRevocations;
 use super::{NotOurs, QuotaUsed, SealError};
 
 /// Why a client is not who it says. The caller sees `invalid_client` and the same words for all of

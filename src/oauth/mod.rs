@@ -1,15 +1,12 @@
 //! What a machine may ask: who it is, for a token, and what a token is worth. One file per
 //! question; here are the ports that the answers need.
 
-pub mod audit_log;
 pub mod authenticate;
 pub mod bearer;
 pub mod error;
 pub mod introspect;
 pub mod own_token;
-pub mod revocation_rate;
-pub mod revocations;
-pub mod revoke;
+pub mod quota;
 pub mod token;
 pub mod token_notice;
 pub mod tokeninfo;
@@ -20,20 +17,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-use crate::domain::audit::AuditRecord;
 use crate::domain::claims::AccessTokenClaims;
-use crate::domain::client::Client;
-use crate::domain::client::StoredSecret;
+use crate::domain::client::{Client, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
 use crate::domain::jwks_uri::{JwksUri, KeysUnavailable};
-use crate::domain::revocation::Revocation;
 use crate::domain::secret::ClientSecret;
 use crate::domain::store_error::StoreError;
 use crate::domain::submitted_jwk::SubmittedJwk;
-
-use revocations::TokenName;
+use crate::revocation::OpenedToken;
 
 /// Where clients are looked up. On the path of every token.
 #[async_trait]
@@ -170,17 +163,6 @@ pub enum SealError {
     Signature(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// An access token of ours, as its signature says. Whether it is alive is another question.
-#[derive(Debug)]
-pub struct OpenedToken {
-    /// What it says.
-    pub claims: AccessTokenClaims,
-    /// The key that signed it.
-    pub kid: Arc<str>,
-    /// Its name among those that were revoked.
-    pub name: TokenName,
-}
-
 /// Verifies access tokens.
 pub trait TokenOpener: Send + Sync {
     /// Checks that we signed it as an access token. Says nothing about time.
@@ -222,15 +204,6 @@ pub trait News: Send + Sync {
 
     /// For how long nothing has been heard. Zero where there are no others.
     fn staleness(&self) -> Duration;
-}
-
-/// Where revocations are kept.
-#[async_trait]
-pub trait RevocationStore: Send + Sync {
-    /// Keeps it, durably, with the record of who did it. To keep it again is no change, but that
-    /// it is kept as long as the longer of the two.
-    async fn revoke(&self, revocation: &Revocation, record: &AuditRecord)
-    -> Result<(), StoreError>;
 }
 
 /// What an assertion says before its signature is checked: enough to find the key, and no more.

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::audit::{Action, AuditRecord, Origin, Recorder};
 use crate::domain::actor::Actor;
-use crate::domain::audit::{Action, AuditRecord, Origin, Recorder};
 use crate::domain::clock::Timestamp;
 use crate::domain::revocation::Revoked;
+use crate::revocation::revocation_rate::RevocationRate;
+use crate::revocation::revoke::Revoker;
 
 use super::authenticate::AuthenticatedClient;
 use super::error::{OAuthError, TokenFault};
-use super::revocation_rate::RevocationRate;
-use super::revoke::Revoker;
 use super::tokeninfo::TokenJudge;
 
 /// Ends tokens for those they were issued to.

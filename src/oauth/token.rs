@@ -17,10 +17,10 @@ use crate::domain::free_form;
 use crate::domain::lists::ListLimits;
 use crate::domain::permission::Permission;
 use crate::domain::scope::Scope;
+use crate::revocation::revocations::Revocations;
 
 use super::authenticate::AuthenticatedClient;
 use super::error::OAuthError;
-use super::revocations::Revocations;
 use super::{IssuanceQuota, LoginLog, TokenSealer};
 
 /// What is asked for.

@@ -7,9 +7,9 @@ use crate::domain::audience::Audience;
 use crate::domain::claims::AccessTokenClaims;
 use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
+use crate::revocation::revocations::Revocations;
 
 use super::error::TokenFault;
-use super::revocations::Revocations;
 use super::{News, NotOurs, OpenedToken, TokenOpener};
 
 /// An access token of ours that is alive.

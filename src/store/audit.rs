@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::unreadable::{Unreadable, What};
-use crate::domain::audit::{Action, AuditRecord};
+use crate::audit::{Action, AuditRecord};
 use crate::domain::free_form::{self, DEEPEST};
 use crate::domain::store_error::StoreError;
+
+use super::unreadable::{Unreadable, What};
 
 /// The text of a record. One that could not be shown whole is an error, before anything is written.
 pub(super) fn to_text(record: &AuditRecord) -> Result<String, StoreError> {

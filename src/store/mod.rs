@@ -2,7 +2,6 @@
 //! ports, held to one contract by `tests/it/store_contract/`.
 
 mod audit;
-mod cached;
 mod embedded;
 mod inspection;
 mod memory;
@@ -16,17 +15,19 @@ mod used_proofs;
 
 use async_trait::async_trait;
 
+use crate::audit::{AuditTrail, Outbox};
+use crate::clients::unused::UnusedClients;
+use crate::clients::{Registry, SharedFacts, Upkeep};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
 use crate::domain::store_error::StoreError;
-use crate::oauth::{AssertionStore, RevocationStore};
-use crate::registry::{AuditTrail, Registry, SharedFacts};
-use crate::tasks::quota::QuotaStore;
-use crate::tasks::unused::UnusedClients;
-use crate::tasks::{ChangeLog, Outbox, SigningKeyStore, Upkeep};
+use crate::oauth::AssertionStore;
+use crate::oauth::quota::QuotaStore;
+use crate::replication::ChangeLog;
+use crate::revocation::RevocationStore;
+use crate::signing::SigningKeyStore;
 
-pub use cached::{CacheLimits, CachedClients};
 pub use embedded::{BackUpError, BackedUp, EmbeddedStore, Existing, OpenError};
 pub use inspection::{Inspection, Problem};
 pub use memory::MemoryStore;

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::Cache;
 
-use super::{Document, record};
+use crate::clients::UnreadableCount;
 use crate::domain::client::Client;
-use crate::tasks::UnreadableCount;
+
+use super::{Document, record};
 
 /// How many are remembered; others are logged again.
 const REMEMBERED: usize = 10_000;

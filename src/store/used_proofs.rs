@@ -5,10 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
 
+use crate::clients::ProofStore;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
-use crate::registry::ProofStore;
 
 use super::Store;
 

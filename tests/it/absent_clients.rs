@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use latchkey::domain::audit::{Action, AuditRecord, Author, Recorder};
+use latchkey::audit::{Action, AuditRecord, Author, Recorder};
+use latchkey::clients::ClientCache;
+use latchkey::clients::cached::{CacheLimits, CachedClients};
+use latchkey::clients::{Inserted, ListQuery, Page, Registry};
 use latchkey::domain::client::{AuthMethod, Client};
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::entropy::SystemEntropy;
@@ -15,10 +18,8 @@ use latchkey::domain::id::ClientId;
 use latchkey::domain::permission::Permission;
 use latchkey::domain::store_error::StoreError;
 use latchkey::oauth::ClientStore;
-use latchkey::oauth::revocations::Revocations;
-use latchkey::registry::{Inserted, ListQuery, Page, Registry};
-use latchkey::store::{CacheLimits, CachedClients, MemoryStore};
-use latchkey::tasks::ClientCache;
+use latchkey::revocation::revocations::Revocations;
+use latchkey::store::MemoryStore;
 use tokio::sync::Notify;
 
 /// A store that counts how often it is read.

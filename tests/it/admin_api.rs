@@ -151,7 +151,7 @@ async fn a_demoted_administrator_grants_nothing() {
     let clock = std::sync::Arc::new(crate::harness::TestClock::default());
     let store = std::sync::Arc::new(latchkey::store::MemoryStore::default());
     let start = async || {
-        let store = latchkey::app::OpenStore::Memory(store.clone());
+        let store = latchkey::assembly::OpenStore::Memory(store.clone());
         Server::at(clock.clone(), store, |_| ()).await
     };
     // Nobody else is expected on a store in memory, so the second never forgets by itself.

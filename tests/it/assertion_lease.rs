@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use latchkey::app::OpenStore;
+use latchkey::assembly::OpenStore;
 use latchkey::config::Switch;
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::jwk::Algorithm;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use latchkey::app::OpenStore;
+use latchkey::assembly::OpenStore;
+use latchkey::audit::Action;
+use latchkey::audit::AuditQuery;
 use latchkey::config::Settings;
-use latchkey::domain::audit::Action;
 use latchkey::domain::clock::DAY;
 use latchkey::domain::jwk::Algorithm;
-use latchkey::registry::AuditQuery;
 use latchkey::store::MemoryStore;
 use serde_json::{Value, json};
 
@@ -107,7 +107,7 @@ async fn records_are_kept_for_so_many_days() {
 fn every_action_of_the_contract_is_one_that_can_be_asked_for() {
     let contract: Value = serde_saphyr::from_str(include_str!("../../openapi.yaml")).unwrap();
     let names = contract["components"]["schemas"]["Action"]["enum"].as_array().unwrap();
-    let source = include_str!("../../src/domain/audit.rs");
+    let source = include_str!("../../src/audit/record.rs");
     assert_eq!(source.matches("#[serde(rename = \"").count(), names.len());
     for name in names {
         let name = name.as_str().unwrap();

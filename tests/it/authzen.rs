@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use latchkey::gateway::{Format, Policy};
+use latchkey::policy::{Format, Policy};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use tempfile::TempDir;

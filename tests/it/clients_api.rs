@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use latchkey::domain::jwk::Algorithm;
-use latchkey::jwt::PrivateKey;
+use latchkey::jose::PrivateKey;
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -3,10 +3,10 @@
 use std::fs;
 
 use futures_util::future::join_all;
+use latchkey::clients::{Inserted, Registry, SharedFacts};
 use latchkey::domain::client::{AuthMethod, Client};
 use latchkey::domain::clock::Timestamp;
 use latchkey::oauth::AssertionStore;
-use latchkey::registry::{Inserted, Registry, SharedFacts};
 use latchkey::store::{EmbeddedStore, OpenError, Store};
 use mongodb::bson::{Bson, doc};
 

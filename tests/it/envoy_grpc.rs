@@ -15,15 +15,17 @@ use envoy_types::pb::envoy::service::auth::v3::authorization_client::Authorizati
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest};
 use futures_util::future::join;
-use latchkey::app::{Environment, OpenStore};
+use latchkey::assembly::{Environment, OpenStore};
 use latchkey::config::{Resolved, Settings};
-use latchkey::connections::{Bounds, Counts, Patience, Places};
 use latchkey::domain::clock::Clock;
 use latchkey::domain::entropy::SystemEntropy;
-use latchkey::gateway::{Format, Outcome, Policy};
-use latchkey::grpc::{self, Answer, Asked, Gate, Refused, Rules};
-use latchkey::http::server;
+use latchkey::grpc::{Answer, Asked, Gate, Refused};
+use latchkey::policy::{Format, Outcome, Policy};
+use latchkey::server;
+use latchkey::server::connections::{Bounds, Counts, Places};
+use latchkey::server::grpc::Rules;
 use latchkey::store::MemoryStore;
+use latchkey::web::Patience;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::{Barrier, Notify};
@@ -506,7 +508,9 @@ impl Gate for Slow {
     }
 }
 
-fn slow(shutdown_timeout: Duration) -> (Arc<Slow>, grpc::Listener, grpc::Stop, Envoy) {
+fn slow(
+    shutdown_timeout: Duration,
+) -> (Arc<Slow>, server::grpc::Listener, server::grpc::Stop, Envoy) {
     let gate = Arc::new(Slow {
         asked: Notify::new(),
         may_pass: Notify::new(),
@@ -518,7 +522,7 @@ fn slow(shutdown_timeout: Duration) -> (Arc<Slow>, grpc::Listener, grpc::Stop, E
     let rules = Rules { workers: 1, shutdown_timeout, patience: Patience::default() };
     let bounds = Bounds { overall: 100, per_address: None, proxies: Vec::new() };
     let places = Places::new(bounds, Counts::default());
-    let (listener, stop) = grpc::serve(socket, None, places, gate.clone(), rules).unwrap();
+    let (listener, stop) = server::grpc::serve(socket, None, places, gate.clone(), rules).unwrap();
     (gate, listener, stop, Envoy::at(address))
 }
 

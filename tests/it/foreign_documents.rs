@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use latchkey::audit::AuditQuery;
+use latchkey::audit::{Action, AuditRecord};
+use latchkey::clients::{Inserted, ListQuery};
 use latchkey::domain::audience::Audience;
-use latchkey::domain::audit::{Action, AuditRecord};
 use latchkey::domain::client::{AuthMethod, Client, ClientKey};
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::jwk::{Algorithm, PublicJwk};
 use latchkey::domain::permission::Permission;
 use latchkey::domain::state::State;
-use latchkey::registry::{AuditQuery, Inserted, ListQuery};
 use latchkey::store::{Document, EmbeddedStore, Store};
 use mongodb::Collection;
 use mongodb::bson::oid::ObjectId;

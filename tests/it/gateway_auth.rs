@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use latchkey::config::{AuthSource, Resolved};
-use latchkey::http::server;
+use latchkey::server;
 use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use latchkey::domain::audience::Audience;
 use latchkey::domain::permission::Permission;
-use latchkey::gateway::{Format, Outcome, Policy, Principal, Request};
+use latchkey::policy::{Format, Outcome, Policy, Principal, Request};
 use serde_json::{Value, json};
 
 pub(crate) const POLICY: &str = r#"{

@@ -4,9 +4,9 @@
 use std::fs;
 use std::process::Command;
 
-use latchkey::gateway::expression::{Expression, Facts};
-use latchkey::gateway::{Format, Outcome, Policy, PolicyError, Principal, Request};
-use latchkey::tasks::policy_file::PolicyFile;
+use latchkey::policy::expression::{Expression, Facts};
+use latchkey::policy::policy_file::PolicyFile;
+use latchkey::policy::{Format, Outcome, Policy, PolicyError, Principal, Request};
 
 /// The example of the platform's documentation, with its members as they stand there.
 const DOCUMENTED: &str = r#"{

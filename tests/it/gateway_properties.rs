@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use latchkey::domain::permission::Permission;
-use latchkey::gateway::expression::{Condition, Expression, Facts, List, Text};
-use latchkey::gateway::routes::Routes;
-use latchkey::gateway::{Format, Policy, Principal, Request, RequestPath};
+use latchkey::policy::expression::{Condition, Expression, Facts, List, Text};
+use latchkey::policy::routes::Routes;
+use latchkey::policy::{Format, Policy, Principal, Request, RequestPath};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::select;

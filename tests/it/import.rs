@@ -1,7 +1,7 @@
 //! `POST /clients/import`: the clients of another platform, as its documents have them.
 
+use latchkey::audit::AuditQuery;
 use latchkey::domain::jwk::Algorithm;
-use latchkey::registry::AuditQuery;
 use serde_json::{Value, json};
 
 use crate::harness::{ADMIN, GRANT, Reply, START, Server, client_key};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all};
 use latchkey::domain::jwk::Algorithm;
-use latchkey::jwt::PrivateKey;
+use latchkey::jose::PrivateKey;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

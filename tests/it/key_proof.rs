@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use latchkey::domain::jwk::Algorithm;
-use latchkey::jwt::PrivateKey;
+use latchkey::jose::PrivateKey;
 use serde_json::{Value, json};
 
 use crate::harness::{Reply, START, Server, client_key, header_of, signed, signed_text, store_in};

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use latchkey::app::OpenStore;
+use latchkey::assembly::OpenStore;
+use latchkey::audit::AuditQuery;
 use latchkey::domain::client::{Client, StoredSecret};
 use latchkey::domain::clock::{Clock, Timestamp};
 use latchkey::domain::id::CredentialId;
 use latchkey::domain::jwk::Algorithm;
-use latchkey::registry::AuditQuery;
 use latchkey::store::MongoStore;
 use serde_json::{Value, json};
 
@@ -179,7 +179,7 @@ async fn an_old_secret_is_safe_to_remove_when_only_the_new_one_is_used() {
     go_to(&server, START + 30 * DAY).await;
     assert_eq!(safe().await, [false, false], "neither was used");
     let used = vec![(CredentialId::from("second"), server.clock.now().day())];
-    let login = latchkey::tasks::Login { client: id(&name), at: Some(server.clock.now()), used };
+    let login = latchkey::clients::Login { client: id(&name), at: Some(server.clock.now()), used };
     server.store.store().write_logins(&[login]).await.unwrap();
     assert_eq!(safe().await, [true, false]);
     let shown = server.admin_get("/clients").await.body;

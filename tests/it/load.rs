@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use latchkey::domain::clock::{Clock, Timestamp};
 use latchkey::domain::jwk::Algorithm;
-use latchkey::jwt::{Assertion, sign_assertion};
+use latchkey::jose::{Assertion, sign_assertion};
 use serde_json::{Value, json};
 
 use crate::fleet::PATIENCE;

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use latchkey::clients::ClientCache;
 use latchkey::domain::id::ClientId;
 use latchkey::domain::state::State;
 use latchkey::domain::store_error::StoreError;
-use latchkey::tasks::feed::Feed;
-use latchkey::tasks::standings::Standings;
-use latchkey::tasks::{ChangeLog, Changes, ClientCache, RevocationPage, Standing, StandingPage};
+use latchkey::replication::feed::Feed;
+use latchkey::replication::standings::Standings;
+use latchkey::replication::{ChangeLog, Changes, RevocationPage, Standing, StandingPage};
 
 use crate::harness::{START, Server};
 

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use latchkey::clients::Upkeep;
+use latchkey::clients::{Inserted, Registry};
 use latchkey::domain::client::{AuthMethod, Client};
 use latchkey::domain::clock::Timestamp;
 use latchkey::oauth::AssertionStore;
-use latchkey::registry::{Inserted, Registry};
 use latchkey::store::{Document, MongoOpenError, MongoStore};
-use latchkey::tasks::Upkeep;
 use mongodb::IndexModel;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, doc};

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use latchkey::app::{Environment, OpenStore};
+use latchkey::assembly::{Environment, OpenStore};
 use latchkey::config::Resolved;
 use latchkey::domain::entropy::SystemEntropy;
-use latchkey::http::server;
 use latchkey::oauth::News;
+use latchkey::server;
 use latchkey::store::MongoStore;
 
 use crate::databases::Kind;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use latchkey::app::OpenStore;
+use latchkey::assembly::OpenStore;
 use latchkey::store::{MemoryStore, MongoStore};
 use serde_json::json;
 

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use latchkey::domain::audit::AuditRecord;
+use latchkey::audit::AuditRecord;
 use latchkey::domain::clock::{Clock, Timestamp};
 use latchkey::domain::error_code::ErrorCode;
 use latchkey::domain::id::CredentialId;
 use latchkey::domain::revocation::{Revocation, Revoked};
 use latchkey::domain::store_error::StoreError;
-use latchkey::oauth::RevocationStore;
 use latchkey::oauth::authenticate::{Caller, Presented};
-use latchkey::oauth::revoke::Revoker;
 use latchkey::oauth::token::TokenRequest;
+use latchkey::revocation::RevocationStore;
+use latchkey::revocation::revoke::Revoker;
 use serde_json::{Value, json};
 
 use crate::harness::{GRANT, Server, claims_of, store_in};

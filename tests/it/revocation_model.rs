@@ -8,8 +8,8 @@ use latchkey::domain::clock::Timestamp;
 use latchkey::domain::id::{ClientId, CredentialId};
 use latchkey::domain::revocation::{Revocation, Revoked};
 use latchkey::domain::state::State;
-use latchkey::oauth::OpenedToken;
-use latchkey::oauth::revocations::{Revocations, TokenName};
+use latchkey::revocation::OpenedToken;
+use latchkey::revocation::revocations::{Revocations, TokenName};
 use proptest::prelude::*;
 
 const LIFE: u64 = 100;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use latchkey::audit::AuditQuery;
 use latchkey::config::Settings;
 use latchkey::domain::clock::Clock;
 use latchkey::domain::jwk::Algorithm;
-use latchkey::registry::AuditQuery;
 use serde_json::{Value, json};
 
 use crate::harness::{

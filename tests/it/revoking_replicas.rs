@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use latchkey::app::OpenStore;
+use latchkey::assembly::OpenStore;
 use latchkey::store::MongoStore;
 use mongodb::bson::{Document, doc};
 use reqwest::Method;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use latchkey::app::OpenStore;
+use latchkey::assembly::OpenStore;
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::domain::secret::ClientSecret;

@@ -3,7 +3,7 @@
 use aws_lc_rs::hmac;
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::jwk::Algorithm;
-use latchkey::jwt::PrivateKey;
+use latchkey::jose::PrivateKey;
 use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 

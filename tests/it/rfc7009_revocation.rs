@@ -1,9 +1,9 @@
 //! RFC 7009: a client calls back a token of its own.
 
 use futures_util::future::join_all;
+use latchkey::audit::AuditQuery;
 use latchkey::config::Settings;
 use latchkey::domain::jwk::Algorithm;
-use latchkey::registry::AuditQuery;
 use serde_json::json;
 
 use crate::harness::{FORM, GRANT, Reply, Server, basic, claims_of, client_key, store_in};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use futures_util::future::join_all;
 use latchkey::domain::jwk::Algorithm;
-use latchkey::jwt::PrivateKey;
+use latchkey::jose::PrivateKey;
 use reqwest::Method;
 use rsa::pkcs8::DecodePrivateKey;
 use rsa::pkcs8::EncodePublicKey;

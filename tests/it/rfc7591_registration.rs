@@ -4,7 +4,7 @@ use std::task::Poll;
 
 use latchkey::config::RegistrationSetting;
 use latchkey::domain::jwk::Algorithm;
-use latchkey::jwt::PrivateKey;
+use latchkey::jose::PrivateKey;
 use reqwest::Method;
 use rsa::pkcs1::EncodeRsaPublicKey;
 use rsa::pkcs8::{DecodePrivateKey, EncodePublicKey, LineEnding};

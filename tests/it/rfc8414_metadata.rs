@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use latchkey::clients::register::RegistrationMode;
 use latchkey::config::{RegistrationSetting, Resolved};
 use latchkey::domain::jwk::Algorithm;
-use latchkey::registry::register::RegistrationMode;
 use serde_json::json;
 
 use crate::harness::{FORM, GRANT, Server, jose_header_of, settings};

@@ -2,7 +2,7 @@
 
 use latchkey::domain::clock::Clock;
 use latchkey::domain::jwk::Algorithm;
-use latchkey::jwt::StrictReader;
+use latchkey::jose::StrictReader;
 use latchkey::oauth::AssertionReader;
 use serde_json::json;
 

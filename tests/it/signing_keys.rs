@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use latchkey::app::OpenStore;
+use latchkey::assembly::OpenStore;
 use latchkey::config::Settings;
 use latchkey::domain::jwk::Algorithm;
-use latchkey::jwt::PrivateKey;
+use latchkey::jose::PrivateKey;
 use latchkey::store::{MemoryStore, MongoStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -552,7 +552,7 @@ async fn rotations(servers: &[Server], done: &AtomicBool) -> usize {
             rotate(&servers[count % servers.len()], json!({ "now": hasty })).await;
             for (server, old) in servers.iter().zip(&before) {
                 let kids = |server: &Server| -> Vec<String> {
-                    latchkey::tasks::Ring::own(&*server.app.ring)
+                    latchkey::signing::Ring::own(&*server.app.ring)
                         .into_iter()
                         .map(|own| own.jwk.kid)
                         .collect()

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use latchkey::app::{Inspection, OpenStore, check_store, copy_store};
+use latchkey::assembly::{Inspection, OpenStore, check_store, copy_store};
 use latchkey::config::StoreUrl;
 use latchkey::store::MemoryStore;
 use mongodb::bson::{Bson, DateTime, doc};
@@ -278,7 +278,7 @@ async fn documents_of_other_tools_fail_nothing(place: &Place) {
         .unwrap();
 
     let store: StoreUrl = url.parse().unwrap();
-    let server = Server::on(latchkey::app::open_store(&store).unwrap(), |_| ()).await;
+    let server = Server::on(latchkey::assembly::open_store(&store).unwrap(), |_| ()).await;
     let ready = server.get("/-/ready").await;
     let list = server.admin_get("/clients").await;
     let ids: Vec<&str> = list.body["clients"]

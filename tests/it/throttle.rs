@@ -15,14 +15,14 @@ use latchkey::domain::id::ClientId;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::domain::secret::{ClientSecret, Pepper};
 use latchkey::domain::store_error::StoreError;
-use latchkey::fetch::RemoteKeySets;
 use latchkey::hashing::SlowHashes;
-use latchkey::jwt::StrictReader;
+use latchkey::jose::StrictReader;
 use latchkey::oauth::authenticate::{
     AssertionRules, Authenticator, Caller, FailureThrottle, Limits, Presented, SecretChecks,
 };
-use latchkey::oauth::revocations::Revocations;
 use latchkey::oauth::{AssertionStore, ClientStore, HashUpgrade, News};
+use latchkey::outbound::RemoteKeySets;
+use latchkey::revocation::revocations::Revocations;
 use serde_json::json;
 
 use crate::harness::{ADMIN, FORM, GRANT, Reply, Server, basic, client_key};

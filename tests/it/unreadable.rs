@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use latchkey::app::{OpenStore, copy_store};
-use latchkey::domain::audit::AuditRecord;
+use latchkey::assembly::{OpenStore, copy_store};
+use latchkey::audit::AuditRecord;
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::free_form::CUT;

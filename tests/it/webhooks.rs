@@ -8,18 +8,19 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use latchkey::app::OpenStore;
+use latchkey::assembly::OpenStore;
+use latchkey::audit::delivery::{self, Backlog, Delivery, Tally};
+use latchkey::audit::lease::Lease;
+use latchkey::audit::message::{Message, WebhookKey};
+use latchkey::audit::{Action, AuditRecord, Author};
+use latchkey::audit::{Messenger, Outbox, Undelivered};
+use latchkey::clients::Inserted;
+use latchkey::clients::Upkeep;
 use latchkey::config::Settings;
-use latchkey::domain::audit::{Action, AuditRecord, Author};
 use latchkey::domain::clock::{Clock, Timestamp};
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::revocation::Revoked;
-use latchkey::domain::webhook::{Message, WebhookKey};
-use latchkey::registry::Inserted;
 use latchkey::store::{EmbeddedStore, MemoryStore, MongoStore, Store};
-use latchkey::tasks::delivery::{self, Backlog, Delivery, Tally};
-use latchkey::tasks::lease::Lease;
-use latchkey::tasks::{Messenger, Outbox, Undelivered, Upkeep};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -624,7 +625,7 @@ async fn what_a_killed_replica_left_in_a_document_is_told_of() {
         ..crate::store_contract::deed()
     };
     let inserted =
-        latchkey::registry::Registry::insert(&store, &client("svc"), &left).await.unwrap();
+        latchkey::clients::Registry::insert(&store, &client("svc"), &left).await.unwrap();
     assert_eq!(inserted, Inserted::Yes);
     assert!(store.untold(Timestamp(0), 9).await.unwrap().is_empty());
 

@@ -7,14 +7,16 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde_json::{Value, json};
 
-use crate::app::App;
-use crate::app::gatekeeper::{Answer, Question, Subject, Verdict, Why};
+use crate::assembly::App;
 use crate::domain::permission::DECIDE;
+use crate::policy::gatekeeper::{Answer, Question, Subject, Verdict, Why};
+use crate::web::error::Refusal;
+use crate::web::lobby::Running;
+use crate::web::verdict::{self, Asked};
+use crate::web::{Lobby, bearer, body, json};
 
-use super::error::Refusal;
-use super::lobby::{Lobby, Running};
-use super::verdict::{self, Asked};
-use super::{bearer, body, json, well_known};
+use super::oauth::well_known;
+
 use question::{Batch, Malformed, Semantic, Sent};
 
 /// Echoed, as the binding to HTTPS wants it: who asks tells its requests apart by it.

@@ -3,11 +3,10 @@
 
 use serde_json::Value;
 
-use crate::app::gatekeeper::Subject;
 use crate::domain::error_code::ErrorCode;
 use crate::domain::free_form::{DEEPEST, is_too_deep};
-
-use super::super::error::Refusal;
+use crate::policy::gatekeeper::Subject;
+use crate::web::error::Refusal;
 
 /// How many questions there may be at once.
 const MOST: usize = 100;

@@ -13,25 +13,30 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use futures_util::StreamExt;
 
-use crate::app::gatekeeper::{Question, Verdict, Why};
 use crate::config::{AuthSource, ForwardAuthSource};
 use crate::domain::resource::ProtectedResource;
-use crate::gateway::{AnswerHeader, Identity};
 use crate::oauth::tokeninfo::LiveToken;
+use crate::policy::gatekeeper::{Question, Verdict, Why};
+use crate::policy::{AnswerHeader, Identity};
+use crate::web::error::Refusal;
+use crate::web::verdict::{self, Asked};
+use crate::web::{Lobby, bearer, lobby};
 
-use super::error::Refusal;
-use super::verdict::{self, Asked};
-use super::{Lobby, bearer, lobby};
+use original::{FORWARDED, MIA, ORIGINAL, Original, Source, Unclear};
 
 pub(super) use names::Names;
-use original::{FORWARDED, MIA, ORIGINAL, Original, Source, Unclear};
 
 /// How long the body of a call is waited for, which nobody looks at.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// For Mia-Platform's gateway and Envoy.
-pub(super) async fn auth(lobby: Data<Lobby>, call: HttpRequest, body: Payload) -> HttpResponse {
-    let (gateways, names) = (&lobby.config().gateways, lobby.names());
+pub(super) async fn auth(
+    lobby: Data<Lobby>,
+    names: Data<Names>,
+    call: HttpRequest,
+    body: Payload,
+) -> HttpResponse {
+    let gateways = &lobby.config().gateways;
     let source = match gateways.auth {
         AuthSource::Mia => Source::Headers(&MIA),
         AuthSource::Path => Source::Call { route: &names.auth_route },
@@ -52,6 +57,7 @@ pub(super) async fn auth(lobby: Data<Lobby>, call: HttpRequest, body: Payload) -
 /// For nginx, Traefik, Caddy and others.
 pub(super) async fn forward_auth(
     lobby: Data<Lobby>,
+    names: Data<Names>,
     call: HttpRequest,
     body: Payload,
 ) -> HttpResponse {
@@ -65,7 +71,7 @@ pub(super) async fn forward_auth(
     skip(&call, body).await;
 
     match judged {
-        Ok(verdict) => yes(&verdict, &lobby.names().others, &[]),
+        Ok(verdict) => yes(&verdict, &names.others, &[]),
         Err(no) => no.error_response(),
     }
 }

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, HeaderValue};
 
-use crate::app::gatekeeper::Question;
 use crate::config::Resolved;
-use crate::gateway::{AnswerHeader, AnswerHeaders, Identity};
+use crate::policy::gatekeeper::Question;
+use crate::policy::{AnswerHeader, AnswerHeaders, Identity};
 
 use super::original::{Original, Unclear, only};
 

@@ -7,7 +7,7 @@ use std::ptr;
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderMap, HeaderName};
 
-use crate::app::gatekeeper::Question;
+use crate::policy::gatekeeper::Question;
 
 /// The request that a gateway asks about.
 #[derive(Clone, Copy, Debug)]

@@ -16,9 +16,9 @@ use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::secret::{ClientSecret, Pepper};
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
+use crate::revocation::revocations::Revocations;
 
 use super::error::{AuthFailure, OAuthError};
-use super::revocations::Revocations;
 use super::{
     AssertionReader, AssertionStore, ClientStore, HashUpgrade, News, RemoteKeys,
     UnverifiedAssertion,

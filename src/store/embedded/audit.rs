@@ -4,14 +4,13 @@ use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Transaction, params, params_from_iter};
 
-use super::EmbeddedStore;
-use super::rows::text;
-use crate::domain::audit::AuditRecord;
+use crate::audit::{AuditQuery, AuditRecord, AuditTrail, Outbox};
 use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
-use crate::registry::{AuditQuery, AuditTrail};
 use crate::store::audit::{self, Kept};
-use crate::tasks::Outbox;
+
+use super::EmbeddedStore;
+use super::rows::text;
 
 /// A record as a row.
 pub(super) struct Row {

@@ -4,16 +4,17 @@ use async_trait::async_trait;
 use mongodb::bson::DateTime;
 use rusqlite::{Connection, Transaction, params};
 
-use super::audit::{self, seconds};
-use super::rows::text;
-use super::{EmbeddedStore, standing};
-use crate::domain::audit::AuditRecord;
+use crate::audit::AuditRecord;
 use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
 use crate::domain::store_error::StoreError;
-use crate::oauth::RevocationStore;
+use crate::replication::{ChangeLog, Changes, RevocationPage, Standing, StandingPage};
+use crate::revocation::RevocationStore;
 use crate::store::revocation::{Kept, known, of_row, to_text};
-use crate::tasks::{ChangeLog, Changes, RevocationPage, Standing, StandingPage};
+
+use super::audit::{self, seconds};
+use super::rows::text;
+use super::{EmbeddedStore, standing};
 
 /// How many revocations are read at once.
 const AT_ONCE: usize = 10_000;

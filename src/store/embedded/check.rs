@@ -5,13 +5,14 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use crate::clients::pepper;
+use crate::store::inspection::{Inspection, RESTORE_FILE};
+use crate::store::revocation::of_row;
+
 use super::failure::is_damage;
 use super::readers::reader;
 use super::rows::{from_text, lost, past_damage, read, text};
 use super::{EmbeddedStore, FILE, OpenError, audit};
-use crate::registry::pepper;
-use crate::store::inspection::{Inspection, RESTORE_FILE};
-use crate::store::revocation::of_row;
 
 /// How many clients are read at once.
 const AT_ONCE: usize = 1000;

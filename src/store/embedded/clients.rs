@@ -4,15 +4,16 @@ use async_trait::async_trait;
 use mongodb::bson::DateTime;
 use rusqlite::{Connection, Transaction, params};
 
-use super::rows::{READABLE, ROW, add, changed, find, page, privileged, read, tick};
-use super::{EmbeddedStore, audit};
-use crate::domain::audit::AuditRecord;
+use crate::audit::AuditRecord;
+use crate::clients::{Cursor, Inserted, ListQuery, Page, Registry};
 use crate::domain::client::Client;
 use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
 use crate::domain::store_error::StoreError;
-use crate::registry::{Cursor, Inserted, ListQuery, Page, Registry};
 use crate::store::record;
+
+use super::rows::{READABLE, ROW, add, changed, find, page, privileged, read, tick};
+use super::{EmbeddedStore, audit};
 
 #[async_trait]
 impl Registry for EmbeddedStore {

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use crate::clients::SharedFacts;
+use crate::domain::store_error::StoreError;
+
 use super::EmbeddedStore;
 use super::rows::READABLE;
-use crate::domain::store_error::StoreError;
-use crate::registry::SharedFacts;
 
 #[async_trait]
 impl SharedFacts for EmbeddedStore {

@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
 
-use super::EmbeddedStore;
-use super::rows::text;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
 use crate::domain::window::{Length, Window};
-use crate::tasks::quota::{Counted, QuotaStore};
+use crate::oauth::quota::{Counted, QuotaStore};
+
+use super::EmbeddedStore;
+use super::rows::text;
 
 #[async_trait]
 impl QuotaStore for EmbeddedStore {

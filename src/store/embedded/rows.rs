@@ -5,12 +5,13 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, RowIndex, Transaction, params};
 use serde_json::{Map, Value};
 
-use super::failure::is_corrupt;
+use crate::clients::Inserted;
+use crate::clients::import::extended;
 use crate::domain::free_form;
 use crate::domain::permission::Permission;
-use crate::registry::Inserted;
-use crate::registry::import::extended;
 use crate::store::{Document, record};
+
+use super::failure::is_corrupt;
 
 /// A document as it is written. What could not be read again, because a member has a name like
 /// `$date` and means something else, is an error now rather than at every reading.

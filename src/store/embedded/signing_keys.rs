@@ -3,15 +3,16 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::rows::{from_text, text, to_text};
-use super::{EmbeddedStore, audit};
-use crate::domain::audit::AuditRecord;
+use crate::audit::AuditRecord;
 use crate::domain::clock::Timestamp;
 use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
-use crate::registry::signing_keys::{Retired, SigningKeyDeeds};
+use crate::signing::SigningKeyStore;
+use crate::signing::signing_keys::{Retired, SigningKeyDeeds};
 use crate::store::{Document, signing_key_record as record};
-use crate::tasks::SigningKeyStore;
+
+use super::rows::{from_text, text, to_text};
+use super::{EmbeddedStore, audit};
 
 #[async_trait]
 impl SigningKeyStore for EmbeddedStore {

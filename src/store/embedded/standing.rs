@@ -3,13 +3,14 @@
 use mongodb::bson::{DateTime, doc};
 use rusqlite::{Connection, Row, ToSql};
 
-use super::failure::is_corrupt;
-use super::rows::{READABLE, find, lost, text, to_bson};
 use crate::domain::free_form;
 use crate::domain::state::State;
+use crate::replication::{Standing, StandingPage};
 use crate::store::record;
 use crate::store::unreadable::Unreadable;
-use crate::tasks::{Standing, StandingPage};
+
+use super::failure::is_corrupt;
+use super::rows::{READABLE, find, lost, text, to_bson};
 
 /// What a row says of it.
 pub(super) struct Found {

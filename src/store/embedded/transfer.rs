@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, Transaction, params};
 
-use super::rows::{add, from_text, is_of, past_damage, text, to_text};
-use super::{EmbeddedStore, changes};
+use crate::clients::Inserted;
 use crate::domain::clock::Timestamp;
 use crate::domain::revocation::Revocation;
 use crate::domain::store_error::StoreError;
-use crate::registry::Inserted;
 use crate::store::{Document, Export, Store, Taken, UsedAssertion, record};
+
+use super::rows::{add, from_text, is_of, past_damage, text, to_text};
+use super::{EmbeddedStore, changes};
 
 /// How many documents are exported at once.
 const AT_ONCE: usize = 1000;

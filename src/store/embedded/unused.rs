@@ -3,16 +3,17 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, Transaction};
 
-use super::EmbeddedStore;
-use super::audit::Row;
-use super::rows::{READABLE, ROW, find, read};
-use crate::domain::audit::AuditRecord;
+use crate::audit::AuditRecord;
+use crate::clients::unused::UnusedClients;
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
 use crate::store::record;
 use crate::store::unused::{has_logged_in, is_unused};
-use crate::tasks::unused::UnusedClients;
+
+use super::EmbeddedStore;
+use super::audit::Row;
+use super::rows::{READABLE, ROW, find, read};
 
 #[async_trait]
 impl UnusedClients for EmbeddedStore {

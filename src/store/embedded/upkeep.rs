@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use mongodb::bson::Bson;
 use rusqlite::{Transaction, params};
 
-use super::EmbeddedStore;
+use crate::clients::{Login, UnreadableCount, Upkeep};
 use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
 use crate::store::{Document, record};
-use crate::tasks::{Login, UnreadableCount, Upkeep};
+
+use super::EmbeddedStore;
 
 #[async_trait]
 impl Upkeep for EmbeddedStore {

@@ -2,14 +2,13 @@
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
-use crate::domain::audit::AuditRecord;
+use crate::audit::{AuditQuery, AuditRecord, AuditTrail, Outbox};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
-use crate::registry::{AuditQuery, AuditTrail};
 use crate::store::audit;
-use crate::tasks::Outbox;
+
+use super::MemoryStore;
 
 #[async_trait]
 impl AuditTrail for MemoryStore {

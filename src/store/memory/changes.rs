@@ -4,15 +4,16 @@ use std::collections::btree_map::Entry;
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, Tables};
-use crate::domain::audit::AuditRecord;
+use crate::audit::AuditRecord;
 use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
-use crate::oauth::RevocationStore;
+use crate::replication::{ChangeLog, Changes, RevocationPage, Standing, StandingPage};
+use crate::revocation::RevocationStore;
 use crate::store::{audit, record};
-use crate::tasks::{ChangeLog, Changes, RevocationPage, Standing, StandingPage};
+
+use super::{MemoryStore, Tables};
 
 impl Tables {
     fn standings(&self) -> impl Iterator<Item = Standing> {

@@ -2,14 +2,15 @@
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
-use crate::domain::audit::AuditRecord;
+use crate::audit::AuditRecord;
+use crate::clients::{Cursor, Inserted, ListQuery, Page, Registry};
 use crate::domain::client::Client;
 use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
 use crate::domain::store_error::StoreError;
-use crate::registry::{Cursor, Inserted, ListQuery, Page, Registry};
 use crate::store::{Document, audit, record};
+
+use super::MemoryStore;
 
 #[async_trait]
 impl Registry for MemoryStore {

@@ -13,15 +13,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use mongodb::bson::DateTime;
 
-use crate::domain::audit::AuditRecord;
+use crate::audit::AuditRecord;
+use crate::clients::{Inserted, Login, SharedFacts, UnreadableCount, Upkeep};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
 use crate::domain::store_error::StoreError;
 use crate::oauth::AssertionStore;
-use crate::registry::{Inserted, SharedFacts};
-use crate::tasks::quota::Counted;
-use crate::tasks::{Login, UnreadableCount, Upkeep};
+use crate::oauth::quota::Counted;
 
 use super::unreadable::Unreadable;
 use super::{Document, Export, Store, Taken, UsedAssertion, record, signing_key_record};

@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
-use crate::tasks::quota::{Counted, QuotaStore};
+use crate::oauth::quota::{Counted, QuotaStore};
+
+use super::MemoryStore;
 
 #[async_trait]
 impl QuotaStore for MemoryStore {

@@ -4,14 +4,15 @@ use std::collections::btree_map::Entry;
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
-use crate::domain::audit::AuditRecord;
+use crate::audit::AuditRecord;
 use crate::domain::clock::Timestamp;
 use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
-use crate::registry::signing_keys::{Retired, SigningKeyDeeds};
+use crate::signing::SigningKeyStore;
+use crate::signing::signing_keys::{Retired, SigningKeyDeeds};
 use crate::store::{audit, signing_key_record};
-use crate::tasks::SigningKeyStore;
+
+use super::MemoryStore;
 
 #[async_trait]
 impl SigningKeyStore for MemoryStore {

@@ -2,14 +2,15 @@
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
-use crate::domain::audit::AuditRecord;
+use crate::audit::AuditRecord;
+use crate::clients::unused::UnusedClients;
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
 use crate::store::unused::{has_logged_in, is_unused};
 use crate::store::{audit, record};
-use crate::tasks::unused::UnusedClients;
+
+use super::MemoryStore;
 
 #[async_trait]
 impl UnusedClients for MemoryStore {

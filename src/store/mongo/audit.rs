@@ -7,19 +7,18 @@ use mongodb::bson::{Bson, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use mongodb::{Collection, Database};
 
+use crate::audit::{Action, AuditQuery, AuditRecord, AuditTrail, Outbox};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::ClientId;
+use crate::domain::store_error::StoreError;
+use crate::store::audit::{self, Kept};
+use crate::store::unreadable::{Unreadable, What};
+use crate::store::{Document, record};
+
 use super::{
     AUDIT, CLIENTS, META, MongoStore, REVOCATIONS, SIGNING_KEYS, clients, is_refusal, readable,
     unless_duplicate,
 };
-use crate::domain::audit::{Action, AuditRecord};
-use crate::domain::clock::Timestamp;
-use crate::domain::id::ClientId;
-use crate::domain::store_error::StoreError;
-use crate::registry::{AuditQuery, AuditTrail};
-use crate::store::audit::{self, Kept};
-use crate::store::unreadable::{Unreadable, What};
-use crate::store::{Document, record};
-use crate::tasks::Outbox;
 
 /// Records on their way, by their ids.
 pub(super) const OUTBOX: &str = "outbox";

@@ -6,19 +6,20 @@ use mongodb::bson::{Bson, DateTime, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use mongodb::{Collection, Database};
 
-use super::{
-    MongoStore, PATIENCE, REVOCATIONS, audit, clients, paging, readable, unless_duplicate,
-};
-use crate::domain::audit::AuditRecord;
+use crate::audit::AuditRecord;
 use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
-use crate::oauth::RevocationStore;
+use crate::replication::{ChangeLog, Changes, RevocationPage, Standing, StandingPage};
+use crate::revocation::RevocationStore;
 use crate::store::revocation::{CREATED_AT, UNTIL, known, of_document, to_document};
 use crate::store::unreadable::Unreadable;
 use crate::store::{Document, record};
-use crate::tasks::{ChangeLog, Changes, RevocationPage, Standing, StandingPage};
+
+use super::{
+    MongoStore, PATIENCE, REVOCATIONS, audit, clients, paging, readable, unless_duplicate,
+};
 
 /// The last moment of the year 9999; not every server knows dates beyond it.
 const LAST_MS: i64 = 253_402_300_799_999;

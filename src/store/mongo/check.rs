@@ -6,15 +6,16 @@ use futures_util::TryStreamExt;
 use mongodb::Database;
 use mongodb::bson::{RawDocumentBuf, doc};
 
+use crate::clients::pepper;
+use crate::domain::store_error::StoreError;
+use crate::store::inspection::Inspection;
+use crate::store::revocation::of_document;
+use crate::store::{Document, record};
+
 use super::audit::kept;
 use super::{
     AUDIT, MongoStore, REVOCATIONS, SIGNING_KEYS, clients, facts, indexes, paging, readable, within,
 };
-use crate::domain::store_error::StoreError;
-use crate::registry::pepper;
-use crate::store::inspection::Inspection;
-use crate::store::revocation::of_document;
-use crate::store::{Document, record};
 
 /// How many documents are read at once.
 const AT_ONCE: usize = 1000;

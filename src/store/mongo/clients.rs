@@ -9,15 +9,16 @@ use mongodb::error::Error;
 use mongodb::options::UpdateModifications;
 use mongodb::{Collection, Database};
 
-use super::{MongoStore, audit, clients, paging, readable, unless_duplicate};
-use crate::domain::audit::AuditRecord;
+use crate::audit::AuditRecord;
+use crate::clients::{Cursor, Inserted, ListQuery, Page, Registry};
 use crate::domain::client::{Client, Revision};
 use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
-use crate::registry::{Cursor, Inserted, ListQuery, Page, Registry};
 use crate::store::{Document, record};
+
+use super::{MongoStore, audit, clients, paging, readable, unless_duplicate};
 
 #[async_trait]
 impl Registry for MongoStore {

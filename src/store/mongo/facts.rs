@@ -6,10 +6,11 @@ use mongodb::bson::{Binary, doc};
 use mongodb::error::Error;
 use mongodb::{Collection, Database};
 
-use super::{META, MongoOpenError, MongoStore, clients, unless_duplicate, unreachable, within};
+use crate::clients::SharedFacts;
 use crate::domain::store_error::StoreError;
-use crate::registry::SharedFacts;
 use crate::store::Document;
+
+use super::{META, MongoOpenError, MongoStore, clients, unless_duplicate, unreachable, within};
 
 /// The major version of what is written here; a higher one is refused.
 pub(super) const SCHEMA: u32 = 2;

@@ -7,13 +7,14 @@ use mongodb::bson::{Bson, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use mongodb::{Collection, Database};
 
-use super::{MongoStore, QUOTAS, WRITES, readable, unless_duplicate, within};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
 use crate::domain::window::{Length, Window};
+use crate::oauth::quota::{Counted, QuotaStore};
 use crate::store::{Document, record};
-use crate::tasks::quota::{Counted, QuotaStore};
+
+use super::{MongoStore, QUOTAS, WRITES, readable, unless_duplicate, within};
 
 const UNTIL: &str = "until";
 const REPLICA: &str = "replica";

@@ -6,14 +6,15 @@ use mongodb::bson::{Bson, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use mongodb::{Collection, Database};
 
-use super::{MongoStore, SIGNING_KEYS, audit, readable, unless_duplicate};
-use crate::domain::audit::AuditRecord;
+use crate::audit::AuditRecord;
 use crate::domain::clock::Timestamp;
 use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
-use crate::registry::signing_keys::{Retired, SigningKeyDeeds};
+use crate::signing::SigningKeyStore;
+use crate::signing::signing_keys::{Retired, SigningKeyDeeds};
 use crate::store::{Document, signing_key_record as record};
-use crate::tasks::SigningKeyStore;
+
+use super::{MongoStore, SIGNING_KEYS, audit, readable, unless_duplicate};
 
 #[async_trait]
 impl SigningKeyStore for MongoStore {

@@ -5,15 +5,16 @@ use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, RawDocumentBuf, doc};
 use mongodb::{Collection, Database};
 
-use super::clients::{at_revision, removal};
-use super::{MongoStore, clients, readable, within};
-use crate::domain::audit::AuditRecord;
+use crate::audit::AuditRecord;
+use crate::clients::unused::UnusedClients;
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
 use crate::store::unused::is_unused;
 use crate::store::{Document, record};
-use crate::tasks::unused::UnusedClients;
+
+use super::clients::{at_revision, removal};
+use super::{MongoStore, clients, readable, within};
 
 #[async_trait]
 impl UnusedClients for MongoStore {

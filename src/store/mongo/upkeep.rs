@@ -6,14 +6,15 @@ use mongodb::bson::{Bson, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::{Collection, Database};
 
-use super::audit::OUTBOX_LAST;
-use super::{AUDIT, MongoStore, REVOCATIONS, USED_ASSERTIONS, WRITES, clients, within};
-use crate::domain::audit::AuditRecord;
+use crate::audit::AuditRecord;
+use crate::clients::{Login, UnreadableCount, Upkeep};
 use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
 use crate::store::revocation::UNTIL;
 use crate::store::{Document, record};
-use crate::tasks::{Login, UnreadableCount, Upkeep};
+
+use super::audit::OUTBOX_LAST;
+use super::{AUDIT, MongoStore, REVOCATIONS, USED_ASSERTIONS, WRITES, clients, within};
 
 #[async_trait]
 impl Upkeep for MongoStore {

@@ -3,7 +3,7 @@
 
 use mongodb::bson::{DateTime, Document};
 
-use crate::tasks::Login;
+use crate::clients::Login;
 
 use super::values::date;
 use super::{LAST_LOGIN, LAST_USED};

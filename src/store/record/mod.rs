@@ -22,7 +22,7 @@ use crate::domain::jwks_uri::JwksUri;
 use crate::domain::permission::Permission;
 use crate::domain::scope::Scope;
 use crate::domain::state::State;
-use crate::tasks::Standing;
+use crate::replication::Standing;
 
 use credentials::{
     key_document, keys, registration_token_document, registration_tokens, secret_document, secrets,

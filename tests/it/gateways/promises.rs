@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ::latchkey::domain::permission::Permission;
-use ::latchkey::gateway::{Format, Outcome, Policy, Principal, Request};
+use latchkey::policy::{Format, Outcome, Policy, Principal, Request};
 
 use super::caller::call;
 use super::impostor::Impostor;

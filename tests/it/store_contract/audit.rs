@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use latchkey::domain::audit::AuditRecord;
+use latchkey::audit::AuditQuery;
+use latchkey::audit::AuditRecord;
+use latchkey::clients::Inserted;
 use latchkey::domain::client::Client;
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::id::CredentialId;
 use latchkey::domain::revocation::{Revocation, Revoked};
 use latchkey::domain::state::State;
-use latchkey::registry::{AuditQuery, Inserted};
 use latchkey::store::Store;
 
 use super::{add, client, deed, ended_since, id, read};

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use futures_util::future::{FutureExt, join_all};
+use latchkey::clients::Login;
+use latchkey::clients::{Inserted, ListQuery};
 use latchkey::domain::client::{Client, Revision};
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::signing_key::SharedKeys;
-use latchkey::registry::{Inserted, ListQuery};
 use latchkey::store::Store;
-use latchkey::tasks::Login;
 
 use super::{add, client, deed, full_client, id, read};
 use crate::stores::{Place, on_every_store};

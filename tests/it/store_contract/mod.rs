@@ -11,7 +11,9 @@ mod upkeep;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use latchkey::domain::audit::{Action, AuditRecord, Author, Recorder};
+use latchkey::audit::{Action, AuditRecord, Author, Recorder};
+use latchkey::clients::Inserted;
+use latchkey::clients::Login;
 use latchkey::domain::client::{AuthMethod, Client, ClientKey, StoredSecret};
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::entropy::SystemEntropy;
@@ -21,9 +23,8 @@ use latchkey::domain::provenance::Provenance;
 use latchkey::domain::registration_token::{RegistrationToken, StoredRegistrationToken};
 use latchkey::domain::secret_hash::SecretHash;
 use latchkey::domain::state::State;
-use latchkey::registry::Inserted;
+use latchkey::replication::Standing;
 use latchkey::store::Store;
-use latchkey::tasks::{Login, Standing};
 use serde_json::{Map, Value, json};
 
 pub fn id(text: &str) -> ClientId {

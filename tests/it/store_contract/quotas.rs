@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::window::{Length, Window};
+use latchkey::oauth::quota::Counted;
 use latchkey::store::Store;
-use latchkey::tasks::quota::Counted;
 
 use super::id;
 use crate::stores::{Place, on_every_store};

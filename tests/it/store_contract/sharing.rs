@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use latchkey::domain::audit::{Action, AuditRecord, Author, Recorder};
+use latchkey::audit::{Action, AuditRecord, Author, Recorder};
 use latchkey::domain::client::Client;
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::jwk::{Algorithm, PublicJwk};
 use latchkey::domain::signing_key::{PublishedKey, Rotation};
-use latchkey::registry::signing_keys::Retired;
+use latchkey::signing::signing_keys::Retired;
 use mongodb::bson::doc;
 use serde_json::{Value, json};
 

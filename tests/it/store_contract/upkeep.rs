@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use latchkey::clients::Login;
 use latchkey::domain::client::{Client, ClientKey};
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::id::{ClientId, CredentialId};
+use latchkey::replication::Standing;
 use latchkey::store::{Document, MemoryStore, Store, UsedAssertion};
-use latchkey::tasks::{Login, Standing};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, doc};
 use serde_json::{Value, json};

@@ -24,7 +24,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use latchkey::domain::clock::Timestamp;
-use latchkey::jwt::{Assertion, PrivateKey, sign_assertion};
+use latchkey::jose::{Assertion, PrivateKey, sign_assertion};
 
 // As the server has it.
 #[global_allocator]

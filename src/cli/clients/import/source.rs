@@ -6,11 +6,12 @@ use std::path::Path;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::Failure;
-use crate::app::{MongoSource, open_source};
+use crate::assembly::{MongoSource, open_source};
 use crate::cli::credential;
+use crate::clients::import::foreign::{Foreign, translated};
 use crate::domain::free_form;
-use crate::registry::import::foreign::{Foreign, translated};
+
+use super::Failure;
 
 /// How many documents are read at once.
 const AT_ONCE: usize = 200;

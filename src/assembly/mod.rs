@@ -1,0 +1,124 @@
+//! The adapters chosen at start, put together. The only module that names concrete ones.
+
+pub mod admin_file;
+mod assemble;
+mod check;
+mod copy;
+mod first_admin;
+mod notices;
+mod open;
+mod parts;
+mod reset;
+mod source;
+
+use std::sync::Arc;
+
+use crate::audit::delivery::Delivery;
+use crate::audit::{AuditTrail, Outbox, Recorder};
+use crate::clients::credential_watch::CredentialWatch;
+use crate::clients::draft::Enrolment;
+use crate::clients::key_admission::KeyAdmission;
+use crate::clients::logins::PendingLogins;
+use crate::clients::register::Registration;
+use crate::clients::revoke::TokenRevocation;
+use crate::clients::unused::UnusedSweep;
+use crate::clients::{Registry, Upkeep};
+use crate::config::Resolved;
+use crate::domain::clock::Clock;
+use crate::domain::entropy::Entropy;
+use crate::jose::KeyRing;
+use crate::oauth::ClientStore;
+use crate::oauth::authenticate::Authenticator;
+use crate::oauth::introspect::Introspection;
+use crate::oauth::own_token::OwnTokens;
+use crate::oauth::quota::Quotas;
+use crate::oauth::token::TokenIssuer;
+use crate::oauth::tokeninfo::TokenJudge;
+use crate::replication::feed::Feed;
+use crate::revocation::revocations::Revocations;
+use crate::revocation::revoke::Revoker;
+use crate::signing::key_exchange::KeyExchange;
+use crate::signing::signing_keys::SigningKeys;
+
+pub use crate::policy::gatekeeper::Gatekeeper;
+pub use assemble::{StartError, assemble};
+pub use check::{NoBackUp, back_up_store, check_store};
+pub use copy::{Copied, CopyError, copy_store};
+pub use open::{OpenStore, StoreOpenError, open_existing_store, open_store};
+pub use reset::{Reset, reset_admin};
+pub use source::{MongoSource, SourcePage, open_source};
+
+pub use crate::store::{BackedUp, Existing, Inspection, Problem};
+
+/// Everything that answers requests.
+pub struct App {
+    /// What is in force.
+    pub config: Resolved,
+    /// What the operator adds to the OpenID configuration.
+    pub openid_configuration: serde_json::Map<String, serde_json::Value>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Proves clients.
+    pub authenticator: Authenticator,
+    /// Issues tokens.
+    pub issuer: TokenIssuer,
+    /// Judges tokens.
+    pub judge: Arc<TokenJudge>,
+    /// Says whether requests may pass.
+    pub gatekeeper: Gatekeeper,
+    /// Takes registrations.
+    pub registration: Registration,
+    /// Lets the keys of clients in.
+    pub keys: Arc<KeyAdmission>,
+    /// Adds clients.
+    pub enrolment: Arc<Enrolment>,
+    /// The clients, as far as they are remembered.
+    pub clients: Arc<dyn ClientStore>,
+    /// The clients.
+    pub registry: Arc<dyn Registry>,
+    /// The signing keys.
+    pub ring: Arc<KeyRing>,
+    /// What a person may do with them.
+    pub signing_keys: SigningKeys,
+    /// What carries it out here, and shares them with the other replicas.
+    pub key_exchange: Arc<KeyExchange>,
+    /// News of other replicas.
+    pub feed: Arc<Feed>,
+    /// Logins to be written.
+    pub logins: Arc<PendingLogins>,
+    /// What counts the tokens of clients that have a quota.
+    pub quotas: Arc<Quotas>,
+    /// What removes clients that were never used.
+    pub unused: Arc<UnusedSweep>,
+    /// The store, for its upkeep.
+    pub upkeep: Arc<dyn Upkeep>,
+    /// Records of deeds on their way.
+    pub outbox: Arc<dyn Outbox>,
+    /// Records of deeds.
+    pub audit_trail: Arc<dyn AuditTrail>,
+    /// What looks after credentials that end.
+    pub credentials: Arc<CredentialWatch>,
+    /// What tells a webhook of deeds, if there is one.
+    pub delivery: Option<Arc<Delivery>>,
+    /// What has ended before its time.
+    pub revocations: Arc<Revocations>,
+    /// Answers about tokens of others.
+    pub introspection: Introspection,
+    /// Ends tokens for their owners.
+    pub own_tokens: OwnTokens,
+    /// Ends tokens for administrators.
+    pub token_revocation: TokenRevocation,
+    /// What ends it.
+    pub revoker: Arc<Revoker>,
+    /// What makes the records of who did what.
+    pub recorder: Arc<Recorder>,
+}
+
+/// What is handed in, so that tests can hold it.
+#[derive(Clone)]
+pub struct Environment {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}

@@ -1,0 +1,256 @@
+//! What several of the use-cases share, and the use-cases that are made of it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::audit::Recorder;
+use crate::clients::cached::{CacheLimits, CachedClients};
+use crate::clients::key_admission::KeyRules;
+use crate::clients::logins::PendingLogins;
+use crate::clients::rehash::Rehash;
+use crate::clients::unused::UnusedSweep;
+use crate::config::{Resolved, Settings, Switch};
+use crate::domain::entropy::{ALPHANUMERIC, Entropy};
+use crate::domain::secret::Pepper;
+use crate::domain::token_size;
+use crate::hashing::SlowHashes;
+use crate::jose::{CachedOpener, KeyFolder, KeyRing, NamedKey, StrictReader};
+use crate::oauth::authenticate::{
+    self, AssertionRules, Authenticator, FailureThrottle, SecretChecks,
+};
+use crate::oauth::quota::{DefaultQuotas, Quotas};
+use crate::oauth::token::{TokenIssuer, TokenRules};
+use crate::oauth::tokeninfo::TokenJudge;
+use crate::outbound::RemoteKeySets;
+use crate::replication::feed::Feed;
+use crate::replication::standings::Standings;
+use crate::revocation::revocations::Revocations;
+use crate::revocation::revoke::Revoker;
+use crate::signing::key_exchange::{KeyExchange, Memory};
+use crate::signing::signing_keys::SigningKeys;
+use crate::store::Store;
+
+use super::{Environment, OpenStore, StartError};
+
+/// How long a client of a store that others write to is remembered, even if no change was seen.
+const CLIENTS_REMEMBERED: Duration = Duration::from_secs(10);
+/// How long it is remembered that there is no client of an id. A client that another replica adds is
+/// heard of sooner.
+const ABSENCE_REMEMBERED: Duration = Duration::from_secs(1);
+
+/// What several of the use-cases share.
+pub(super) struct Parts {
+    pub(super) environment: Environment,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clients: Arc<CachedClients>,
+    pub(super) revocations: Arc<Revocations>,
+    pub(super) revoker: Arc<Revoker>,
+    pub(super) recorder: Arc<Recorder>,
+    pub(super) remote_keys: Arc<RemoteKeySets>,
+    pub(super) ring: Arc<KeyRing>,
+    pub(super) signing_keys: SigningKeys,
+    pub(super) key_exchange: Arc<KeyExchange>,
+    pub(super) feed: Arc<Feed>,
+    pub(super) logins: Arc<PendingLogins>,
+    pub(super) quotas: Arc<Quotas>,
+    pub(super) hashes: SlowHashes,
+    pub(super) skew: Duration,
+    pub(super) longest_life: Duration,
+}
+
+impl Parts {
+    pub(super) fn of(
+        config: &Resolved,
+        open: &OpenStore,
+        environment: Environment,
+    ) -> Result<Self, StartError> {
+        let (settings, store) = (&config.settings, open.store());
+        let skew = Duration::from_secs(settings.clock_skew);
+        let longest_life = Duration::from_secs(settings.max_token_lifetime);
+        let revocations = Arc::new(Revocations::new(longest_life, skew));
+        let revoker = Arc::new(Revoker { store: store.clone(), revocations: revocations.clone() });
+        let recorder = Arc::new(Recorder::new(environment.entropy.clone()));
+        let ring = Arc::new(KeyRing::open(key_folder(config))?);
+        let clients = Arc::new(CachedClients::new(
+            store.clone(),
+            revocations.clone(),
+            CacheLimits {
+                capacity: settings.client_cache,
+                for_at_most: open.is_shared().then_some(CLIENTS_REMEMBERED),
+                absent_for: ABSENCE_REMEMBERED,
+            },
+        ));
+        let signing_keys = SigningKeys { store: store.clone(), recorder: recorder.clone() };
+        let days = settings.key_rotation_days;
+        let key_exchange = Arc::new(KeyExchange {
+            ring: ring.clone(),
+            store: store.clone(),
+            facts: store.clone(),
+            deeds: signing_keys.clone(),
+            revocations: revocations.clone(),
+            clock: environment.clock.clone(),
+            longest_life,
+            skew,
+            oldest: (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400))),
+            memory: Memory::default(),
+        });
+        let standings = Standings {
+            revocations: revocations.clone(),
+            revoker: revoker.clone(),
+            registry: clients.clone(),
+            recorder: recorder.clone(),
+            clock: environment.clock.clone(),
+            shared: open.is_shared(),
+            settling: Mutex::default(),
+        };
+        let (log, shared) = (store.clone(), open.is_shared());
+        let feed =
+            Arc::new(Feed::new(key_exchange.clone(), log, clients.clone(), standings, shared));
+        let quotas = quotas(settings, store.clone(), &*environment.entropy)?;
+        Ok(Self {
+            environment,
+            store,
+            clients,
+            revocations,
+            revoker,
+            recorder,
+            remote_keys: Arc::new(RemoteKeySets::new(settings.jwks_uri_hosts.clone())),
+            ring,
+            signing_keys,
+            key_exchange,
+            feed,
+            logins: Arc::new(PendingLogins::default()),
+            quotas,
+            hashes: SlowHashes::for_this_machine(),
+            skew,
+            longest_life,
+        })
+    }
+
+    pub(super) fn authenticator(
+        &self,
+        config: &Resolved,
+        pepper: Pepper,
+    ) -> Result<Authenticator, StartError> {
+        let settings = &config.settings;
+        let Environment { clock, entropy } = &self.environment;
+        let rehash = Rehash::new(
+            self.clients.clone(),
+            self.hashes.clone(),
+            entropy.clone(),
+            self.recorder.clone(),
+            clock.clone(),
+        );
+        Ok(Authenticator {
+            clients: self.clients.clone(),
+            assertions: self.store.clone(),
+            remote_keys: self.remote_keys.clone(),
+            reader: Arc::new(StrictReader),
+            revocations: self.revocations.clone(),
+            news: self.feed.clone(),
+            upgrade: Arc::new(rehash),
+            secrets: SecretChecks::new(self.hashes.clone(), &**entropy)?,
+            throttle: throttle(settings),
+            pepper,
+            rules: AssertionRules {
+                issuer: config.issuer.clone(),
+                token_endpoint: config.url("/oauth/token"),
+                legacy_audience_until: config.legacy_audience_until,
+                longest_life: Duration::from_secs(settings.assertion_lifetime),
+                skew: self.skew,
+            },
+        })
+    }
+
+    pub(super) fn issuer(&self, config: &Resolved) -> TokenIssuer {
+        let settings = &config.settings;
+        TokenIssuer {
+            sealer: self.ring.clone(),
+            logins: self.logins.clone(),
+            quota: self.quotas.clone(),
+            revocations: self.revocations.clone(),
+            entropy: self.environment.entropy.clone(),
+            rules: TokenRules {
+                issuer: config.issuer.as_str().into(),
+                lifetime: Duration::from_secs(settings.token_lifetime),
+                longest_life: self.longest_life,
+                default_audience: settings.default_audience.clone(),
+                require_audience: settings.require_audience,
+                lists: config.list_limits(),
+                longest_token: token_size::longest_in(settings.header_limit),
+            },
+        }
+    }
+
+    pub(super) fn judge(&self, config: &Resolved) -> Arc<TokenJudge> {
+        let settings = &config.settings;
+        let opener = CachedOpener::new(
+            self.ring.clone(),
+            config.issuer.as_str().into(),
+            self.revocations.clone(),
+            settings.token_cache.saturating_mul(1024 * 1024),
+        );
+        let max_staleness = Duration::from_secs(settings.max_staleness);
+        Arc::new(TokenJudge {
+            opener: Arc::new(opener),
+            news: self.feed.clone(),
+            revocations: self.revocations.clone(),
+            max_staleness: Some(max_staleness).filter(|limit| !limit.is_zero()),
+            longest_life: self.longest_life,
+            skew: self.skew,
+            accepted_audiences: settings.accepted_audiences.clone(),
+        })
+    }
+}
+
+/// The name of this process among the replicas is made anew at each start.
+fn quotas(
+    settings: &Settings,
+    store: Arc<dyn Store>,
+    entropy: &dyn Entropy,
+) -> Result<Arc<Quotas>, StartError> {
+    let replica = entropy.text(ALPHANUMERIC, 16)?;
+    let defaults =
+        DefaultQuotas { per_hour: settings.quota_per_hour, per_day: settings.quota_per_day };
+    Ok(Arc::new(Quotas::new(replica, defaults, store)))
+}
+
+fn throttle(settings: &Settings) -> FailureThrottle {
+    FailureThrottle::new(match settings.throttle {
+        Switch::On => Some(authenticate::Limits::default()),
+        Switch::Off => None,
+    })
+}
+
+pub(super) fn unused(settings: &Settings, parts: &Parts) -> UnusedSweep {
+    let days = u64::from(settings.unused_client_days);
+    UnusedSweep {
+        age: (days > 0).then(|| Duration::from_secs(days * 86_400)),
+        store: parts.store.clone(),
+        upkeep: parts.store.clone(),
+        logins: parts.logins.clone(),
+        remembered: parts.clients.clone(),
+        revocations: parts.revocations.clone(),
+        recorder: parts.recorder.clone(),
+    }
+}
+
+pub(super) fn key_rules(config: &Resolved) -> KeyRules {
+    KeyRules {
+        issuer: config.issuer.clone(),
+        skew: Duration::from_secs(config.settings.clock_skew),
+        proof_required: config.settings.require_key_proof,
+        sharing_refused: config.settings.refuse_shared_keys,
+    }
+}
+
+fn key_folder(config: &Resolved) -> KeyFolder {
+    let settings = &config.settings;
+    let password = config.signing_key_password.clone();
+    let named = settings.signing_key_file.as_ref().map(|path| NamedKey {
+        path: path.clone(),
+        kid: settings.signing_key_id.clone(),
+        password: password.clone(),
+    });
+    KeyFolder { path: settings.keys.clone(), named, algorithm: settings.algorithm, password }
+}

@@ -1,0 +1,65 @@
+//! Gives the administrator new credentials.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::audit::{Author, Recorder};
+use crate::clients::admin::AdminCredentials;
+use crate::clients::draft::{Enrolment, Limits};
+use crate::clients::pepper::pepper;
+use crate::domain::id::ClientId;
+use crate::hashing::SlowHashes;
+use crate::revocation::revocations::Revocations;
+use crate::revocation::revoke::Revoker;
+
+use super::{Environment, OpenStore, StartError, admin_file};
+
+/// The administrator's new credentials.
+#[derive(Debug)]
+pub struct Reset {
+    /// The credentials.
+    pub credentials: AdminCredentials,
+    /// The file that they are in; `None`: they are nowhere but here.
+    pub file: Option<PathBuf>,
+}
+
+/// Gives the administrator of this store new credentials: the one that is named, else the one in
+/// the file beside the store, else a new one. Cut off at any point, it can be run again.
+pub async fn reset_admin(
+    open: &OpenStore,
+    environment: &Environment,
+    client_id: Option<ClientId>,
+) -> Result<Reset, StartError> {
+    open.prepare().await?;
+    let store = open.store();
+    let entropy = environment.entropy.clone();
+    let pepper = pepper(&*store, &*entropy).await?;
+    let file = open.folder().map(admin_file::path);
+    // A file that cannot be read is about to be replaced.
+    let known = || file.as_deref().and_then(|path| admin_file::read(path).ok().flatten());
+    let credentials = match client_id.or_else(|| known().map(|known| known.client_id)) {
+        Some(id) => AdminCredentials::random_for(id, &pepper, &*entropy)?,
+        None => AdminCredentials::random(&pepper, &*entropy)?,
+    };
+    // The file first: a secret that is in force and that nobody knows would lock everyone out.
+    if let Some(path) = &file {
+        admin_file::replace(path, &credentials)
+            .map_err(|error| StartError::File(path.clone(), error))?;
+    }
+    let hashes = SlowHashes::for_this_machine();
+    let recorder = Arc::new(Recorder::new(entropy.clone()));
+    let nothing = Revocations::new(Duration::ZERO, Duration::ZERO);
+    let revoker = Arc::new(Revoker { store: store.clone(), revocations: Arc::new(nothing) });
+    let enrolment = Enrolment {
+        registry: store,
+        pepper,
+        hashes,
+        entropy,
+        recorder,
+        revoker,
+        limits: Limits::default(),
+    };
+    enrolment.install_admin(&credentials, &Author::operator(), environment.clock.now()).await?;
+    Ok(Reset { credentials, file })
+}

@@ -1,0 +1,201 @@
+//! The first admin: without one, nobody could make the next.
+
+use crate::audit::{Action, Author};
+use crate::domain::client::{AuthMethod, Client, StoredSecret};
+use crate::domain::clock::Timestamp;
+use crate::domain::entropy::Entropy;
+use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::permission::{ADMIN, Permission};
+use crate::domain::provenance::{FORMER_SERVER, Provenance};
+use crate::domain::secret::{ClientSecret, Form, Pepper};
+use crate::domain::secret_hash::Profile;
+use crate::domain::state::State;
+
+use super::draft::Enrolment;
+use super::error::RegistryError;
+use super::{Inserted, Registry};
+
+/// What an admin client is called where nobody named it.
+const NAME: &str = "Latchkey administrator";
+
+/// Why a secret can be nobody's: it would be refused at every use.
+const UNUSABLE: &str = "its secret has a control character in it, or begins with `lk_` and was not \
+                        made for this client on this store; choose another, or remove the file \
+                        that it is kept in";
+
+/// A client id and its secret.
+#[derive(Clone, Debug)]
+pub struct AdminCredentials {
+    /// The name.
+    pub client_id: ClientId,
+    /// The secret.
+    pub secret: ClientSecret,
+}
+
+impl AdminCredentials {
+    /// Fresh ones.
+    pub fn random(pepper: &Pepper, entropy: &dyn Entropy) -> Result<Self, RegistryError> {
+        Self::random_for(ClientId::random(entropy)?, pepper, entropy)
+    }
+
+    /// A fresh secret for an administrator of this name.
+    pub fn random_for(
+        client_id: ClientId,
+        pepper: &Pepper,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, RegistryError> {
+        let id = CredentialId::random(entropy)?;
+        let secret = ClientSecret::generate(&client_id, &id, pepper, entropy)?;
+        Ok(Self { client_id, secret })
+    }
+}
+
+/// Whether any client is an admin.
+pub async fn exists(registry: &dyn Registry) -> Result<bool, RegistryError> {
+    Ok(!registry.holders(&admin()?).await?.is_empty())
+}
+
+impl Enrolment {
+    /// Makes `credentials` those of an admin: the client is created or changed as needed, and
+    /// whatever secret it had before ends. Does nothing where all of that is so already.
+    pub async fn install_admin(
+        &self,
+        credentials: &AdminCredentials,
+        author: &Author,
+        now: Timestamp,
+    ) -> Result<(), RegistryError> {
+        if credentials.client_id.is_reserved() {
+            let why =
+                format!("`{}` stands for no client; choose another id", credentials.client_id);
+            return Err(RegistryError::Metadata(why));
+        }
+        if let Form::Forged = credentials.secret.form(&credentials.client_id, &self.pepper) {
+            return Err(RegistryError::Metadata(UNUSABLE.to_owned()));
+        }
+        // A replica that starts at the same moment may win any of these races; then look again.
+        for _ in 0..8 {
+            let Some(found) = self.registry.read(&credentials.client_id).await? else {
+                let id = credentials.client_id.clone();
+                let mut client = Client::new(id, NAME.to_owned(), AuthMethod::default(), now);
+                client.provenance = Some(Provenance::Installed);
+                client.creator = author.actor.to_string();
+                let client = self.promoted(&client, credentials, now).await?;
+                let pair = (None, Some(&client));
+                let record = self.recorder.change(author, Action::AdminInstalled, pair, now)?;
+                match self.registry.insert(&client, &record).await? {
+                    Inserted::Yes => return Ok(()),
+                    Inserted::Duplicate => continue,
+                }
+            };
+            if found.is_damaged() {
+                return Err(RegistryError::Damaged);
+            }
+            if self.is_installed(&found, &credentials.secret).await? {
+                return Ok(());
+            }
+            let changed = self.promoted(&found, credentials, now).await?;
+            let pair = (Some(&found), Some(&changed));
+            let record = self.recorder.change(author, Action::AdminInstalled, pair, now)?;
+            if self.registry.replace(&found, &changed, &record).await? {
+                return Ok(());
+            }
+        }
+        Err(RegistryError::Duplicate)
+    }
+
+    /// Ends every other admin that a start made: the configured one stands instead of them. Admins
+    /// that a person made are left alone. Who was ended.
+    pub async fn end_former_admins(
+        &self,
+        current: &ClientId,
+        now: Timestamp,
+    ) -> Result<Vec<ClientId>, RegistryError> {
+        let permission = admin()?;
+        let mut ended = Vec::new();
+        for former in self.registry.holders(&permission).await? {
+            if former.id == *current {
+                continue;
+            }
+            if !former.was_installed() {
+                if former.provenance.is_none() && former.creator == FORMER_SERVER {
+                    let (client_id, why) =
+                        (&former.id, "it may be of a former start, and was changed since");
+                    tracing::warn!(%client_id, why, "an administrator is left alone: end it if it should be gone");
+                }
+                continue;
+            }
+            let mut without = former.clone();
+            without.permissions.retain(|held| *held != permission);
+            without.secrets.clear();
+            let epoch = self.revoker.revocations.next_epoch(&former.id, former.token_epoch);
+            without.move_to(State::Draft, epoch);
+            let pair = (Some(&former), Some(&without));
+            let record = self.recorder.change(&Author::server(), Action::AdminEnded, pair, now)?;
+            // Another replica that starts now may have done it.
+            if self.registry.replace(&former, &without, &record).await? {
+                ended.push(former.id);
+            }
+        }
+        Ok(ended)
+    }
+
+    async fn is_installed(
+        &self,
+        found: &Client,
+        secret: &ClientSecret,
+    ) -> Result<bool, RegistryError> {
+        // One from before that was noted is written once more, with it.
+        let is_noted = found.provenance.is_some() || !found.was_installed();
+        let is_admin = is_noted
+            && found.permissions.contains(&admin()?)
+            && found.state == State::Public
+            && found.may_use_client_credentials()
+            && found.auth_method != AuthMethod::PrivateKeyJwt;
+        match &found.secrets[..] {
+            [only] if is_admin && only.expires.is_none() => {
+                Ok(self.hashes.matches(&only.hash, secret).await?)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    async fn promoted(
+        &self,
+        client: &Client,
+        credentials: &AdminCredentials,
+        now: Timestamp,
+    ) -> Result<Client, RegistryError> {
+        let mut client = client.clone();
+        let permission = admin()?;
+        if !client.permissions.contains(&permission) {
+            client.permissions.push(permission);
+        }
+        client.registration_tokens.clear();
+        let epoch = self.revoker.revocations.next_epoch(&client.id, client.token_epoch);
+        client.move_to(State::Public, epoch);
+        if client.was_installed() {
+            client.provenance = Some(Provenance::Installed);
+        }
+        client.grant_types = None;
+        client.auth_method = AuthMethod::default();
+        let (id, checksummed) = match credentials.secret.form(&client.id, &self.pepper) {
+            Form::Ours(id) => (id, true),
+            Form::Forged | Form::Foreign => (CredentialId::random(&*self.entropy)?, false),
+        };
+        let profile = Profile::of_secret(checksummed);
+        let hash = self.hashes.hash(&credentials.secret, profile, &self.entropy).await??;
+        client.secrets = vec![StoredSecret {
+            id,
+            hash,
+            checksummed,
+            created: now,
+            expires: None,
+            last_used: None,
+        }];
+        Ok(client)
+    }
+}
+
+fn admin() -> Result<Permission, RegistryError> {
+    ADMIN.parse().map_err(|_| RegistryError::NotPermitted(ADMIN))
+}

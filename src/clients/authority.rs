@@ -1,0 +1,152 @@
+//! Who does the deed.
+
+use crate::audit::{Author, Origin};
+use crate::domain::actor::Actor;
+use crate::domain::claims::AccessTokenClaims;
+use crate::domain::client::Client;
+use crate::domain::id::ClientId;
+use crate::domain::permission::{self, ADMIN, Permission};
+use crate::domain::registration_token::RegistrationTokenDigest;
+use crate::domain::state::State;
+
+use super::draft::Enrolment;
+use super::error::RegistryError;
+
+/// Somebody who may do the deed at hand: the bearer of a live token that holds the permission, or
+/// a client that looks after itself.
+#[derive(Debug)]
+pub struct Authority {
+    id: ClientId,
+    lineage: ClientId,
+    is_admin: bool,
+    owns: Option<RegistrationTokenDigest>,
+    author: Author,
+}
+
+impl Authority {
+    /// The bearer of these claims, if it holds the permission; what it does is recorded as done
+    /// from `origin`.
+    pub fn bearer(
+        claims: &AccessTokenClaims,
+        needed: &'static str,
+        origin: Origin,
+    ) -> Result<Self, RegistryError> {
+        if !permission::allows(&claims.permissions, needed) {
+            return Err(RegistryError::NotPermitted(needed));
+        }
+        let is_admin = permission::allows(&claims.permissions, ADMIN);
+        let id = claims.client_id.clone();
+        let author = origin.by(Actor::Client(id.clone()));
+        Ok(Self { lineage: id.clone(), id, is_admin, owns: None, author })
+    }
+
+    /// The same, if the client as it is now holds the permission too: its token is a snapshot.
+    pub fn now(self, client: &Client, needed: &'static str) -> Result<Self, RegistryError> {
+        if !permission::allows(&client.permissions, needed) {
+            return Err(RegistryError::NotPermitted(needed));
+        }
+        let is_admin = self.is_admin && permission::allows(&client.permissions, ADMIN);
+        Ok(Self { lineage: client.lineage().clone(), is_admin, ..self })
+    }
+
+    /// The client itself, which has shown its registration access token.
+    pub(super) fn owner(client: &Client, token: RegistrationTokenDigest, origin: Origin) -> Self {
+        let (id, lineage) = (client.id.clone(), client.lineage().clone());
+        let author = origin.by(Actor::Owner(id.clone()));
+        Self { id, lineage, is_admin: false, owns: Some(token), author }
+    }
+
+    /// The registration access token that was shown, by a client that looks after itself.
+    pub(super) fn registration_token(&self) -> Option<&RegistrationTokenDigest> {
+        self.owns.as_ref()
+    }
+
+    /// Ends what others may hold to look after this client. Who shows such a token keeps that one.
+    pub(super) fn end_registration_tokens(&self, client: &mut Client) {
+        let shown = self.owns.as_ref();
+        client.registration_tokens.retain(|held| shown.is_some_and(|shown| held.digest == *shown));
+    }
+
+    /// Refuses a new credential to a client that is not in use and looks after itself: it would be
+    /// there when an administrator publishes the client.
+    pub(super) fn may_add_credentials(&self, client: &Client) -> Result<(), RegistryError> {
+        let refused = self.owns.is_some() && client.state != State::Public;
+        if refused { Err(RegistryError::NotPublished) } else { Ok(()) }
+    }
+
+    /// Its client id.
+    #[must_use]
+    pub fn id(&self) -> &ClientId {
+        &self.id
+    }
+
+    /// What its limits are counted by.
+    #[must_use]
+    pub fn lineage(&self) -> &ClientId {
+        &self.lineage
+    }
+
+    /// Who audit records and client documents name.
+    #[must_use]
+    pub fn author(&self) -> &Author {
+        &self.author
+    }
+
+    /// Refuses to touch somebody who has power over this server, unless the authority has all of it,
+    /// or is that client. Whoever could add a credential to an administrator would be one. A client
+    /// may do so as long as its token is good, which it may not be any more.
+    fn may_change(&self, client: &Client) -> Result<(), RegistryError> {
+        let Some(token) = &self.owns else { return self.may_grant(&client.permissions) };
+        let is_there = matches!(client.state, State::Public | State::Draft);
+        let is_owner = client.id == self.id
+            && client.registration_tokens.iter().any(|held| held.digest == *token);
+        if is_there && is_owner { Ok(()) } else { Err(RegistryError::RegistrationToken) }
+    }
+
+    /// Refuses to hand out power over this server, unless the authority has all of it.
+    fn may_grant(&self, permissions: &[Permission]) -> Result<(), RegistryError> {
+        if self.is_admin || !permissions.iter().any(Permission::is_ours) {
+            return Ok(());
+        }
+        Err(RegistryError::NotPermitted(ADMIN))
+    }
+}
+
+impl Enrolment {
+    /// [`Authority::may_change`], by what the store says of the authority at the moment of the deed.
+    pub(super) async fn may_change(
+        &self,
+        authority: &Authority,
+        client: &Client,
+    ) -> Result<(), RegistryError> {
+        authority.may_change(client)?;
+        self.still_has_power(authority, &client.permissions).await
+    }
+
+    /// [`Authority::may_grant`], in the same way.
+    pub(super) async fn may_grant(
+        &self,
+        authority: &Authority,
+        permissions: &[Permission],
+    ) -> Result<(), RegistryError> {
+        authority.may_grant(permissions)?;
+        self.still_has_power(authority, permissions).await
+    }
+
+    /// Where the deed is about power over this server, what is remembered of the authority is not enough,
+    /// nor is what was so when its request began.
+    async fn still_has_power(
+        &self,
+        authority: &Authority,
+        permissions: &[Permission],
+    ) -> Result<(), RegistryError> {
+        if authority.owns.is_some() || !permissions.iter().any(Permission::is_ours) {
+            return Ok(());
+        }
+        let found = self.registry.read(&authority.id).await?;
+        let is_admin = found.is_some_and(|client| {
+            client.is_in_use() && permission::allows(&client.permissions, ADMIN)
+        });
+        if is_admin { Ok(()) } else { Err(RegistryError::NotPermitted(ADMIN)) }
+    }
+}

@@ -1,0 +1,212 @@
+//! Clients kept at hand, so that the path of a token asks the database rarely.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use quick_cache::sync::Cache;
+
+use crate::audit::{AuditRecord, audit_log};
+use crate::domain::client::Client;
+use crate::domain::id::ClientId;
+use crate::domain::permission::Permission;
+use crate::domain::state::State;
+use crate::domain::store_error::StoreError;
+use crate::oauth::ClientStore;
+use crate::revocation::revocations::Revocations;
+
+use super::{ClientCache, Inserted, ListQuery, Page, Registry};
+
+/// How long one caller waits for a client to be read, by itself or by another.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many ids are remembered of which there is no client.
+const MOST_ABSENT: usize = 10_000;
+
+/// A registry whose clients are remembered until they change.
+///
+/// What this process writes is forgotten at once; what others write is forgotten by
+/// [`forget`](ClientCache::forget), which the feed calls, and after a while in any case: a client
+/// that another tool deleted leaves nothing for a feed to see. A client that is read while it is
+/// being forgotten is not remembered. Nor is one used that was read before its tokens were ended:
+/// perhaps it is gone since.
+///
+/// That there is no client of an id is remembered for a moment too: an unknown id must not cost
+/// more than a known one each time. Apart from the clients, so that a flood of ids drives none of
+/// them out.
+pub struct CachedClients {
+    registry: Arc<dyn Registry>,
+    revocations: Arc<Revocations>,
+    remembered: Arc<Cache<ClientId, Remembered>>,
+    absent: Arc<Cache<ClientId, Instant>>,
+    limits: CacheLimits,
+}
+
+/// How much is remembered, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheLimits {
+    /// How many clients.
+    pub capacity: usize,
+    /// For how long a client at most; `None`: until it changes, for a store that nobody else writes
+    /// to.
+    pub for_at_most: Option<Duration>,
+    /// For how long the absence of a client: so late may one be found that another tool adds.
+    pub absent_for: Duration,
+}
+
+#[derive(Clone)]
+struct Remembered {
+    client: Arc<Client>,
+    since: Instant,
+    /// The epoch that was in force before it was read.
+    epoch: u64,
+}
+
+impl CachedClients {
+    /// Remembers nothing yet.
+    #[must_use]
+    pub fn new(
+        registry: Arc<dyn Registry>,
+        revocations: Arc<Revocations>,
+        limits: CacheLimits,
+    ) -> Self {
+        let remembered = Arc::new(Cache::new(limits.capacity));
+        let absent = Arc::new(Cache::new(MOST_ABSENT));
+        Self { registry, revocations, remembered, absent, limits }
+    }
+
+    /// Carries a write out to its end, also if whoever asked for it goes away: else the store would
+    /// have it and this process would not. What was written is in force here at once, and in the log.
+    async fn carry_out<T: PartialEq + Send + 'static>(
+        &self,
+        write: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+        success: T,
+        (client, record): (Client, AuditRecord),
+    ) -> Result<T, StoreError> {
+        let (remembered, absent) = (self.remembered.clone(), self.absent.clone());
+        let revocations = self.revocations.clone();
+        let carried_out = tokio::spawn(async move {
+            let outcome = write.await;
+            // Also after an error: the write may have been carried out all the same.
+            remembered.remove(&client.id);
+            absent.remove(&client.id);
+            if outcome.as_ref().is_ok_and(|outcome| *outcome == success) {
+                revocations.see_client(&client.id, client.state, client.token_epoch, record.at);
+                audit_log::log(&record);
+            }
+            outcome
+        });
+        carried_out.await.map_err(StoreError::new)?
+    }
+
+    /// The same client, of at least the epoch that is in force: what is written must not bring back
+    /// tokens of a client that was away, not even after a restart.
+    fn of_todays_epoch(&self, client: &Client) -> Client {
+        let token_epoch = client.token_epoch.max(self.revocations.epoch(&client.id));
+        Client { token_epoch, ..client.clone() }
+    }
+
+    fn is_good(&self, remembered: &Remembered, epoch: u64) -> bool {
+        let is_young = |limit| remembered.since.elapsed() < limit;
+        self.limits.for_at_most.is_none_or(is_young) && remembered.epoch >= epoch
+    }
+
+    async fn remembered_or_read(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        if self.absent.get(id).is_some_and(|since| since.elapsed() >= self.limits.absent_for) {
+            self.absent.remove(id);
+        }
+        let guard = loop {
+            let epoch = self.revocations.epoch(id);
+            match self.remembered.get_value_or_guard_async(id).await {
+                Ok(remembered) if self.is_good(&remembered, epoch) => {
+                    return Ok(Some(remembered.client));
+                }
+                Ok(_) => self.remembered.remove(id),
+                Err(guard) => break guard,
+            };
+        };
+        let Err(absence) = self.absent.get_value_or_guard_async(id).await else { return Ok(None) };
+        let (since, epoch) = (Instant::now(), self.revocations.epoch(id));
+        let Some(client) = self.registry.read(id).await?.map(Arc::new) else {
+            let _ = absence.insert(since); // refused as below
+            return Ok(None);
+        };
+        // Refused if `forget` came in between; then only this one use sees what was read.
+        let _ = guard.insert(Remembered { client: client.clone(), since, epoch });
+        Ok(Some(client))
+    }
+}
+
+impl ClientCache for CachedClients {
+    fn forget(&self, id: &ClientId) {
+        self.remembered.remove(id);
+        self.absent.remove(id);
+    }
+
+    fn forget_all(&self) {
+        self.remembered.clear();
+        self.absent.clear();
+    }
+}
+
+#[async_trait]
+impl ClientStore for CachedClients {
+    async fn find(&self, id: &ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        // While the store is away, those who wait for the same client must not add up their waits.
+        let found = tokio::time::timeout(PATIENCE, self.remembered_or_read(id)).await;
+        found.map_err(|_| StoreError::new("the client was not read in time"))?
+    }
+}
+
+#[async_trait]
+impl Registry for CachedClients {
+    async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError> {
+        let (registry, about) = (self.registry.clone(), (client.clone(), record.clone()));
+        let (client, record) = about.clone();
+        let insert = async move { registry.insert(&client, &record).await };
+        self.carry_out(insert, Inserted::Yes, about).await
+    }
+
+    async fn read(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
+        self.registry.read(id).await
+    }
+
+    async fn replace(
+        &self,
+        old: &Client,
+        new: &Client,
+        record: &AuditRecord,
+    ) -> Result<bool, StoreError> {
+        let (registry, about) =
+            (self.registry.clone(), (self.of_todays_epoch(new), record.clone()));
+        let (old, (new, record)) = (old.clone(), about.clone());
+        let replace = async move { registry.replace(&old, &new, &record).await };
+        self.carry_out(replace, true, about).await
+    }
+
+    async fn remove(&self, old: &Client, record: &AuditRecord) -> Result<bool, StoreError> {
+        let removed = Client { state: State::Deleted, ..old.clone() };
+        let (registry, old, kept) = (self.registry.clone(), old.clone(), record.clone());
+        let remove = async move { registry.remove(&old, &kept).await };
+        self.carry_out(remove, true, (removed, record.clone())).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError> {
+        self.registry.list(query).await
+    }
+
+    async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError> {
+        self.registry.holders(permission).await
+    }
+
+    async fn successors(&self, former: &ClientId) -> Result<Vec<Client>, StoreError> {
+        self.registry.successors(former).await
+    }
+
+    async fn key_holders(
+        &self,
+        thumbprints: &[String],
+        most: usize,
+    ) -> Result<Vec<Client>, StoreError> {
+        self.registry.key_holders(thumbprints, most).await
+    }
+}

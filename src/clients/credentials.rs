@@ -1,0 +1,268 @@
+//! A client gets another secret or key beside those it has, and loses one: how credentials are
+//! replaced without an outage.
+
+use std::time::Duration;
+
+use crate::audit::Action;
+use crate::domain::client::{Client, ClientKey, StoredSecret};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::jwk::PublicJwk;
+use crate::domain::printable::excerpt;
+use crate::domain::secret::ClientSecret;
+
+use super::authority::Authority;
+use super::change::Precondition;
+use super::draft::Enrolment;
+use super::error::RegistryError;
+use super::key_admission::{KeyAdmission, SharedKey};
+use super::public_key::{LeftOut, SentKeys};
+
+/// How long the new credential and the older ones live.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lives {
+    /// When the new one ends; `None`: never.
+    pub expires_in: Option<Duration>,
+    /// When the older ones of its kind end, unless they do earlier; `None`: they stay as they are.
+    pub overlap: Option<Duration>,
+}
+
+/// A credential that was added.
+#[derive(Debug)]
+pub struct Added<T> {
+    /// The client as it stands now.
+    pub client: Client,
+    /// Under which name.
+    pub id: CredentialId,
+    /// What was added.
+    pub credential: T,
+    /// Other clients that have it too: for admins alone.
+    pub shared_keys: Vec<SharedKey>,
+    /// Keys that came with it and were not taken.
+    pub left_out: Vec<LeftOut>,
+}
+
+impl Enrolment {
+    /// Adds a secret, which is shown this once.
+    pub async fn add_secret(
+        &self,
+        id: &ClientId,
+        lives: Lives,
+        authority: &Authority,
+        now: Timestamp,
+    ) -> Result<Added<ClientSecret>, RegistryError> {
+        // Before a slow hash is computed for nothing.
+        let mut found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
+        self.may_change(authority, &found).await?;
+        authority.may_add_credentials(&found)?;
+        make_room(&mut found.secrets, lives.overlap, now);
+        if found.secrets.len() >= self.limits.secrets {
+            return too_many("secrets", self.limits.secrets);
+        }
+        let (secret, mut stored) = self.make_secret(id, now)?;
+        stored.expires = lives.expires_in.map(|life| now + life);
+        let credential_id = stored.id.clone();
+        let most = self.limits.secrets;
+        let alter = |client: &mut Client| {
+            authority.may_add_credentials(client)?;
+            make_room(&mut client.secrets, lives.overlap, now);
+            if client.secrets.len() >= most {
+                return too_many("secrets", most);
+            }
+            client.secrets.push(stored.clone());
+            Ok(())
+        };
+        let deed = (authority, Action::SecretAdded);
+        let client = self.change(id, &Precondition::None, deed, now, alter).await?;
+        let (shared_keys, left_out) = (Vec::new(), Vec::new());
+        Ok(Added { client, id: credential_id, credential: secret, shared_keys, left_out })
+    }
+
+    /// Adds a key, with the proofs that came with it.
+    pub async fn add_key(
+        &self,
+        admission: &KeyAdmission,
+        id: &ClientId,
+        (keys, proofs): (SentKeys, &[String]),
+        lives: Lives,
+        authority: &Authority,
+        now: Timestamp,
+    ) -> Result<Added<PublicJwk>, RegistryError> {
+        let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
+        self.may_change(authority, &found).await?;
+        authority.may_add_credentials(&found)?;
+        let keys = self.judge(keys).await?;
+        let (mut keys, left_out) = keys.of_client(found.signing_algorithm, now)?;
+        let Some(key) = keys.pop().filter(|_| keys.is_empty()) else {
+            return Err(RegistryError::Metadata("send one key, as `public_key`".to_owned()));
+        };
+        let expires = lives.expires_in.map(|life| now + life);
+        let key = ClientKey { expires, ..key };
+        let shared_keys = admission.admit(id, std::slice::from_ref(&key), proofs, now).await?;
+        let (credential_id, most) = (key.id.clone(), self.limits.keys);
+        let alter = |client: &mut Client| {
+            authority.may_add_credentials(client)?;
+            if client.jwks_uri.is_some() {
+                let why = "the client publishes its keys at its `jwks_uri`; add it there";
+                return Err(RegistryError::Metadata(why.to_owned()));
+            }
+            make_room(&mut client.keys, lives.overlap, now);
+            if client.keys.iter().any(|held| held.jwk.kid == key.jwk.kid || held.id == key.id) {
+                let kid = excerpt(&key.jwk.kid);
+                let why = format!("the client has this key, or one with the kid `{kid}`");
+                return Err(RegistryError::Metadata(why));
+            }
+            if client.keys.len() >= most {
+                return too_many("keys", most);
+            }
+            let mut key = key.clone();
+            // The client may have registered another one meanwhile.
+            key.follow(client.signing_algorithm);
+            client.keys.push(key);
+            // Where its keys were published nobody can read; from now on they are here.
+            client.unreadable.retain(|it| it.member != "jwksUri");
+            Ok(())
+        };
+        let deed = (authority, Action::KeyAdded);
+        let client = self.change(id, &Precondition::None, deed, now, alter).await?;
+        Ok(Added { client, id: credential_id, credential: key.jwk, shared_keys, left_out })
+    }
+
+    /// Ends a secret at once; if told so, with everything that was obtained with it.
+    pub async fn delete_secret(
+        &self,
+        id: &ClientId,
+        secret: &CredentialId,
+        tokens: Tokens,
+        authority: &Authority,
+        now: Timestamp,
+    ) -> Result<(), RegistryError> {
+        let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
+        let is_there = found.secrets.iter().any(|held| held.id == *secret);
+        self.end_first(&found, is_there.then_some(secret), tokens, authority, now).await?;
+        let alter = |client: &mut Client| {
+            tokens.end_registration_tokens(authority, client);
+            without(&mut client.secrets, |held| held.id == *secret)
+        };
+        let deed = (authority, Action::SecretDeleted);
+        self.change(id, &Precondition::None, deed, now, alter).await.map(drop)
+    }
+
+    /// Ends a key at once; if told so, with everything that was obtained with it.
+    pub async fn delete_key(
+        &self,
+        id: &ClientId,
+        key: &CredentialId,
+        tokens: Tokens,
+        authority: &Authority,
+        now: Timestamp,
+    ) -> Result<(), RegistryError> {
+        let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
+        let is_there = found.keys.iter().any(|held| held.id == *key);
+        self.end_first(&found, is_there.then_some(key), tokens, authority, now).await?;
+        let alter = |client: &mut Client| {
+            tokens.end_registration_tokens(authority, client);
+            without(&mut client.keys, |held| held.id == *key)
+        };
+        let deed = (authority, Action::KeyDeleted);
+        self.change(id, &Precondition::None, deed, now, alter).await.map(drop)
+    }
+
+    /// Ends a registration access token at once.
+    pub async fn delete_registration_token(
+        &self,
+        id: &ClientId,
+        token: &CredentialId,
+        authority: &Authority,
+        now: Timestamp,
+    ) -> Result<(), RegistryError> {
+        let alter =
+            |client: &mut Client| without(&mut client.registration_tokens, |it| it.id == *token);
+        let deed = (authority, Action::RegistrationTokenDeleted);
+        self.change(id, &Precondition::None, deed, now, alter).await.map(drop)
+    }
+
+    /// The tokens go first: cut off in between, the same can be asked for again.
+    async fn end_first(
+        &self,
+        client: &Client,
+        credential: Option<&CredentialId>,
+        tokens: Tokens,
+        authority: &Authority,
+        now: Timestamp,
+    ) -> Result<(), RegistryError> {
+        self.may_change(authority, client).await?;
+        let credential = credential.ok_or(RegistryError::NoCredential)?;
+        match tokens {
+            Tokens::Keep => Ok(()),
+            Tokens::Revoke => self.end_tokens_of(credential, client, authority, now).await,
+        }
+    }
+}
+
+/// What becomes of the tokens that were obtained with a credential that ends, and of the registration
+/// access tokens of its client.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Tokens {
+    /// They live on until they expire.
+    #[default]
+    Keep,
+    /// They end with it.
+    Revoke,
+}
+
+impl Tokens {
+    /// What a client is looked after with is one of them.
+    fn end_registration_tokens(self, authority: &Authority, client: &mut Client) {
+        if self == Self::Revoke {
+            authority.end_registration_tokens(client);
+        }
+    }
+}
+
+/// What secrets and keys have in common.
+trait Ends {
+    fn end_by(&mut self, moment: Timestamp);
+    fn has_ended(&self, now: Timestamp) -> bool;
+}
+
+impl Ends for StoredSecret {
+    fn end_by(&mut self, moment: Timestamp) {
+        self.expires = Some(self.expires.map_or(moment, |end| end.min(moment)));
+    }
+
+    fn has_ended(&self, now: Timestamp) -> bool {
+        !self.is_live_at(now)
+    }
+}
+
+impl Ends for ClientKey {
+    fn end_by(&mut self, moment: Timestamp) {
+        self.expires = Some(self.expires.map_or(moment, |end| end.min(moment)));
+    }
+
+    fn has_ended(&self, now: Timestamp) -> bool {
+        !self.is_live_at(now)
+    }
+}
+
+/// Sets the end of those that are there, and drops those that have ended.
+fn make_room<T: Ends>(held: &mut Vec<T>, overlap: Option<Duration>, now: Timestamp) {
+    if let Some(overlap) = overlap {
+        for credential in held.iter_mut() {
+            credential.end_by(now + overlap);
+        }
+    }
+    held.retain(|credential| !credential.has_ended(now));
+}
+
+fn without<T>(held: &mut Vec<T>, is_it: impl Fn(&T) -> bool) -> Result<(), RegistryError> {
+    let before = held.len();
+    held.retain(|credential| !is_it(credential));
+    if held.len() == before { Err(RegistryError::NoCredential) } else { Ok(()) }
+}
+
+fn too_many<T>(what: &str, most: usize) -> Result<T, RegistryError> {
+    let why = format!("the client has {most} {what}, and no more are allowed; delete one first");
+    Err(RegistryError::Metadata(why))
+}

@@ -1,0 +1,212 @@
+//! An admin brings in the clients of another platform: each keeps its id, and as much of its
+//! credentials as can be kept.
+
+mod credentials;
+mod document;
+pub mod extended;
+pub mod foreign;
+mod hydra;
+mod imported;
+mod keycloak;
+mod values;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use serde_json::Value;
+
+use crate::audit::Action;
+use crate::domain::client::{AuthMethod, Client, StoredSecret};
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::secret::{ClientSecret, Form};
+use crate::domain::secret_hash::Profile;
+use crate::hashing::Busy;
+use crate::oauth::token::TokenIssuer;
+use crate::oauth::token_notice::LargeToken;
+
+use super::Inserted;
+use super::authority::Authority;
+use super::draft::Enrolment;
+use super::error::RegistryError;
+use super::key_admission::KeyAdmission;
+
+use document::Brought;
+
+pub use imported::{Imported, Outcome};
+
+/// How many clients may be brought at once.
+pub const MOST_AT_ONCE: usize = 200;
+
+/// How many of them are worked on at the same time.
+const WORKED_ON: usize = 8;
+
+/// Whether it is done, or only said what would be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mode {
+    /// It is done.
+    Do,
+    /// Nothing is changed.
+    Try,
+}
+
+/// What an import needs to know beside the documents.
+#[derive(Clone, Copy)]
+pub struct Terms<'a> {
+    /// What lets keys in.
+    pub keys: &'a KeyAdmission,
+    /// What will issue their tokens.
+    pub issuer: &'a TokenIssuer,
+    /// Who brings them.
+    pub authority: &'a Authority,
+    /// How long tokens live at the most.
+    pub longest_life: Duration,
+    /// Whether it is done.
+    pub mode: Mode,
+    /// The time.
+    pub now: Timestamp,
+}
+
+impl Enrolment {
+    /// Brings in clients. Each is a write of its own: what becomes of one is no matter to the
+    /// others, and to bring the same again does no harm.
+    pub async fn import(
+        &self,
+        documents: Vec<Value>,
+        terms: Terms<'_>,
+    ) -> Result<Vec<Imported>, RegistryError> {
+        let Terms { longest_life, now, .. } = terms;
+        let (limits, rules) = (self.limits, terms.issuer.rules.clone());
+        let sealer = terms.issuer.sealer.clone();
+        let judge = move |document| {
+            let brought = document::read(document, longest_life, &limits, now)?;
+            Ok((rules.notice(&brought.client, &*sealer), brought))
+        };
+        // Judging a batch takes a while, in which others want to be served.
+        let judging = tokio::task::spawn_blocking(move || judged(documents, judge));
+        let judged = judging.await.map_err(|_| Busy::default())?;
+        let each = judged.into_iter().map(|(id, judged)| async move {
+            let done = match judged {
+                Some(judged) => self.import_one(judged, terms).await,
+                None => Ok(Imported::of(Outcome::Exists)),
+            };
+            Imported::told(id, done)
+        });
+        Ok(stream::iter(each.collect::<Vec<_>>()).buffered(WORKED_ON).collect().await)
+    }
+
+    async fn import_one(
+        &self,
+        judged: Judged,
+        terms: Terms<'_>,
+    ) -> Result<Imported, RegistryError> {
+        let (large_token, mut brought) = judged?;
+        let left_out = std::mem::take(&mut brought.left_out);
+        // Before a slow hash is computed for nothing.
+        if self.registry.read(&brought.client.id).await?.is_some() {
+            return Ok(Imported::of(Outcome::Exists));
+        }
+        let needs_secret = brought.needs_secret();
+        let outcome = if needs_secret { Outcome::ImportedWithNewSecret } else { Outcome::Imported };
+        let last_login = brought.last_login;
+        let has_bcrypt = brought.client.secrets.iter().any(|secret| secret.hash.is_bcrypt());
+        self.refuse_forged(&brought)?;
+        let shared_keys = terms.keys.admit_shared(&brought.client.id, &brought.client.keys).await?;
+        let imported =
+            Imported { shared_keys, left_out, large_token, has_bcrypt, ..Imported::of(outcome) };
+        if terms.mode == Mode::Try {
+            return Ok(imported);
+        }
+        let (client, secret) = self.with_secrets(brought, needs_secret, terms).await?;
+        let (authority, pair) = (terms.authority, (None, Some(&client)));
+        let record =
+            self.recorder.change(authority.author(), Action::ClientImported, pair, terms.now)?;
+        match self.registry.insert(&client, &record).await? {
+            Inserted::Yes => Ok(Imported { secret, last_login, ..imported }),
+            Inserted::Duplicate => Ok(Imported::of(Outcome::Exists)),
+        }
+    }
+
+    /// A secret that would be refused at every use.
+    fn refuse_forged(&self, brought: &Brought) -> Result<(), RegistryError> {
+        match brought.secret.as_ref().map(|secret| secret.form(&brought.client.id, &self.pepper)) {
+            Some(Form::Forged) => refused(
+                "its secret has a control character in it, or begins with `lk_` and was not made \
+                 for this client on this store",
+            ),
+            None | Some(Form::Foreign | Form::Ours(_)) => Ok(()),
+        }
+    }
+
+    async fn with_secrets(
+        &self,
+        brought: Brought,
+        needs_secret: bool,
+        terms: Terms<'_>,
+    ) -> Result<(Client, Option<ClientSecret>), RegistryError> {
+        let Brought { mut client, secret, .. } = brought;
+        // One that was here before may have ended tokens: they stay dead, the next ones live.
+        client.token_epoch = client.token_epoch.max(self.revoker.revocations.epoch(&client.id));
+        if client.creator.is_empty() {
+            client.creator = terms.authority.author().actor.to_string();
+        }
+        client.updater = terms.authority.author().actor.to_string();
+        if let Some(secret) = secret {
+            client.secrets.push(self.kept(&secret, &client.id, terms.now).await?);
+        }
+        if !needs_secret {
+            return Ok((client, None));
+        }
+        let (secret, stored) = self.make_secret(&client.id, terms.now)?;
+        client.secrets.push(stored);
+        Ok((client, Some(secret)))
+    }
+
+    /// What is kept of a secret that was brought in plain.
+    async fn kept(
+        &self,
+        secret: &ClientSecret,
+        client: &ClientId,
+        now: Timestamp,
+    ) -> Result<StoredSecret, RegistryError> {
+        let (id, checksummed) = match secret.form(client, &self.pepper) {
+            Form::Ours(id) => (id, true),
+            Form::Forged | Form::Foreign => (CredentialId::random(&*self.entropy)?, false),
+        };
+        let profile = Profile::of_secret(checksummed);
+        let hash = self.hashes.hash(secret, profile, &self.entropy).await??;
+        Ok(StoredSecret { id, hash, checksummed, created: now, expires: None, last_used: None })
+    }
+}
+
+impl Brought {
+    /// Whether it authenticates with a secret and brings none.
+    fn needs_secret(&self) -> bool {
+        self.client.auth_method != AuthMethod::PrivateKeyJwt
+            && self.client.secrets.is_empty()
+            && self.secret.is_none()
+    }
+}
+
+/// A client that can be one here, with what is to be said of the size of its tokens; or why it
+/// cannot.
+type Judged = Result<(Option<LargeToken>, Brought), RegistryError>;
+
+/// Each document with its id; nothing more if one of the same id came before it.
+fn judged(
+    documents: Vec<Value>,
+    judge: impl Fn(Value) -> Judged,
+) -> Vec<(Option<String>, Option<Judged>)> {
+    let mut seen = HashSet::new();
+    let each = documents.into_iter().map(|document| {
+        let id = document.get("clientId").and_then(Value::as_str).map(str::to_owned);
+        let is_first = id.as_ref().is_none_or(|id| seen.insert(id.clone()));
+        (id, is_first.then(|| judge(document)))
+    });
+    each.collect()
+}
+
+fn refused<T>(why: &str) -> Result<T, RegistryError> {
+    Err(RegistryError::Metadata(why.to_owned()))
+}

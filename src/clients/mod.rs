@@ -1,0 +1,224 @@
+//! The registered clients: how they come, change and go, and their credentials. One file a verb; here
+//! are the ports that the verbs need.
+
+pub mod admin;
+pub mod audit;
+pub mod authority;
+pub mod cached;
+pub mod change;
+pub mod create;
+pub mod credential_watch;
+pub mod credentials;
+pub mod draft;
+pub mod error;
+pub mod import;
+pub mod key_admission;
+pub mod key_proof;
+pub mod list;
+pub mod logins;
+mod other_metadata;
+pub mod own;
+pub mod pepper;
+pub mod public_key;
+pub mod regenerate;
+pub mod register;
+pub mod rehash;
+pub mod revoke;
+pub mod revoke_tokens;
+pub mod transition;
+pub mod unused;
+pub mod update;
+pub mod view;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+use crate::audit::AuditRecord;
+use crate::domain::algorithm::Algorithm;
+use crate::domain::client::Client;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::jwk::PublicJwk;
+use crate::domain::jwks_uri::{JwksUri, KeysUnavailable};
+use crate::domain::permission::Permission;
+use crate::domain::store_error::StoreError;
+
+/// Where clients are kept. The record of who did it goes into the same write as each change.
+#[async_trait]
+pub trait Registry: Send + Sync {
+    /// Adds a client, durably. Of several of one id exactly one is added.
+    async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError>;
+
+    /// The client as it stands in the store now, past every cache.
+    async fn read(&self, id: &ClientId) -> Result<Option<Client>, StoreError>;
+
+    /// Writes what changed from `old` to `new`, if the document still has the revision of `old`.
+    /// False if it has another one, or is gone. Members that we do not know stay as they are.
+    async fn replace(
+        &self,
+        old: &Client,
+        new: &Client,
+        record: &AuditRecord,
+    ) -> Result<bool, StoreError>;
+
+    /// Removes the client for good, if its document still has the revision of `old`. False if it
+    /// has another one, or is gone.
+    async fn remove(&self, old: &Client, record: &AuditRecord) -> Result<bool, StoreError>;
+
+    /// A page of clients, oldest first; `None` if the cursor is none of this store's.
+    async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError>;
+
+    /// Every client that holds the permission. Meant for permissions that few hold.
+    async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError>;
+
+    /// The clients that had this id before they got the one that they have.
+    async fn successors(&self, former: &ClientId) -> Result<Vec<Client>, StoreError>;
+
+    /// Clients that are not removed and have a key of one of these thumbprints: all, or `most` of
+    /// them. Clients that other tools wrote, and nobody since, may be left out.
+    async fn key_holders(
+        &self,
+        thumbprints: &[String],
+        most: usize,
+    ) -> Result<Vec<Client>, StoreError>;
+}
+
+/// What became of an insert.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Inserted {
+    /// It was added.
+    Yes,
+    /// There is already one of that id.
+    Duplicate,
+}
+
+/// Which page of clients.
+#[derive(Clone, Debug)]
+pub struct ListQuery {
+    /// Where the last page ended; `None`: from the beginning.
+    pub after: Option<Cursor>,
+    /// How many at the most.
+    pub limit: usize,
+}
+
+/// A place in the list, opaque to everyone but the store that made it. Letters, digits, `-`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Cursor(pub String);
+
+/// Some clients, and where to go on.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The clients.
+    pub clients: Vec<Client>,
+    /// Where to go on; `None`: that was all.
+    pub next: Option<Cursor>,
+}
+
+/// The keys that clients publish.
+#[async_trait]
+pub trait KeySetProbe: Send + Sync {
+    /// Whether there are usable keys at `uri`, for a client that registered this algorithm, if it
+    /// did.
+    async fn probe(
+        &self,
+        uri: &JwksUri,
+        registered: Option<Algorithm>,
+        now: Timestamp,
+    ) -> Result<(), KeysUnavailable>;
+}
+
+/// Verifies proofs of possession.
+pub trait ProofReader: Send + Sync {
+    /// What the proof says, if `key` signed it; `None` otherwise.
+    fn verify(&self, proof: &str, key: &PublicJwk) -> Option<VerifiedProof>;
+}
+
+/// A proof of possession whose signature is right; nothing else of it was looked at.
+#[derive(Debug)]
+pub struct VerifiedProof {
+    /// The type that its header gives.
+    pub typ: Option<String>,
+    /// Its claims.
+    pub claims: Map<String, Value>,
+}
+
+/// Where used proofs of possession are remembered.
+#[async_trait]
+pub trait ProofStore: Send + Sync {
+    /// Remembers, durably, that a proof of this `jti` was used for the key of this thumbprint, until
+    /// `until`. False if it was used before; of several at once exactly one gets true.
+    async fn use_once(
+        &self,
+        thumbprint: &str,
+        jti: &str,
+        until: Timestamp,
+    ) -> Result<bool, StoreError>;
+}
+
+/// What all replicas on one store agree on.
+#[async_trait]
+pub trait SharedFacts: Send + Sync {
+    /// What was agreed under this name, if anything.
+    async fn agreed(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Proposes a value; returns the one that stands, of whoever came first.
+    async fn agree(&self, name: &str, proposal: &[u8]) -> Result<Vec<u8>, StoreError>;
+
+    /// Whether any secret has a checksum, which only the agreed pepper can verify.
+    async fn has_checksummed_secrets(&self) -> Result<bool, StoreError>;
+}
+
+/// What the tasks need of a store.
+#[async_trait]
+pub trait Upkeep: Send + Sync {
+    /// Whether it answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Sets the last login of each client, and the last use of the credentials. Touches neither
+    /// its version nor its date of change.
+    async fn write_logins(&self, logins: &[Login]) -> Result<(), StoreError>;
+
+    /// Removes what expired before `now`, `limit` records at the most. How many were removed.
+    async fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
+
+    /// Removes records of deeds before `before`, `limit` at the most. How many were removed.
+    async fn sweep_audit(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
+
+    /// Whether the last writes were taken: a store on a disk that is full can be read only.
+    fn takes_writes(&self) -> bool {
+        true
+    }
+
+    /// How much this process met there that it could not read whole.
+    fn unreadable(&self) -> UnreadableCount;
+}
+
+/// How much could not be read whole; each document counts once.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct UnreadableCount {
+    /// Clients.
+    pub clients: u64,
+    /// Audit records.
+    pub records: u64,
+}
+
+/// The last login of a client, or a use of its credentials that was none.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Login {
+    /// Whose.
+    pub client: ClientId,
+    /// When it got a token; `None`: it got none.
+    pub at: Option<Timestamp>,
+    /// Its credentials that were used, each with the last day of its use.
+    pub used: Vec<(CredentialId, Timestamp)>,
+}
+
+/// Clients kept at hand, which the feed keeps honest.
+pub trait ClientCache: Send + Sync {
+    /// Forgets a client: the next use reads it again.
+    fn forget(&self, id: &ClientId);
+
+    /// Forgets them all.
+    fn forget_all(&self);
+}

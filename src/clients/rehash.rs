@@ -1,0 +1,91 @@
+//! Hashes that are not what we would store today, imported ones say, are replaced when their secret
+//! is first used.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::audit::{Action, Author, Recorder};
+use crate::domain::client::StoredSecret;
+use crate::domain::clock::Clock;
+use crate::domain::entropy::Entropy;
+use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::secret::ClientSecret;
+use crate::domain::secret_hash::SecretHash;
+use crate::domain::store_error::StoreError;
+use crate::hashing::SlowHashes;
+use crate::oauth::HashUpgrade;
+
+use super::Registry;
+
+/// Replaces hashes in the background, each once at a time: a busy client uses its secret again
+/// before the hash is replaced.
+#[derive(Clone)]
+pub struct Rehash {
+    registry: Arc<dyn Registry>,
+    hashes: SlowHashes,
+    entropy: Arc<dyn Entropy>,
+    recorder: Arc<Recorder>,
+    clock: Arc<dyn Clock>,
+    under_way: Arc<Mutex<HashSet<(ClientId, CredentialId)>>>,
+}
+
+impl Rehash {
+    /// With nothing under way.
+    #[must_use]
+    pub fn new(
+        registry: Arc<dyn Registry>,
+        hashes: SlowHashes,
+        entropy: Arc<dyn Entropy>,
+        recorder: Arc<Recorder>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { registry, hashes, entropy, recorder, clock, under_way: Arc::default() }
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashSet<(ClientId, CredentialId)>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn replace(&self, client: &ClientId, secret: &StoredSecret, presented: &ClientSecret) {
+        let hash = self.hashes.hash(presented, secret.profile(), &self.entropy).await;
+        let Ok(Ok(hash)) = hash else { return };
+        match self.put(client, &secret.id, hash).await {
+            Ok(true) => tracing::info!(client_id = %client, "the hash of a secret was replaced"),
+            // Somebody else changed the client; the next use tries again.
+            Ok(false) => {}
+            Err(error) => tracing::warn!(client_id = %client, %error, "secret hash not replaced"),
+        }
+    }
+
+    async fn put(
+        &self,
+        client: &ClientId,
+        secret: &CredentialId,
+        hash: SecretHash,
+    ) -> Result<bool, StoreError> {
+        let Some(old) = self.registry.read(client).await? else { return Ok(false) };
+        let mut new = old.clone();
+        let outdated =
+            |kept: &&mut StoredSecret| kept.id == *secret && kept.hash.is_outdated(kept.profile());
+        let Some(kept) = new.secrets.iter_mut().find(outdated) else { return Ok(false) };
+        kept.hash = hash;
+        let (author, now) = (Author::server(), self.clock.now());
+        let pair = (Some(&old), Some(&new));
+        let record = self.recorder.change(&author, Action::SecretRehashed, pair, now);
+        self.registry.replace(&old, &new, &record.map_err(StoreError::new)?).await
+    }
+}
+
+impl HashUpgrade for Rehash {
+    fn upgrade(&self, client: &ClientId, secret: &StoredSecret, presented: &ClientSecret) {
+        let this = (client.clone(), secret.id.clone());
+        if !self.under_way().insert(this.clone()) {
+            return;
+        }
+        let (rehash, secret, presented) = (self.clone(), secret.clone(), presented.clone());
+        tokio::spawn(async move {
+            rehash.replace(&this.0, &secret, &presented).await;
+            rehash.under_way().remove(&this);
+        });
+    }
+}

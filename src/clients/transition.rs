@@ -1,0 +1,34 @@
+//! An admin takes a client into use, out of it, and back.
+
+use crate::audit::Action;
+use crate::domain::client::Client;
+use crate::domain::clock::Timestamp;
+use crate::domain::id::ClientId;
+use crate::domain::state::State;
+
+use super::authority::Authority;
+use super::change::Precondition;
+use super::draft::Enrolment;
+use super::error::RegistryError;
+
+impl Enrolment {
+    /// Brings a client into a state. Leaving `PUBLIC` ends its tokens, for good.
+    pub async fn bring_to(
+        &self,
+        id: &ClientId,
+        state: State,
+        precondition: &Precondition,
+        authority: &Authority,
+        now: Timestamp,
+    ) -> Result<Client, RegistryError> {
+        let alter = |client: &mut Client| {
+            if !client.state.may_become(state) {
+                return Err(RegistryError::Transition(client.state, state));
+            }
+            let epoch = self.revoker.revocations.next_epoch(id, client.token_epoch);
+            client.move_to(state, epoch);
+            Ok(())
+        };
+        self.change(id, precondition, (authority, Action::ClientStateChanged), now, alter).await
+    }
+}

@@ -1,0 +1,110 @@
+//! `/clients`: what an admin does with them. One file per deed.
+
+mod create;
+mod credentials;
+mod import;
+mod list;
+mod one;
+
+use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_MATCH};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+
+use crate::assembly::App;
+use crate::clients::change::Precondition;
+use crate::clients::credentials::Tokens;
+use crate::clients::draft::Registered;
+use crate::clients::error::RegistryError;
+use crate::clients::view;
+use crate::domain::client::Client;
+use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::printable::excerpt;
+use crate::http::oauth::register;
+
+pub(in crate::http) use create::post;
+pub(in crate::http) use credentials::{
+    NewKey, NewKeys, new_key, new_keys, new_secret, removal, shown_key, shown_secret,
+};
+pub(in crate::http) use credentials::{
+    add_key, add_secret, delete_key, delete_registration_token, delete_secret, regenerate,
+};
+pub(in crate::http) use import::import;
+pub(in crate::http) use list::list;
+pub(in crate::http) use one::{delete, patch, show, state};
+
+/// The client that the path names.
+pub(in crate::http) fn client_id(request: &HttpRequest) -> Result<ClientId, RegistryError> {
+    segment(request, "client_id").parse().map_err(|_| RegistryError::NotFound)
+}
+
+/// One segment of the path, decoded whole: the router leaves `%2F`, `%25` and `%2B` as they are.
+pub(in crate::http) fn segment(request: &HttpRequest, name: &str) -> String {
+    let raw = request.match_info().query(name);
+    percent_encoding::percent_decode_str(raw).decode_utf8_lossy().into_owned()
+}
+
+/// The credential that the path names.
+pub(in crate::http) fn credential_id(request: &HttpRequest) -> CredentialId {
+    CredentialId::from(&*segment(request, "credential_id"))
+}
+
+/// `If-Match`: RFC 9110 §13.1.1. A star asks for a client that is there, which is asked anyway.
+fn precondition(request: &HttpRequest) -> Precondition {
+    // One that is no text is no tag of ours, and must not count as none asked for.
+    let lines = request.headers().get_all(IF_MATCH).map(|line| line.to_str().unwrap_or_default());
+    let tags = lines.flat_map(|line| line.split(',')).map(|tag| tag.trim().to_owned());
+    let tags: Vec<String> = tags.collect();
+    match &tags[..] {
+        [] => Precondition::None,
+        tags if tags.iter().any(|tag| tag == "*") => Precondition::None,
+        _ => Precondition::Tags(tags),
+    }
+}
+
+/// `revoke_tokens`, the only parameter of those that know it.
+fn tokens(request: &HttpRequest) -> Result<Tokens, RegistryError> {
+    let mut tokens = Tokens::Keep;
+    for (name, value) in form_urlencoded::parse(request.query_string().as_bytes()) {
+        tokens = match (&*name, &*value) {
+            ("revoke_tokens", "true") => Tokens::Revoke,
+            ("revoke_tokens", "false") => Tokens::Keep,
+            ("revoke_tokens", _) => {
+                return Err(malformed("`revoke_tokens` must be true or false"));
+            }
+            _ => return Err(malformed(&format!("there is no parameter `{}`", excerpt(&name)))),
+        };
+    }
+    Ok(tokens)
+}
+
+fn malformed(why: &str) -> RegistryError {
+    RegistryError::Malformed(why.to_owned())
+}
+
+/// A client as it stands, with its tag.
+fn shown(app: &App, client: &Client) -> HttpResponse {
+    let watch = app.credentials.at(app.clock.now());
+    let mut response = no_store();
+    response.insert_header((ETAG, client.revision.etag()));
+    let mut shown = view::client(client, watch);
+    view::warn(&mut shown, app.issuer.notice(client));
+    response.json(shown)
+}
+
+/// A client as it was added.
+fn created(app: &App, registered: &Registered) -> HttpResponse {
+    let client = &registered.client;
+    let mut shown = view::created(registered, &register::uri(app, &client.id));
+    view::warn(&mut shown, app.issuer.notice(client));
+    register::created(&shown)
+}
+
+pub(in crate::http) fn no_store() -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    response
+}
+
+/// Nothing to say but that it was done.
+pub(in crate::http) fn done() -> HttpResponse {
+    HttpResponse::NoContent().insert_header((CACHE_CONTROL, "no-store")).finish()
+}

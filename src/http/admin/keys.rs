@@ -1,0 +1,106 @@
+//! `/keys`: what an admin does with the server's own signing keys.
+
+use std::time::Duration;
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::assembly::App;
+use crate::clients::error::RegistryError;
+use crate::domain::jwk::Algorithm;
+use crate::domain::permission::KEYS_WRITE;
+use crate::domain::printable::excerpt;
+use crate::signing::Ring;
+use crate::signing::signing_keys::{self, Wish};
+use crate::web::error::Refusal;
+use crate::web::lobby::Running;
+use crate::web::{bearer, body, json};
+
+pub(in crate::http) async fn list(
+    app: Running,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refusal> {
+    bearer::authority(&app, &request, KEYS_WRITE).await?;
+
+    let shared = app.signing_keys.store.published().await.map_err(RegistryError::from)?;
+
+    let (now, settings) = (app.clock.now(), &app.config.settings);
+    let times = (
+        Duration::from_secs(settings.max_token_lifetime),
+        Duration::from_secs(settings.clock_skew),
+    );
+    let own: Vec<String> = app.ring.own().into_iter().map(|own| own.jwk.kid).collect();
+    let mut keys = shared.keys;
+    keys.sort_by(|a, b| (b.published, &b.jwk.kid).cmp(&(a.published, &a.jwk.kid)));
+    let here = |kid: &String| own.contains(kid);
+    let keys: Vec<Value> =
+        keys.iter().map(|key| signing_keys::view(key, here(&key.jwk.kid), now, times)).collect();
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({ "keys": keys })))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    algorithm: Option<String>,
+    now: bool,
+}
+
+pub(in crate::http) async fn rotate(
+    app: Running,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Refusal> {
+    let authority = bearer::authority(&app, &request, KEYS_WRITE).await?;
+    let wish = wish(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
+
+    let asked = app.signing_keys.rotate(&authority, wish, app.clock.now()).await?;
+    carried_out(&app).await;
+
+    Ok(HttpResponse::Accepted().insert_header((CACHE_CONTROL, "no-store")).json(json!({
+        "requested_at": asked.at,
+        "algorithm": asked.algorithm,
+        "now": asked.hasty,
+    })))
+}
+
+pub(in crate::http) async fn retire(
+    app: Running,
+    request: HttpRequest,
+    kid: web::Path<String>,
+) -> Result<HttpResponse, Refusal> {
+    let authority = bearer::authority(&app, &request, KEYS_WRITE).await?;
+    let kid = kid.as_str();
+
+    app.signing_keys.retire(&authority, kid, app.clock.now()).await?;
+    carried_out(&app).await;
+
+    Ok(HttpResponse::NoContent().insert_header((CACHE_CONTROL, "no-store")).finish())
+}
+
+/// The members of the body, each of which may be left out, as may the body.
+fn wish(body: &[u8]) -> Result<Wish, RegistryError> {
+    if body.is_empty() {
+        return Ok(Wish::default());
+    }
+    let object = json::object(body)?;
+    let mut names = object.as_object().into_iter().flat_map(serde_json::Map::keys);
+    if let Some(unknown) = names.find(|name| !["algorithm", "now"].contains(&name.as_str())) {
+        let unknown = excerpt(unknown);
+        return Err(RegistryError::Malformed(format!("there is no member `{unknown}`")));
+    }
+    let malformed = |error: RegistryError| RegistryError::Malformed(error.to_string());
+    let asked: Asked = json::from_object(object).map_err(malformed)?;
+    let algorithm = asked.algorithm.as_deref().map(Algorithm::for_tokens).transpose();
+    let algorithm =
+        algorithm.map_err(|error| RegistryError::Malformed(format!("`algorithm` {error}")))?;
+    Ok(Wish { algorithm, hasty: asked.now })
+}
+
+/// Sees to it at once here. It is durable: what fails now is done at the next look.
+async fn carried_out(app: &App) {
+    if let Err(reason) = app.key_exchange.exchange().await {
+        tracing::warn!(%reason, "the signing keys are looked at again later");
+    }
+}

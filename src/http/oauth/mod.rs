@@ -1,0 +1,11 @@
+//! The routes of OAuth: tokens, what they are worth, registration, and metadata.
+
+pub(super) mod authorize;
+mod credentials;
+pub(super) mod introspect;
+pub(super) mod own;
+pub(super) mod register;
+pub(super) mod revoke;
+pub(super) mod token;
+pub(super) mod tokeninfo;
+pub(super) mod well_known;

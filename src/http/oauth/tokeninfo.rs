@@ -1,0 +1,33 @@
+//! `GET /tokeninfo`: what a token is worth.
+
+use actix_web::http::header::{CACHE_CONTROL, ContentType};
+use actix_web::{HttpRequest, HttpResponse};
+use base64_simd::URL_SAFE_NO_PAD;
+use memchr::{memchr, memrchr};
+
+use crate::oauth::NotOurs;
+use crate::oauth::error::TokenFault;
+use crate::web::bearer;
+use crate::web::error::Refusal;
+use crate::web::lobby::Running;
+
+pub(in crate::http) async fn get(
+    app: Running,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refusal> {
+    let token = bearer::token(&request)?;
+    app.judge.judge(token, app.clock.now()).await?;
+    let claims = claims(token).ok_or(TokenFault::NotOurs(NotOurs::Malformed))?;
+
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header(ContentType::json())
+        .body(claims))
+}
+
+/// The claims of a token that is good, as they were signed. They are not kept beside those that were
+/// read, and decoding them is quicker than writing them again.
+fn claims(token: &str) -> Option<Vec<u8>> {
+    let (start, end) = (memchr(b'.', token.as_bytes())? + 1, memrchr(b'.', token.as_bytes())?);
+    URL_SAFE_NO_PAD.decode_to_vec(token.get(start..end)?).ok()
+}

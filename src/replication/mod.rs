@@ -1,0 +1,83 @@
+//! News between replicas: what others, and other tools, changed in the store.
+
+pub mod feed;
+pub mod standings;
+
+use async_trait::async_trait;
+
+use crate::domain::id::ClientId;
+use crate::domain::revocation::Revocation;
+use crate::domain::state::State;
+use crate::domain::store_error::StoreError;
+
+/// What tells one replica what the others, and other tools, did.
+#[async_trait]
+pub trait ChangeLog: Send + Sync {
+    /// What was changed since `since_ms`, by anybody.
+    async fn changes(&self, since_ms: i64) -> Result<Changes, StoreError>;
+
+    /// How the clients stand that were changed since `since_ms` and have tokens that ended: those
+    /// that are not `PUBLIC`, or had their epoch raised. A client whose date of change cannot be
+    /// read counts as changed. Looks at up to `limit` of them, behind the place where the last page
+    /// ended.
+    async fn ended_since(
+        &self,
+        since_ms: i64,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<StandingPage, StoreError>;
+
+    /// How these clients stand. Of one that is gone nothing is said.
+    async fn standings(&self, ids: &[ClientId]) -> Result<Vec<Standing>, StoreError>;
+
+    /// Some revocations, behind the place where the last page ended.
+    async fn revocations(&self, after: Option<&str>) -> Result<RevocationPage, StoreError>;
+}
+
+/// How a client stands, as far as its tokens are concerned.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Standing {
+    /// Which.
+    pub id: ClientId,
+    /// Its state.
+    pub state: State,
+    /// Its epoch.
+    pub epoch: u64,
+    /// When it was changed, in milliseconds since the Unix epoch.
+    pub updated_at_ms: i64,
+}
+
+/// How some clients stand.
+#[derive(Clone, Debug, Default)]
+pub struct StandingPage {
+    /// Those that were asked for.
+    pub standings: Vec<Standing>,
+    /// How many clients were looked at.
+    pub looked_at: usize,
+    /// Where to go on; `None`: that was all.
+    pub next: Option<String>,
+}
+
+/// What was changed.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// Clients.
+    pub clients: Vec<Standing>,
+    /// Revocations that were made.
+    pub revocations: Vec<Revocation>,
+    /// Revocations of a kind that only a newer version knows.
+    pub unknown_revocations: usize,
+    /// The store's own time, in milliseconds since the Unix epoch.
+    pub now_ms: i64,
+}
+
+/// Some revocations.
+#[derive(Clone, Debug, Default)]
+pub struct RevocationPage {
+    /// The revocations.
+    pub revocations: Vec<Revocation>,
+    /// Those of a kind that only a newer version knows.
+    pub unknown: usize,
+    /// Where to go on; `None`: that was all.
+    pub next: Option<String>,
+}

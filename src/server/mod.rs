@@ -1,0 +1,315 @@
+//! The listeners, from the first byte to the last.
+
+pub mod connections;
+pub mod grpc;
+mod grpc_incoming;
+mod listening;
+mod room;
+mod sweep;
+mod tls;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::task::JoinSet;
+
+use crate::assembly::{App, Environment, OpenStore, StartError, assemble};
+use crate::audit::outbox;
+use crate::clients::{logins, unused};
+use crate::config::{Resolved, Settings};
+use crate::http::routes::Listener;
+use crate::oauth::quota;
+use crate::telemetry::{LimitLabels, Metrics};
+use crate::web::{Lobby, Patience};
+
+use connections::{Bounds, Counts, Places};
+use listening::Site;
+use tls::Certificate;
+
+/// How long the last writes may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is looked whether the server is ready.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How long the store is given to come up between two attempts.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Addresses that are listened on, before anything is served.
+pub struct Bound {
+    main: TcpListener,
+    admin: Option<TcpListener>,
+    gateways: Option<TcpListener>,
+    grpc: Option<TcpListener>,
+    /// How long peers are waited for.
+    pub patience: Patience,
+}
+
+/// Takes the addresses.
+pub fn bind(settings: &Settings) -> io::Result<Bound> {
+    let take = |address: SocketAddr| {
+        TcpListener::bind(address).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+        })
+    };
+    Ok(Bound {
+        main: take(settings.listen)?,
+        admin: settings.admin_listen.map(take).transpose()?,
+        gateways: settings.gateway_listen.map(take).transpose()?,
+        grpc: settings.grpc_listen.map(take).transpose()?,
+        patience: Patience::default(),
+    })
+}
+
+impl Bound {
+    /// The main address, with the port that was really taken.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.main.local_addr()
+    }
+
+    /// The admin's address, if there is one of its own.
+    pub fn admin_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.admin.as_ref().map(TcpListener::local_addr).transpose()
+    }
+
+    /// The gateways' address, if there is one of its own.
+    pub fn gateway_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.gateways.as_ref().map(TcpListener::local_addr).transpose()
+    }
+
+    /// The address for gRPC, if there is one.
+    pub fn grpc_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.grpc.as_ref().map(TcpListener::local_addr).transpose()
+    }
+}
+
+/// A server that serves.
+pub struct Server {
+    lobby: Lobby,
+    places: Arc<Places>,
+    patience: Patience,
+    stops: Vec<listening::Stop>,
+    grpc: Option<grpc::Stop>,
+    serving: JoinSet<io::Result<()>>,
+    background: JoinSet<()>,
+    shutdown_delay: Duration,
+}
+
+/// Begins to serve: status at once, everything else when [`Server::start`] is done.
+pub fn serve(bound: Bound, config: &Resolved) -> io::Result<Server> {
+    let mut config = config.clone();
+    config.settings.gateway_listen = bound.gateway_address()?; // with the port that was taken
+    let lobby = Lobby::new(config.clone(), bound.patience);
+    let settings = &config.settings;
+    let certificate = match (&settings.tls_certificate, &settings.tls_key) {
+        (Some(chain), Some(key)) => Some(Certificate::load(chain, key)?),
+        _ => None,
+    };
+    let mut server = Server {
+        places: places(settings, lobby.metrics()),
+        patience: bound.patience,
+        lobby,
+        stops: Vec::new(),
+        grpc: None,
+        serving: JoinSet::new(),
+        background: JoinSet::new(),
+        shutdown_delay: Duration::from_secs(settings.shutdown_delay),
+    };
+    let main = Listener::Main { admin: bound.admin.is_none(), gateways: bound.gateways.is_none() };
+    server.listen(bound.main, main, settings, certificate.as_ref())?;
+    if let Some(admin) = bound.admin {
+        server.listen(admin, Listener::Admin, settings, certificate.as_ref())?;
+    }
+    if let Some(gateways) = bound.gateways {
+        server.listen(gateways, Listener::Gateways, settings, certificate.as_ref())?;
+    }
+    if let Some(socket) = bound.grpc {
+        server.listen_to_envoy(socket, settings, certificate.as_ref())?;
+    }
+    if let Some(certificate) = certificate {
+        server.background.spawn(certificate.watch());
+    }
+    Ok(server)
+}
+
+impl Server {
+    fn listen(
+        &mut self,
+        socket: TcpListener,
+        listener: Listener,
+        settings: &Settings,
+        certificate: Option<&Arc<Certificate>>,
+    ) -> io::Result<()> {
+        let site = Site {
+            lobby: self.lobby.clone(),
+            listener,
+            tls: tls_of(certificate)?,
+            places: self.places.clone(),
+            patience: self.patience,
+            workers: match listener {
+                Listener::Admin => 1,
+                Listener::Main { .. } | Listener::Gateways => workers(settings),
+            },
+            shutdown_timeout: Duration::from_secs(settings.shutdown_timeout),
+        };
+        let (listening, stop) = listening::serve(socket, site)?;
+        self.stops.push(stop);
+        self.serving.spawn(listening.ended());
+        Ok(())
+    }
+
+    fn listen_to_envoy(
+        &mut self,
+        socket: TcpListener,
+        settings: &Settings,
+        certificate: Option<&Arc<Certificate>>,
+    ) -> io::Result<()> {
+        let rules = grpc::Rules {
+            workers: workers(settings),
+            shutdown_timeout: Duration::from_secs(settings.shutdown_timeout),
+            patience: self.patience,
+        };
+        let gate = Arc::new(self.lobby.clone());
+        let places = self.places.clone();
+        let (listener, stop) = grpc::serve(socket, tls_of(certificate)?, places, gate, rules)?;
+        self.grpc = Some(stop);
+        self.serving.spawn(listener.ended());
+        Ok(())
+    }
+
+    /// Puts everything together and opens the doors; waits for a store that is late.
+    pub async fn start(
+        &mut self,
+        config: Resolved,
+        store: &OpenStore,
+        environment: Environment,
+    ) -> Result<Arc<App>, StartError> {
+        let mut waited = false;
+        let app = loop {
+            match Box::pin(assemble(config.clone(), store, environment.clone())).await {
+                Ok(app) => break Arc::new(app),
+                Err(error) if error.is_temporary() => {
+                    if !waited {
+                        let cause = std::error::Error::source(&error);
+                        tracing::warn!(%error, ?cause, "waiting for the store");
+                    }
+                    waited = true;
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        self.background.spawn(app.feed.clone().run());
+        self.background.spawn(sweep::run(
+            app.upkeep.clone(),
+            app.revocations.clone(),
+            app.clock.clone(),
+            app.config.audit_retention(),
+        ));
+        self.background.spawn(room::run(app.upkeep.clone()));
+        self.background.spawn(outbox::run(app.outbox.clone()));
+        self.background.spawn(logins::run(app.logins.clone(), app.upkeep.clone()));
+        self.background.spawn(quota::run(app.quotas.clone(), app.clock.clone()));
+        self.background.spawn(unused::run(app.unused.clone(), app.clock.clone()));
+        self.background.spawn(app.credentials.clone().run());
+        if let Some(policy) = &app.gatekeeper.policy {
+            self.background.spawn(policy.clone().watch());
+        }
+        if let Some(delivery) = &app.delivery {
+            self.background.spawn(delivery.clone().run());
+        }
+        self.lobby.open(app.clone());
+        Ok(app)
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.lobby.metrics()
+    }
+
+    /// Waits until requests should be sent here.
+    pub fn ready(&self) -> impl Future<Output = ()> + use<> {
+        let lobby = self.lobby.clone();
+        async move {
+            while !lobby.is_ready() {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        }
+    }
+
+    /// Runs until a listener fails of itself.
+    pub async fn run(&mut self) -> io::Result<()> {
+        match self.serving.join_next().await {
+            Some(ended) => ended.map_err(io::Error::other)?,
+            None => Ok(()),
+        }
+    }
+
+    /// Stops: tells balancers, ends each connection with its next answer, waits, lets requests
+    /// under way end, and writes what is pending.
+    pub async fn stop(mut self) {
+        self.lobby.close();
+        tokio::time::sleep(self.shutdown_delay).await;
+        drop(self.grpc.take());
+        self.stops.clear();
+        while self.serving.join_next().await.is_some() {}
+        if let Some(app) = self.lobby.app() {
+            if let Some(delivery) = &app.delivery {
+                delivery.stop().await;
+            }
+            app.credentials.stop().await;
+        }
+        self.background.shutdown().await;
+        if let Some(app) = self.lobby.app() {
+            // What a database that hangs does not take is given up; records of deeds stay where they
+            // were written, and another replica moves them on.
+            let pending = async {
+                app.logins.flush(&*app.upkeep).await;
+                outbox::flush(&*app.outbox).await;
+                if app.quotas.share(app.clock.now()).await.is_err() {
+                    tracing::warn!("the last second of quotas could not be shared");
+                }
+            };
+            let _ = tokio::time::timeout(PATIENCE, pending).await;
+        }
+    }
+}
+
+/// How many threads serve requests of one kind.
+fn workers(settings: &Settings) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    settings.workers.map_or(cores, usize::from)
+}
+
+/// The places of all listeners: a part of them for each address, so that none takes them all.
+fn places(settings: &Settings, metrics: &Metrics) -> Arc<Places> {
+    let possible = connections::default_bound();
+    let overall = settings.max_connections.map_or(possible, |most| most as usize);
+    if overall > possible {
+        tracing::warn!(
+            max_connections = overall,
+            possible,
+            "max_connections is more than the limit on file descriptors leaves room for"
+        );
+    }
+    let per_address = settings.max_connections_per_address;
+    let per_address = per_address.map_or(overall.div_ceil(4), |most| most as usize);
+    let refused = |limit| metrics.connections_refused.get_or_create_owned(&LimitLabels { limit });
+    let bounds = Bounds {
+        overall,
+        per_address: (per_address > 0).then_some(per_address),
+        proxies: settings.trusted_proxies.clone(),
+    };
+    let counts = Counts {
+        open: metrics.connections_open.clone(),
+        refused_by_address: refused("address"),
+        refused_overall: refused("overall"),
+    };
+    Places::new(bounds, counts)
+}
+
+fn tls_of(certificate: Option<&Arc<Certificate>>) -> io::Result<Option<ServerConfig>> {
+    certificate.map(Certificate::server_config).transpose()
+}

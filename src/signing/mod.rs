@@ -1,0 +1,73 @@
+//! The server's own signing keys: which there are on each replica, which of them sign, and how one
+//! follows another.
+
+pub mod key_exchange;
+pub mod signing_keys;
+pub mod succession;
+
+use async_trait::async_trait;
+
+use crate::domain::clock::Timestamp;
+use crate::domain::jwk::{Algorithm, PublicJwk};
+use crate::domain::signing_key::PublishedKey;
+use crate::domain::store_error::StoreError;
+
+use signing_keys::SigningKeyDeeds;
+
+/// Where the public halves of the signing keys are shared among replicas.
+#[async_trait]
+pub trait SigningKeyStore: SigningKeyDeeds {
+    /// Shows a key, or renews what was said of it. The date of its first publication stays, and
+    /// so does its retirement.
+    async fn publish(&self, key: &PublishedKey) -> Result<(), StoreError>;
+
+    /// Takes a retired key back, but for its name: it never returns.
+    async fn bury(&self, kid: &str) -> Result<(), StoreError>;
+
+    /// Takes a key back.
+    async fn forget(&self, kid: &str) -> Result<(), StoreError>;
+
+    /// Takes a wish for new keys back.
+    async fn forget_request(&self, id: &str) -> Result<(), StoreError>;
+}
+
+/// The keys that this replica signs and verifies with.
+pub trait Ring: Send + Sync {
+    /// The public halves of our own, the one that shall sign first.
+    fn own(&self) -> Vec<OwnPublicKey>;
+
+    /// What this replica signs with.
+    fn algorithm(&self) -> Algorithm;
+
+    /// What the key signs with that signs now.
+    fn signs_with(&self) -> Option<Algorithm>;
+
+    /// Looks whether there are other files than before. Blocks.
+    fn look_at_files(&self);
+
+    /// Makes a key of this name, unless there is one already. Blocks.
+    fn make(&self, algorithm: Algorithm, name: &str, need: Need);
+
+    /// Takes in what is published now.
+    fn update(&self, published: &[PublishedKey], now: Timestamp);
+}
+
+/// How much a new key is needed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Need {
+    /// Without it no token can be signed soon: one that cannot be written to a file will do.
+    Pressing,
+    /// It was wished for; the old key serves as long as there is none.
+    Wished,
+}
+
+/// The public half of a key of ours.
+#[derive(Clone, Debug)]
+pub struct OwnPublicKey {
+    /// The key.
+    pub jwk: PublicJwk,
+    /// True for the key that the operator set to sign.
+    pub preferred: bool,
+    /// True if another platform signed with it before.
+    pub imported: bool,
+}

@@ -1,0 +1,181 @@
+//! What a person may do with the server's signing keys: ask for new ones, and retire old ones.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value, json};
+
+use crate::audit::{Action, AuditRecord, Author, Recorder, audit_log};
+use crate::clients::authority::Authority;
+use crate::clients::error::RegistryError;
+use crate::domain::clock::Timestamp;
+use crate::domain::entropy::NoEntropy;
+use crate::domain::jwk::Algorithm;
+use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
+use crate::domain::store_error::StoreError;
+
+/// Where the deeds are kept. Each carries its record in the same write.
+#[async_trait]
+pub trait SigningKeyDeeds: Send + Sync {
+    /// Everything that is shared about signing keys.
+    async fn published(&self) -> Result<SharedKeys, StoreError>;
+
+    /// Retires a key for good, durably; its record is kept with it.
+    async fn retire(
+        &self,
+        kid: &str,
+        at: Timestamp,
+        record: &AuditRecord,
+    ) -> Result<Retired, StoreError>;
+
+    /// Notes a wish, durably, and its record with it. One that is there already stays.
+    async fn request(&self, rotation: &Rotation, record: &AuditRecord) -> Result<(), StoreError>;
+}
+
+/// What became of a retirement.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Retired {
+    /// It had been retired before; nothing was written.
+    Before,
+    /// It is retired from now on.
+    Now,
+    /// There is no such key.
+    Unknown,
+}
+
+/// The deeds.
+#[derive(Clone)]
+pub struct SigningKeys {
+    /// Where they are kept.
+    pub store: Arc<dyn SigningKeyDeeds>,
+    /// What makes their records.
+    pub recorder: Arc<Recorder>,
+}
+
+/// Which keys shall be succeeded, and how soon.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// Which algorithm; `None`: the one that each replica signs with.
+    pub algorithm: Option<Algorithm>,
+    /// Whether those who cache the key set are not waited for.
+    pub hasty: bool,
+}
+
+impl SigningKeys {
+    /// Asks every replica for a new key.
+    pub async fn rotate(
+        &self,
+        authority: &Authority,
+        wish: Wish,
+        now: Timestamp,
+    ) -> Result<Rotation, RegistryError> {
+        let record = self.rotated(authority.author(), &wish, None, now)?;
+        let Wish { algorithm, hasty } = wish;
+        let rotation =
+            Rotation { id: record.id.clone(), at: now, algorithm, hasty, succeeds: None };
+        self.store.request(&rotation, &record).await?;
+        audit_log::log(&record);
+        Ok(rotation)
+    }
+
+    /// Asks those who have this key for another, because it is old enough.
+    pub async fn succeed(&self, old: &PublishedKey, now: Timestamp) -> Result<(), RegistryError> {
+        let (kid, algorithm) = (&old.jwk.kid, Some(old.jwk.algorithm));
+        let wish = Wish { algorithm, hasty: false };
+        let record = self.rotated(&Author::server(), &wish, Some(kid), now)?;
+        // Under the name of the key: replicas that share it make one wish.
+        let rotation = Rotation {
+            id: format!("after {kid}"),
+            at: now,
+            algorithm,
+            hasty: false,
+            succeeds: Some(kid.clone()),
+        };
+        Ok(self.store.request(&rotation, &record).await?)
+    }
+
+    /// Retires a key: its owner goes over to another, and then never signs with it again. Whether
+    /// it was this that retired it.
+    pub async fn retire(
+        &self,
+        authority: &Authority,
+        kid: &str,
+        now: Timestamp,
+    ) -> Result<bool, RegistryError> {
+        match self.end(authority.author(), kid, now).await? {
+            Retired::Now => Ok(true),
+            Retired::Before => Ok(false),
+            Retired::Unknown => Err(RegistryError::NoSigningKey),
+        }
+    }
+
+    /// Retires a key that a newer one has taken over from.
+    pub async fn supersede(&self, kid: &str, now: Timestamp) -> Result<(), RegistryError> {
+        self.end(&Author::server(), kid, now).await.map(|_| ())
+    }
+
+    async fn end(
+        &self,
+        author: &Author,
+        kid: &str,
+        now: Timestamp,
+    ) -> Result<Retired, RegistryError> {
+        let about = members(json!({ "kid": kid }));
+        let record = self.recorder.deed(author, Action::SigningKeyRetired, about, now)?;
+        let retired = self.store.retire(kid, now, &record).await?;
+        if retired == Retired::Now {
+            audit_log::log(&record);
+        }
+        Ok(retired)
+    }
+
+    fn rotated(
+        &self,
+        author: &Author,
+        wish: &Wish,
+        succeeds: Option<&str>,
+        now: Timestamp,
+    ) -> Result<AuditRecord, NoEntropy> {
+        let mut about = members(json!({ "now": wish.hasty }));
+        if let Some(algorithm) = wish.algorithm {
+            about.insert("algorithm".to_owned(), algorithm.as_str().into());
+        }
+        if let Some(kid) = succeeds {
+            about.insert("succeeds".to_owned(), kid.into());
+        }
+        self.recorder.deed(author, Action::SigningKeyRotated, about, now)
+    }
+}
+
+/// A key as an administrator is shown it. `here` says whether this replica has its private half.
+#[must_use]
+pub fn view(
+    key: &PublishedKey,
+    here: bool,
+    now: Timestamp,
+    (longest_life, skew): (Duration, Duration),
+) -> Value {
+    let mut shown = json!({
+        "kid": key.jwk.kid,
+        "alg": key.jwk.algorithm,
+        "state": key.state_at(now),
+        "published_at": key.published,
+        "signs_from": key.signs_from,
+        "this_replica": here,
+    });
+    let retired = key.retired.or((key.signs_until <= now).then_some(key.signs_until));
+    if let (Some(retired), Some(shown)) = (retired, shown.as_object_mut()) {
+        shown.insert("retired_at".to_owned(), json!(retired));
+        shown.insert("drops_at".to_owned(), json!(key.drops_at(longest_life, skew)));
+    }
+    shown
+}
+
+fn members(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}

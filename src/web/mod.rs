@@ -1,0 +1,20 @@
+//! What every door of HTTP shares: how a request is read, who sent it, and how it is refused. Nothing
+//! here knows a route.
+
+pub(crate) mod address;
+pub(crate) mod aside;
+pub(crate) mod bearer;
+pub(crate) mod body;
+pub(crate) mod carry_out;
+pub(crate) mod error;
+pub mod form;
+pub(crate) mod json;
+pub(crate) mod lobby;
+pub(crate) mod observe;
+pub(crate) mod origin;
+mod patience;
+pub(crate) mod rate;
+pub(crate) mod verdict;
+
+pub use lobby::Lobby;
+pub use patience::Patience;

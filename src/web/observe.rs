@@ -1,0 +1,143 @@
+//! What is seen of every request: how long it took, how it ended; the limit on its header, and the
+//! farewell of a server that stops.
+//!
+//! On the path of every request: it looks nothing up that can be known before.
+
+use std::cell::RefCell;
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready as when_ready};
+use std::time::Instant;
+
+use actix_web::body::EitherBody;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::{Error, ResponseError};
+use pin_project_lite::pin_project;
+use prometheus_client::metrics::histogram::Histogram;
+
+use crate::domain::error_code::ErrorCode;
+use crate::telemetry::{RequestLabels, Status};
+
+use super::Lobby;
+use super::error::Refusal;
+
+/// Measures requests under the name of their route.
+pub(crate) struct Observe {
+    pub(crate) route: &'static str,
+    pub(crate) lobby: Lobby,
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Observe
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type InitError = ();
+    type Transform = Observed<S>;
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        let durations = Durations {
+            route: self.route,
+            lobby: self.lobby.clone(),
+            by_status: RefCell::default(),
+        };
+        ready(Ok(Observed { service, durations: Rc::new(durations) }))
+    }
+}
+
+/// A route that is measured, in one worker.
+pub(crate) struct Observed<S> {
+    service: S,
+    durations: Rc<Durations>,
+}
+
+impl<S, B> Service<ServiceRequest> for Observed<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Future = Answer<S::Future>;
+
+    actix_web::dev::forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let started = Instant::now();
+        let durations = self.durations.clone();
+        if header_size(&request) > durations.lobby.config().settings.header_limit {
+            let refusal =
+                Refusal::new(ErrorCode::HeaderTooLarge, "the request header is too large");
+            let response = Some(request.into_response(refusal.error_response()));
+            return Answer::Refused { response, started, durations };
+        }
+        Answer::Served { future: self.service.call(request), started, durations }
+    }
+}
+
+pin_project! {
+    /// The answer to come.
+    #[project = Project]
+    pub(crate) enum Answer<F> {
+        Served { #[pin] future: F, started: Instant, durations: Rc<Durations> },
+        Refused { response: Option<ServiceResponse>, started: Instant, durations: Rc<Durations> },
+    }
+}
+
+impl<F, B> Future for Answer<F>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+{
+    type Output = Result<ServiceResponse<EitherBody<B>>, Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            Project::Served { future, started, durations } => {
+                let mut response = when_ready!(future.poll(context))?;
+                durations.lobby.part(response.response_mut());
+                durations.observe(response.status().as_u16(), *started);
+                Poll::Ready(Ok(response.map_into_left_body()))
+            }
+            Project::Refused { response, started, durations } => match response.take() {
+                Some(mut response) => {
+                    durations.lobby.part(response.response_mut());
+                    durations.observe(response.status().as_u16(), *started);
+                    Poll::Ready(Ok(response.map_into_right_body()))
+                }
+                None => Poll::Pending, // asked again after the end, which nobody does
+            },
+        }
+    }
+}
+
+/// The durations of one route. Which histogram belongs to which status is looked up once.
+struct Durations {
+    route: &'static str,
+    lobby: Lobby,
+    by_status: RefCell<Vec<(u16, Histogram)>>,
+}
+
+impl Durations {
+    fn observe(&self, status: u16, started: Instant) {
+        let seconds = started.elapsed().as_secs_f64();
+        let mut known = self.by_status.borrow_mut();
+        match known.iter().find(|(of, _)| *of == status) {
+            Some((_, histogram)) => histogram.observe(seconds),
+            None => {
+                let labels = RequestLabels { route: self.route, status: Status(status) };
+                let histogram = self.lobby.metrics().requests.get_or_create_owned(&labels);
+                histogram.observe(seconds);
+                known.push((status, histogram));
+            }
+        }
+        let duration_ms = seconds * 1000.0;
+        tracing::debug!(route = self.route, status, duration_ms, "answered");
+    }
+}
+
+fn header_size(request: &ServiceRequest) -> usize {
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
+    request.uri().path().len() + request.uri().query().map_or(0, str::len) + fields.sum::<usize>()
+}
