@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use latchkey::config::{self, Resolved, Settings};
-use latchkey::telemetry::{DecisionLabels, Metrics, RequestLabels, Status};
+use latchkey::telemetry::{
+    DecisionLabels, KindLabels, LimitLabels, Metrics, RequestLabels, Status, WithinDays,
+};
+
+use crate::documents::manual;
 
 const EXAMPLE: &str = include_str!("../../deploy/latchkey.toml");
 
@@ -45,12 +49,11 @@ fn every_setting_is_in_the_example_with_a_value_that_is_good() {
 
 #[test]
 fn every_variable_in_the_files_is_a_setting() {
-    for (file, text) in [
+    let files = [
         ("Dockerfile", include_str!("../../deploy/Dockerfile")),
         ("compose.yaml", include_str!("../../deploy/compose.yaml")),
         ("latchkey.service", include_str!("../../deploy/latchkey.service")),
         ("kubernetes/latchkey.yaml", include_str!("../../deploy/kubernetes/latchkey.yaml")),
-        ("README.md", include_str!("../../README.md")),
         ("gateways/caddy/Caddyfile", include_str!("../../deploy/gateways/caddy/Caddyfile")),
         ("gateways/caddy/README.md", include_str!("../../deploy/gateways/caddy/README.md")),
         ("gateways/envoy/README.md", include_str!("../../deploy/gateways/envoy/README.md")),
@@ -63,12 +66,15 @@ fn every_variable_in_the_files_is_a_setting() {
         ("gateways/traefik/README.md", include_str!("../../deploy/gateways/traefik/README.md")),
         ("gateways/traefik/routes.yaml", include_str!("../../deploy/gateways/traefik/routes.yaml")),
         ("resource-servers/README.md", include_str!("../../deploy/resource-servers/README.md")),
-    ] {
+    ];
+    let files = files.map(|(file, text)| (file.to_owned(), text.to_owned()));
+    for (file, text) in manual().into_iter().chain(files) {
         let names = text.split("LATCHKEY_").skip(1).map(|rest| {
             let end = rest.find(|c: char| !c.is_ascii_uppercase() && c != '_');
             rest[..end.unwrap_or(rest.len())].to_ascii_lowercase()
         });
-        for name in names.filter(|name| name != "config") {
+        let names = names.filter(|name| name != "config" && !name.starts_with("test_"));
+        for name in names {
             assert!(ids().contains(&name), "{file}: LATCHKEY_{}", name.to_ascii_uppercase());
         }
     }
@@ -96,24 +102,40 @@ fn the_code_for_resource_servers_is_run_as_it_is_printed() {
 }
 
 #[test]
-fn every_metric_of_the_dashboard_is_one_that_we_have() {
+fn every_metric_of_the_dashboard_and_the_manual_is_one_that_we_have() {
     let metrics = Metrics::default();
     let labels = RequestLabels { route: "/tokeninfo", status: Status(200) };
     metrics.requests.get_or_create(&labels).observe(0.001);
     let decided = DecisionLabels { answer: "yes", reason: "permitted" };
     metrics.decisions.get_or_create(&decided).inc();
+    // A family is shown from its first member on.
+    metrics.throttled.get_or_create(&LimitLabels { limit: "address" }).inc();
+    metrics.connections_refused.get_or_create(&LimitLabels { limit: "address" }).inc();
+    metrics.unreadable.get_or_create(&KindLabels { kind: "client" }).inc();
+    metrics.credentials_expiring.get_or_create(&WithinDays { within_days: 7 }).set(1);
     let rendered = metrics.render();
     let dashboard = include_str!("../../deploy/grafana/latchkey.json");
-    let names: BTreeSet<&str> = dashboard
-        .match_indices("latchkey_")
-        .map(|(start, _)| dashboard[start..].split(|c: char| !c.is_ascii_lowercase() && c != '_'))
-        .map(|mut words| words.next().unwrap())
-        .collect();
+    let names = metrics_in(dashboard);
     assert!(names.len() >= 5, "{names:?}");
     for name in names {
         let given = rendered.contains(&format!("\n{name}{{"));
         assert!(given || rendered.contains(&format!("\n{name} ")), "{name}");
     }
+    for (page, text) in manual() {
+        for name in metrics_in(&text) {
+            // What ends in a unit or a kind is declared without its end.
+            let ends = ["", "_total", "_info"].into_iter();
+            let mut declared = ends.filter_map(|end| name.strip_suffix(end));
+            let is_declared = |name: &str| rendered.contains(&format!("# TYPE {name} "));
+            assert!(declared.any(is_declared), "{page}: {name}");
+        }
+    }
+}
+
+fn metrics_in(text: &str) -> BTreeSet<&str> {
+    let ends = |c: char| !c.is_ascii_lowercase() && c != '_';
+    let names = text.match_indices("latchkey_").map(|(start, _)| text[start..].split(ends));
+    names.map(|mut words| words.next().unwrap()).collect()
 }
 
 #[test]

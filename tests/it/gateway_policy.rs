@@ -8,6 +8,8 @@ use latchkey::policy::expression::{Expression, Facts};
 use latchkey::policy::policy_file::PolicyFile;
 use latchkey::policy::{Format, Outcome, Policy, PolicyError, Principal, Request};
 
+use crate::documents::{blocks, read};
+
 /// The example of the platform's documentation, with its members as they stand there.
 const DOCUMENTED: &str = r#"{
   "/": {
@@ -57,11 +59,10 @@ fn json_and_yaml_are_read() {
 }
 
 #[test]
-fn the_policy_in_the_readme_is_good() {
-    let readme = include_str!("../../README.md");
-    let policies = readme.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    let policy = policies.into_iter().find(|text| text.contains("\"authorization\"")).unwrap();
-    assert_eq!(Policy::read(policy, Format::Json).unwrap().paths(), 3);
+fn the_policy_in_the_manual_is_good() {
+    let blocks = blocks(&read("docs/gateways/policy.md"));
+    let policy = blocks.into_iter().find(|block| block.info == "json").unwrap().text;
+    assert_eq!(Policy::read(&policy, Format::Json).unwrap().paths(), 3);
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod connections;
 mod crash;
 mod databases;
 mod deploy;
+mod documents;
 mod embedded_store;
 mod envoy_grpc;
 mod fleet;

@@ -7,9 +7,10 @@ use std::process::Command;
 use super::application::Application;
 use super::latchkey::Latchkey;
 use super::process::{self, Gateway};
-use super::{Manners, Setup, shown_in_the_readme};
+use super::{Manners, Setup, shown_in_the_manual};
 use crate::program::{free_address, installed};
 
+const PAGE: &str = "docs/gateways/envoy.md";
 const HTTP: &str = include_str!("../../../deploy/gateways/envoy/http.yaml");
 const GRPC: &str = include_str!("../../../deploy/gateways/envoy/grpc.yaml");
 
@@ -47,14 +48,14 @@ async fn keeps_every_promise_over_grpc() {
 }
 
 #[actix_web::test]
-async fn decides_as_the_readme_shows_it() {
+async fn decides_as_the_manual_shows_it() {
     let Some(program) = installed("envoy") else { return };
-    // Without what drops names with `_`: the README does not show it.
+    // Without what drops names with `_`: the manual does not show it.
     let (before, rest) = GRPC.split_once("headers_with_underscores_action: DROP_HEADER").unwrap();
     let (between, rest) = rest.split_once("                http_filters:\n").unwrap();
     let (_, after) = rest.split_once("\n\n").unwrap();
-    let lines = shown_in_the_readme("filters.http.ext_authz").lines();
-    let shown: Vec<_> = lines.map(|line| format!("{:16}{line}\n", "")).collect();
+    let shown = shown_in_the_manual(PAGE, "filters.http.ext_authz");
+    let shown: Vec<_> = shown.lines().map(|line| format!("{:16}{line}\n", "")).collect();
     let shown = format!("{before}{between}{}\n{after}", shown.concat());
     let latchkey = asked_over_grpc().await;
     start(&program, &shown, "8081", latchkey, MANNERS).await.decides_and_fails_closed().await;

@@ -20,6 +20,8 @@ use application::Application;
 use latchkey::Latchkey;
 use process::Gateway;
 
+use crate::documents::{blocks, read};
+
 /// How long anything may take, with room for slow machines: Traefik alone waits for half a minute.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -31,12 +33,11 @@ const POLICY: &str = r#"{
   "/admin":    { "ALL": { "authorization": { "expression": "permissions.admin", "public": false } } }
 }"#;
 
-const README: &str = include_str!("../../../README.md");
-
-/// The block of code of the README that names this. It has ten lines at most, as the README says.
-fn shown_in_the_readme(name: &str) -> &'static str {
-    let mut blocks = README.split("\n```").skip(1).step_by(2).filter(|block| block.contains(name));
-    let shown = blocks.next().unwrap().split_once('\n').unwrap().1;
+/// The block of code of a page of the manual that names this. It has ten lines at most, as the page
+/// says.
+fn shown_in_the_manual(page: &str, name: &str) -> String {
+    let blocks = blocks(&read(page));
+    let shown = blocks.into_iter().find(|block| block.text.contains(name)).unwrap().text;
     assert!(shown.lines().count() <= 10, "{shown}");
     shown
 }

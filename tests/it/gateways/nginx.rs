@@ -5,9 +5,10 @@ use std::process::Command;
 use super::application::Application;
 use super::latchkey::Latchkey;
 use super::process::{self, Gateway};
-use super::{Manners, Setup, shown_in_the_readme};
+use super::{Manners, Setup, shown_in_the_manual};
 use crate::program::{free_address, installed};
 
+const PAGE: &str = "docs/gateways/nginx-caddy-traefik-haproxy-apache.md";
 const CONFIGURATION: &str = include_str!("../../../deploy/gateways/nginx/nginx.conf");
 
 /// The path goes on as it came.
@@ -31,9 +32,9 @@ async fn keeps_every_promise() {
 }
 
 #[actix_web::test]
-async fn decides_as_the_readme_shows_it() {
+async fn decides_as_the_manual_shows_it() {
     let (before, _) = CONFIGURATION.split_once("    # RFC 6750").unwrap();
-    let shown = shown_in_the_readme("auth_request /latchkey");
+    let shown = shown_in_the_manual(PAGE, "auth_request /latchkey");
     let shown = format!("{before} server {{ listen 8000;\n{shown}\n}} }}\n");
     let manners = Manners { told: &[("x-client-id", "client_id")], ..MANNERS };
     let Some(mut setup) = start(&shown, manners).await else { return };
