@@ -3,7 +3,7 @@
 //! Field names in use: `client_id`, `kid`, `route`, `status`, `error` (the code), `reason` and
 //! `cause` (for us alone), `address`, `host`, `key`, `holder`, `file`, `duration_ms`; of what gateways ask,
 //! `rule` (its path), `method`, `header`; of what was changed, `audit`
-//! (the deed), `id` (of its record), `actor`, `before`, `after`, `request_id`. Never a secret, a token or an assertion.
+//! (the action), `id` (of its record), `actor`, `before`, `after`, `request_id`. Never a secret, a token or an assertion.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -99,7 +99,7 @@ pub struct Metrics {
     pub webhook_delivered: Counter,
     /// Attempts at the webhook that failed.
     pub webhook_failed: Counter,
-    /// How old the oldest deed is that the webhook was not told of.
+    /// The age of the oldest event that the webhook has not received.
     pub webhook_oldest: Gauge,
     /// One if the files of the signing keys can be read, or there never were any.
     pub key_files_readable: Gauge,
@@ -236,7 +236,7 @@ impl Default for Metrics {
         let webhook_failed = Counter::default();
         registry.register("webhook_failed", "Attempts that failed", webhook_failed.clone());
         let webhook_oldest = Gauge::default();
-        let help = "Seconds since the oldest deed that the webhook was not told of";
+        let help = "Seconds since the oldest audit event that the webhook has not received";
         registry.register("webhook_oldest_seconds", help, webhook_oldest.clone());
         Self {
             registry,

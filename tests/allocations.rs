@@ -145,12 +145,12 @@ impl Asked {
             words("p", granted.permissions).map(|it| it.parse().unwrap()).collect();
         client.groups = words("g", granted.groups).collect();
         let secret = self.runtime.block_on(async {
-            let (secret, stored) = self.app.enrolment.make_secret(&id, now).unwrap();
+            let (secret, stored) = self.app.clients.make_secret(&id, now).unwrap();
             client.secrets = vec![stored];
             let pair = (None, Some(&client));
             let author = Author::server();
             let record = self.app.recorder.change(&author, Action::ClientCreated, pair, now);
-            let inserted = self.app.registry.insert(&client, &record.unwrap()).await.unwrap();
+            let inserted = self.app.repository.insert(&client, &record.unwrap()).await.unwrap();
             assert_eq!(inserted, Inserted::Yes);
             secret
         });
@@ -288,7 +288,7 @@ fn an_import_is_judged_on_a_thread_that_serves_nobody() {
 
     let mut results = Vec::new();
     let made = measure(|| {
-        results = runtime.block_on(app.enrolment.import(documents, terms)).unwrap();
+        results = runtime.block_on(app.clients.import(documents, terms)).unwrap();
     });
 
     assert!(results.len() == BROUGHT && results.iter().all(Imported::is_new), "{results:?}");

@@ -25,7 +25,7 @@ pub fn path(folder: &Path) -> PathBuf {
     folder.join("admin.json")
 }
 
-/// Reads the credentials; `None` if there is no such file.
+/// Reads the credentials; `None` if no such file.
 pub fn read(path: &Path) -> io::Result<Option<AdminCredentials>> {
     let text = match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

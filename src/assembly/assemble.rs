@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::clients::draft::{Enrolment, Limits};
-use crate::clients::error::RegistryError;
+use crate::clients::draft::{Clients, Limits};
+use crate::clients::error::ClientsError;
 use crate::clients::key_admission::KeyAdmission;
 use crate::clients::pepper::{NoPepper, pepper};
 use crate::clients::register::Registration;
@@ -30,7 +30,7 @@ use super::{App, Environment, OpenStore, StoreOpenError};
 pub enum StartError {
     /// The administrator cannot be made.
     #[error("the administrator cannot be set up: {0}")]
-    Admin(#[from] RegistryError),
+    Admin(#[from] ClientsError),
     /// A file cannot be read or written.
     #[error("`{0}` cannot be used: {1}")]
     File(std::path::PathBuf, std::io::Error),
@@ -59,7 +59,7 @@ impl StartError {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Admin(RegistryError::Store(error)) | Self::Pepper(NoPepper::Store(error)) => {
+            Self::Admin(ClientsError::Store(error)) | Self::Pepper(NoPepper::Store(error)) => {
                 !error.is_damaged()
             }
             Self::Store(error) => error.is_temporary(),
@@ -86,8 +86,8 @@ pub async fn assemble(
     parts.quotas.load(now).await.map_err(StoreOpenError::from)?;
 
     let pepper = pepper(&*store, &*parts.environment.entropy).await?;
-    let enrolment = Arc::new(Enrolment {
-        registry: parts.clients.clone(),
+    let clients = Arc::new(Clients {
+        repository: parts.clients.clone(),
         pepper: pepper.clone(),
         // Of its own, so that those who register keep nobody waiting who wants a token.
         hashes: parts.hashes.beside(PATIENCE),
@@ -101,7 +101,7 @@ pub async fn assemble(
         },
     });
     let keys = Arc::new(KeyAdmission {
-        registry: parts.clients.clone(),
+        repository: parts.clients.clone(),
         remote: parts.remote_keys.clone(),
         reader: Arc::new(StrictReader),
         used: Arc::new(UsedProofs(store.clone())),
@@ -123,11 +123,11 @@ pub async fn assemble(
         judge,
         registration: Registration {
             mode: config.registration.clone(),
-            enrolment: enrolment.clone(),
+            clients: clients.clone(),
             keys: keys.clone(),
         },
         keys,
-        enrolment,
+        clients,
         unused: Arc::new(unused(&config.settings, &parts)),
         signing_keys: parts.signing_keys,
         key_exchange: parts.key_exchange,
@@ -148,13 +148,13 @@ pub async fn assemble(
             rate: revocation_rate.clone(),
         },
         token_revocation: TokenRevocation {
-            registry: parts.clients.clone(),
+            repository: parts.clients.clone(),
             revoker: parts.revoker.clone(),
             recorder: parts.recorder.clone(),
             rate: revocation_rate,
         },
-        clients: parts.clients.clone(),
-        registry: parts.clients,
+        client_store: parts.clients.clone(),
+        repository: parts.clients,
         ring: parts.ring,
         revocations: parts.revocations,
         revoker: parts.revoker,
@@ -164,7 +164,7 @@ pub async fn assemble(
         config,
     };
     match set_up_admin(&app, open.folder()).await {
-        Err(StartError::Admin(RegistryError::Store(error))) if error.is_unwritable() => {
+        Err(StartError::Admin(ClientsError::Store(error))) if error.is_unwritable() => {
             tracing::warn!("the administrator cannot be set up; restart when there is room");
         }
         done => done?,

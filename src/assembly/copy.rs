@@ -117,8 +117,8 @@ async fn copy_pepper(from: &dyn Store, to: &dyn Store) -> Result<(), CopyError> 
 
 async fn copy_signing_keys(from: &dyn Store, to: &dyn Store) -> Result<usize, CopyError> {
     let shared = from.published().await?;
-    for kid in &shared.buried {
-        to.bury(kid).await?;
+    for kid in &shared.tombstones {
+        to.leave_tombstone(kid).await?;
     }
     for key in &shared.keys {
         to.publish(key).await?;
@@ -156,7 +156,7 @@ async fn copy_revocations(from: &dyn Store, to: &dyn Store) -> Result<usize, Cop
     }
 }
 
-/// Whoever was told of a deed is not told again.
+/// An event that the webhook was told of is not sent again.
 async fn copy_audit_records(from: &dyn Store, to: &dyn Store) -> Result<usize, CopyError> {
     let untold = from.untold(Timestamp::default(), usize::MAX >> 1).await?;
     let untold: HashSet<String> = untold.into_iter().map(|record| record.id).collect();
@@ -235,7 +235,7 @@ mod tests {
             retired: Some(Timestamp(4)),
         };
         first.publish(&key).await.unwrap();
-        first.bury("old").await.unwrap();
+        first.leave_tombstone("old").await.unwrap();
         let recorder = Recorder::new(Arc::new(SystemEntropy));
         let revocations: Vec<Revocation> = (0..300)
             .map(|number| {
@@ -245,7 +245,7 @@ mod tests {
             .collect();
         for revocation in &revocations {
             let action = Action::TokensRevoked;
-            let record = recorder.deed(&Author::server(), action, Map::new(), Timestamp(7));
+            let record = recorder.record(&Author::server(), action, Map::new(), Timestamp(7));
             first.revoke(revocation, &record.unwrap()).await.unwrap();
         }
         let all = AuditQuery { limit: 1000, ..AuditQuery::default() };
@@ -267,7 +267,7 @@ mod tests {
             let store = to.store();
             let shared = store.published().await.unwrap();
             assert_eq!(shared.keys, std::slice::from_ref(&key));
-            assert_eq!(shared.buried, ["old"], "a retired key stays retired");
+            assert_eq!(shared.tombstones, ["old"], "a retired key stays retired");
             assert_eq!(store.agreed(pepper::FACT).await.unwrap(), Some(vec![7; 32]));
             let page = store.revocations(None).await.unwrap();
             let names = |list: &[Revocation]| -> BTreeSet<String> {

@@ -16,14 +16,14 @@ pub(super) async fn set_up_admin(app: &App, folder: Option<&Path>) -> Result<(),
         let secret = secrecy::ExposeSecret::expose_secret(secret).to_owned();
         let credentials =
             AdminCredentials { client_id: id.parse()?, secret: ClientSecret::from(secret) };
-        app.enrolment.install_admin(&credentials, &Author::server(), now).await?;
+        app.clients.install_admin(&credentials, &Author::server(), now).await?;
         tracing::info!(client_id = %credentials.client_id, "the configured administrator is set");
-        for former in app.enrolment.end_former_admins(&credentials.client_id, now).await? {
+        for former in app.clients.end_former_admins(&credentials.client_id, now).await? {
             tracing::info!(client_id = %former, "the former administrator has ended");
         }
         return Ok(());
     }
-    if admin::exists(&*app.registry).await? {
+    if admin::exists(&*app.repository).await? {
         return Ok(());
     }
     let Some(folder) = folder else {
@@ -39,13 +39,12 @@ pub(super) async fn set_up_admin(app: &App, folder: Option<&Path>) -> Result<(),
     let credentials = match admin_file::read(&path).map_err(failed)? {
         Some(credentials) => credentials,
         None => {
-            let credentials =
-                AdminCredentials::random(&app.enrolment.pepper, &*app.enrolment.entropy)?;
+            let credentials = AdminCredentials::random(&app.clients.pepper, &*app.clients.entropy)?;
             admin_file::write(&path, &credentials).map_err(failed)?;
             credentials
         }
     };
-    app.enrolment.install_admin(&credentials, &Author::server(), now).await?;
+    app.clients.install_admin(&credentials, &Author::server(), now).await?;
     let client_id = &credentials.client_id;
     tracing::info!(%client_id, file = %path.display(), "made an administrator; its secret is in the file");
     Ok(())

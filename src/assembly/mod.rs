@@ -16,13 +16,13 @@ use std::sync::Arc;
 use crate::audit::delivery::Delivery;
 use crate::audit::{AuditTrail, Outbox, Recorder};
 use crate::clients::credential_watch::CredentialWatch;
-use crate::clients::draft::Enrolment;
+use crate::clients::draft::Clients;
 use crate::clients::key_admission::KeyAdmission;
 use crate::clients::logins::PendingLogins;
 use crate::clients::register::Registration;
 use crate::clients::revoke::TokenRevocation;
 use crate::clients::unused::UnusedSweep;
-use crate::clients::{Registry, Upkeep};
+use crate::clients::{ClientRepository, Upkeep};
 use crate::config::Resolved;
 use crate::domain::clock::Clock;
 use crate::domain::entropy::Entropy;
@@ -71,11 +71,11 @@ pub struct App {
     /// Lets the keys of clients in.
     pub keys: Arc<KeyAdmission>,
     /// Adds clients.
-    pub enrolment: Arc<Enrolment>,
+    pub clients: Arc<Clients>,
     /// The clients, as far as they are remembered.
-    pub clients: Arc<dyn ClientStore>,
+    pub client_store: Arc<dyn ClientStore>,
     /// The clients.
-    pub registry: Arc<dyn Registry>,
+    pub repository: Arc<dyn ClientRepository>,
     /// The signing keys.
     pub ring: Arc<KeyRing>,
     /// What a person may do with them.
@@ -92,13 +92,13 @@ pub struct App {
     pub unused: Arc<UnusedSweep>,
     /// The store, for its upkeep.
     pub upkeep: Arc<dyn Upkeep>,
-    /// Records of deeds on their way.
+    /// Audit records on their way.
     pub outbox: Arc<dyn Outbox>,
-    /// Records of deeds.
+    /// Audit records.
     pub audit_trail: Arc<dyn AuditTrail>,
     /// What looks after credentials that end.
     pub credentials: Arc<CredentialWatch>,
-    /// What tells a webhook of deeds, if there is one.
+    /// The delivery of audit events to a webhook, if there is one.
     pub delivery: Option<Arc<Delivery>>,
     /// What has ended before its time.
     pub revocations: Arc<Revocations>,

@@ -1,10 +1,12 @@
 //! Puts together what is said unasked: of credentials that end, and to the webhook.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::audit::delivery::{self, Backlog, Delivery, Tally};
 use crate::audit::lease::Lease;
-use crate::clients::Registry;
+use crate::clients::ClientRepository;
 use crate::clients::credential_watch::{self, CredentialWatch, watched_since};
 use crate::config::Resolved;
 use crate::domain::entropy::ALPHANUMERIC;
@@ -34,13 +36,13 @@ impl<'a> Notices<'a> {
 
     pub(super) async fn credentials(
         &self,
-        registry: Arc<dyn Registry>,
+        repository: Arc<dyn ClientRepository>,
     ) -> Result<Arc<CredentialWatch>, StartError> {
         let (store, clock) = (self.store.clone(), self.environment.clock.clone());
         let since = watched_since(&*store, clock.now()).await.map_err(StoreOpenError::from)?;
         let (name, length) = (credential_watch::LEASE, credential_watch::LEASE_LENGTH);
         Ok(Arc::new(CredentialWatch {
-            registry,
+            repository,
             trail: store.clone(),
             outbox: store.clone(),
             lease: Lease::new(store, name, self.holder.clone(), length),

@@ -1,7 +1,9 @@
 //! What several of the use-cases share, and the use-cases that are made of it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::audit::Recorder;
 use crate::clients::cached::{CacheLimits, CachedClients};
@@ -22,8 +24,8 @@ use crate::oauth::quota::{DefaultQuotas, Quotas};
 use crate::oauth::token::{TokenIssuer, TokenRules};
 use crate::oauth::tokeninfo::TokenJudge;
 use crate::outbound::RemoteKeySets;
+use crate::replication::client_status::ClientStatuses;
 use crate::replication::feed::Feed;
-use crate::replication::standings::Standings;
 use crate::revocation::revocations::Revocations;
 use crate::revocation::revoke::Revoker;
 use crate::signing::key_exchange::{KeyExchange, Memory};
@@ -86,7 +88,7 @@ impl Parts {
             ring: ring.clone(),
             store: store.clone(),
             facts: store.clone(),
-            deeds: signing_keys.clone(),
+            changes: signing_keys.clone(),
             revocations: revocations.clone(),
             clock: environment.clock.clone(),
             longest_life,
@@ -94,10 +96,10 @@ impl Parts {
             oldest: (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400))),
             memory: Memory::default(),
         });
-        let standings = Standings {
+        let statuses = ClientStatuses {
             revocations: revocations.clone(),
             revoker: revoker.clone(),
-            registry: clients.clone(),
+            repository: clients.clone(),
             recorder: recorder.clone(),
             clock: environment.clock.clone(),
             shared: open.is_shared(),
@@ -105,7 +107,7 @@ impl Parts {
         };
         let (log, shared) = (store.clone(), open.is_shared());
         let feed =
-            Arc::new(Feed::new(key_exchange.clone(), log, clients.clone(), standings, shared));
+            Arc::new(Feed::new(key_exchange.clone(), log, clients.clone(), statuses, shared));
         let quotas = quotas(settings, store.clone(), &*environment.entropy)?;
         Ok(Self {
             environment,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::audit::{Author, Recorder};
 use crate::clients::admin::AdminCredentials;
-use crate::clients::draft::{Enrolment, Limits};
+use crate::clients::draft::{Clients, Limits};
 use crate::clients::pepper::pepper;
 use crate::domain::id::ClientId;
 use crate::hashing::SlowHashes;
@@ -51,8 +51,8 @@ pub async fn reset_admin(
     let recorder = Arc::new(Recorder::new(entropy.clone()));
     let nothing = Revocations::new(Duration::ZERO, Duration::ZERO);
     let revoker = Arc::new(Revoker { store: store.clone(), revocations: Arc::new(nothing) });
-    let enrolment = Enrolment {
-        registry: store,
+    let clients = Clients {
+        repository: store,
         pepper,
         hashes,
         entropy,
@@ -60,6 +60,6 @@ pub async fn reset_admin(
         revoker,
         limits: Limits::default(),
     };
-    enrolment.install_admin(&credentials, &Author::operator(), environment.clock.now()).await?;
+    clients.install_admin(&credentials, &Author::operator(), environment.clock.now()).await?;
     Ok(Reset { credentials, file })
 }

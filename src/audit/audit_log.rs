@@ -1,4 +1,4 @@
-//! Deeds, in the log: each when it has been done.
+//! Audit events in the log, each when its change is written.
 
 use crate::domain::id::ClientId;
 

@@ -1,4 +1,4 @@
-//! Tells a webhook of deeds: each at least once, the oldest first, by one replica at a time.
+//! Delivers audit events to a webhook: each at least once, the oldest first, by one replica at a time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,14 +23,14 @@ pub const LEASE_LENGTH: Duration = Duration::from_secs(60);
 const INTERVAL: Duration = Duration::from_millis(500);
 /// How many records are looked at in one go.
 const BATCH: usize = 100;
-/// For how long it is tried to tell of a deed.
+/// For how long the delivery of an event is tried.
 const PATIENCE: Duration = Duration::from_secs(3 * DAY.as_secs());
 /// How many records that were refused may wait while those behind them go on.
 const MOST_REFUSED: usize = 100;
 /// The longest pause between two attempts, in seconds; the first is a second long.
 const LONGEST_PAUSE: u64 = 300;
 
-/// Tells of deeds.
+/// Delivers events.
 pub struct Delivery {
     /// Where the records are.
     pub outbox: Arc<dyn Outbox>,

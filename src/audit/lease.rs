@@ -1,7 +1,9 @@
 //! What only one replica at a time shall do.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
@@ -65,6 +67,6 @@ impl Lease {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock()
     }
 }

@@ -80,7 +80,7 @@ impl Message {
     }
 }
 
-/// Which deeds somebody wants to be told of: one by its name, all whose names begin as `client.*`
+/// Which audit events a webhook wants: one by its name, all whose names begin as `client.*`
 /// does, or all with `*`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Topic {
@@ -90,13 +90,13 @@ pub enum Topic {
     One(Action),
 }
 
-/// The text names no deed.
+/// The text is not the name of an audit action.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("must be the name of a deed such as `client.deleted`, or `client.*`, or `*`")]
+#[error("must be the name of an audit action such as `client.deleted`, or `client.*`, or `*`")]
 pub struct UnknownTopic;
 
 impl Topic {
-    /// Whether the deed is among them.
+    /// Whether the action is among them.
     #[must_use]
     pub fn covers(&self, action: Action) -> bool {
         match self {

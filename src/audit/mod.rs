@@ -27,9 +27,9 @@ pub trait AuditTrail: Send + Sync {
 /// Which records.
 #[derive(Clone, Debug, Default)]
 pub struct AuditQuery {
-    /// Of deeds by this actor.
+    /// By this actor.
     pub actor: Option<String>,
-    /// Of deeds of this name.
+    /// Of this action.
     pub action: Option<String>,
     /// About this client.
     pub client_id: Option<String>,
@@ -43,7 +43,7 @@ pub struct AuditQuery {
     pub limit: usize,
 }
 
-/// How the records of deeds go from where they were written with the deed to where they are read,
+/// How audit records go from where they were written with the change to where they are read,
 /// and to whoever is told of them.
 #[async_trait]
 pub trait Outbox: Send + Sync {
@@ -53,7 +53,7 @@ pub trait Outbox: Send + Sync {
     /// Adds a record that belongs to no change in a document. False if it is there already.
     async fn append(&self, record: &AuditRecord) -> Result<bool, StoreError>;
 
-    /// Up to `limit` records that nobody was told of yet, the oldest first, but none of deeds
+    /// Up to `limit` records that nobody was told of yet, the oldest first, but none of events
     /// before `from`.
     async fn untold(&self, from: Timestamp, limit: usize) -> Result<Vec<AuditRecord>, StoreError>;
 

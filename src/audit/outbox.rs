@@ -1,4 +1,4 @@
-//! Records of deeds are moved from the documents they were written with to where they are read.
+//! Audit records are moved from the documents they were written with to where they are read.
 
 use std::sync::Arc;
 use std::time::Duration;

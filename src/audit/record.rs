@@ -89,9 +89,9 @@ impl Action {
     }
 }
 
-/// The text names no deed.
+/// The text is not the name of an audit action.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("there is no such deed")]
+#[error("unknown audit action")]
 pub struct UnknownAction;
 
 impl FromStr for Action {
@@ -142,7 +142,7 @@ impl Author {
     }
 }
 
-/// One deed. Holds no secret, no hash and no token.
+/// One audit event. Holds no secret, no hash and no token.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct AuditRecord {
     /// Its own name; names are in the order of time.
@@ -156,7 +156,7 @@ pub struct AuditRecord {
     /// Which client it was done to, if to one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<ClientId>,
-    /// The members that changed, as they were; or what the deed is about.
+    /// The members that changed, as they were; or what the action is about.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub before: Map<String, Value>,
     /// The same, as they are now.
@@ -198,8 +198,8 @@ impl Recorder {
         Self { entropy, made: AtomicU32::new(0) }
     }
 
-    /// A record of a deed that is about no single client, or of no change in one.
-    pub fn deed(
+    /// A record of an action that is about no single client, or of no change in one.
+    pub fn record(
         &self,
         author: &Author,
         action: Action,

@@ -25,7 +25,7 @@ struct Question {
     #[arg(long)]
     actor: Option<String>,
 
-    /// Deeds of this name only, such as client.deleted
+    /// Only this action, such as client.deleted
     #[arg(long)]
     action: Option<String>,
 
@@ -47,7 +47,7 @@ struct Question {
 }
 
 pub(super) fn command() -> Command {
-    let about = "Print who did what, the newest first, as an administrator";
+    let about = "Print audit records, newest first, as an administrator";
     Question::augment_args(Command::new("audit")).about(about).after_help(format!(
         "Example:  latchkey audit --action client.deleted --from 2027-01-31T00:00:00Z\n\n{}",
         remote::NOTE

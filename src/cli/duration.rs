@@ -26,7 +26,7 @@ pub(super) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     }
     let day = || Timestamp::from_rfc3339(&format!("{text}T00:00:00Z"));
     Timestamp::from_rfc3339(text).or_else(day).ok_or_else(|| {
-        format!("`{text}` is no date such as 2027-01-31 or 2027-01-31T12:00:00Z, and no duration such as 90d")
+        format!("`{text}` is neither a date such as 2027-01-31 or 2027-01-31T12:00:00Z nor a duration such as 90d")
     })
 }
 

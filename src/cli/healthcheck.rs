@@ -20,7 +20,7 @@ struct Arguments {
 
 pub(super) fn command() -> Command {
     Arguments::augment_args(Command::new("healthcheck"))
-        .about("Ask a server whether it lives; the exit code is the answer")
+        .about("Check that a server is alive; the exit code is the answer")
         .after_help("Example:  latchkey healthcheck --url http://127.0.0.1:8080")
 }
 

@@ -46,7 +46,7 @@ struct Arguments {
 
 pub(super) fn command() -> Command {
     Arguments::augment_args(Command::new("keypair"))
-        .about("Make a key pair: the private key goes to a file, the public JWK to the output")
+        .about("Create a key pair: the private key goes to a file, the public JWK to the output")
         .after_help(format!("{EXAMPLES}\n\n{}", remote::NOTE))
 }
 

@@ -12,7 +12,7 @@ use super::{Outcome, print, wait_for};
 use crate::domain::printable::escaped;
 
 #[derive(Subcommand)]
-enum Deed {
+enum Verb {
     /// List the keys that tokens are signed and verified with
     #[command(after_help = "Example:  latchkey keys list --json | jq -r .kid")]
     List {
@@ -49,8 +49,8 @@ enum Deed {
 }
 
 pub(super) fn command() -> Command {
-    Deed::augment_subcommands(Command::new("keys"))
-        .about("Look at the server's signing keys, rotate and retire them, as an administrator")
+    Verb::augment_subcommands(Command::new("keys"))
+        .about("List, rotate and retire the server's signing keys, as an administrator")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .after_help(format!("Example:  latchkey keys list\n\n{}", remote::NOTE))
@@ -58,12 +58,12 @@ pub(super) fn command() -> Command {
 
 pub(super) fn run(matches: &ArgMatches) -> Outcome {
     wait_for(async {
-        match Deed::from_arg_matches(matches)? {
-            Deed::List { access, json } => list(&access, json).await,
-            Deed::Rotate { access, now, algorithm, json } => {
+        match Verb::from_arg_matches(matches)? {
+            Verb::List { access, json } => list(&access, json).await,
+            Verb::Rotate { access, now, algorithm, json } => {
                 rotate(&access, now, algorithm, json).await
             }
-            Deed::Retire { access, kid } => retire(&access, &kid).await,
+            Verb::Retire { access, kid } => retire(&access, &kid).await,
         }
     })
 }

@@ -91,7 +91,7 @@ fn command() -> Command {
                 .after_help("Example:  latchkey serve --config latchkey.toml"),
         )
         .subcommand(
-            group("config", "Look at the settings")
+            group("config", "Inspect the settings")
                 .subcommand(with_settings(config_check::command())),
         )
         .subcommand(keypair::command())
@@ -104,11 +104,11 @@ fn command() -> Command {
         .subcommand(revoke::command())
         .subcommand(policy::command())
         .subcommand(
-            group("admin", "Look after the administrator")
+            group("admin", "Manage the administrator")
                 .subcommand(with_settings(admin::reset_command())),
         )
         .subcommand(
-            group("store", "Look after a store")
+            group("store", "Maintain a store")
                 .subcommand(with_settings(store_backup::command()))
                 .subcommand(with_settings(store_check::command()))
                 .subcommand(store_copy::command()),
@@ -167,7 +167,7 @@ fn run(matches: &ArgMatches) -> Outcome {
 }
 
 fn no_such_command() -> Outcome {
-    Err("there is no such command; see `latchkey --help`".into())
+    Err("unknown command; see `latchkey --help`".into())
 }
 
 /// Runs what has to wait for others.

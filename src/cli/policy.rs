@@ -75,7 +75,7 @@ pub(super) fn command() -> Command {
     let explain = Explain::augment_args(Command::new("explain"))
         .about("Decide a request, and say which rule and which terms of its expression decided")
         .after_help(EXAMPLE);
-    group("policy", "Look at the policy of gateways").subcommand(check).subcommand(explain)
+    group("policy", "Inspect the gateway policy").subcommand(check).subcommand(explain)
 }
 
 const EXAMPLE: &str = "Example:  latchkey policy explain policy.json --method GET --path /orders/7 \

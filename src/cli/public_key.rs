@@ -17,7 +17,7 @@ pub(super) fn in_file(file: &Path) -> Result<(&'static str, Value), Box<dyn std:
         return Ok(("public_key_pem", text.into()));
     }
     let key: Value = serde_json::from_str(&text)
-        .map_err(|error| format!("`{}` is no JSON: {error}", file.display()))?;
+        .map_err(|error| format!("`{}` is not JSON: {error}", file.display()))?;
     let set = key.get("keys").and_then(Value::as_array);
     let keys = set.map_or(std::slice::from_ref(&key), Vec::as_slice);
     let private = |key: &Value| ["d", "k", "priv"].iter().any(|name| key.get(*name).is_some());

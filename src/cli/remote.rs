@@ -50,7 +50,7 @@ pub(super) enum RemoteError {
         "{0} speaks TLS, and its token endpoint {1} does not: refusing to send credentials there"
     )]
     Downgrade(String, Url),
-    #[error("`{0}` is no http(s) URL; give the URL of the server with --issuer")]
+    #[error("`{0}` is not an http(s) URL; give the URL of the server with --issuer")]
     NotAUrl(String),
     #[error(
         "found no authorization server below {0}: neither .well-known/oauth-authorization-server \
@@ -63,7 +63,7 @@ pub(super) enum RemoteError {
     OtherIssuer { given: String, found: String },
     #[error("{status} from {url}: {details}")]
     Refused { status: StatusCode, url: Url, details: String },
-    #[error("the answer from {0} is none of an authorization server")]
+    #[error("{0} did not answer like an authorization server")]
     Strange(Url),
     #[error("cannot reach {url}")]
     Unreachable { url: Url, source: reqwest::Error },

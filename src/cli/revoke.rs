@@ -56,7 +56,7 @@ struct Arguments {
 
 pub(super) fn command() -> Command {
     Arguments::augment_args(Command::new("revoke"))
-        .about("Call tokens back, as an administrator")
+        .about("Revoke tokens, as an administrator")
         .after_help(format!("{EXAMPLE}\n\n{}", remote::NOTE))
 }
 

@@ -47,7 +47,7 @@ struct Arguments {
 
 pub(super) fn command() -> Command {
     Arguments::augment_args(Command::new("token"))
-        .about("Get an access token, with a key or a secret, and print it")
+        .about("Fetch an access token with a key or a secret, and print it")
         .after_help(format!("{EXAMPLE}\n\n{}", remote::NOTE))
 }
 

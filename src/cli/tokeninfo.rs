@@ -34,7 +34,7 @@ async fn ask(arguments: Arguments) -> Outcome {
     };
     let token = token.trim();
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("this is no access token".into());
+        return Err("this is not an access token".into());
     }
     let url = arguments.server.discover().await?.beside_token_endpoint("/tokeninfo")?;
 

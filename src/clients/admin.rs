@@ -11,9 +11,9 @@ use crate::domain::secret::{ClientSecret, Form, Pepper};
 use crate::domain::secret_hash::Profile;
 use crate::domain::state::State;
 
-use super::draft::Enrolment;
-use super::error::RegistryError;
-use super::{Inserted, Registry};
+use super::draft::Clients;
+use super::error::ClientsError;
+use super::{ClientRepository, Inserted};
 
 /// What an admin client is called where nobody named it.
 const NAME: &str = "Latchkey administrator";
@@ -34,7 +34,7 @@ pub struct AdminCredentials {
 
 impl AdminCredentials {
     /// Fresh ones.
-    pub fn random(pepper: &Pepper, entropy: &dyn Entropy) -> Result<Self, RegistryError> {
+    pub fn random(pepper: &Pepper, entropy: &dyn Entropy) -> Result<Self, ClientsError> {
         Self::random_for(ClientId::random(entropy)?, pepper, entropy)
     }
 
@@ -43,7 +43,7 @@ impl AdminCredentials {
         client_id: ClientId,
         pepper: &Pepper,
         entropy: &dyn Entropy,
-    ) -> Result<Self, RegistryError> {
+    ) -> Result<Self, ClientsError> {
         let id = CredentialId::random(entropy)?;
         let secret = ClientSecret::generate(&client_id, &id, pepper, entropy)?;
         Ok(Self { client_id, secret })
@@ -51,11 +51,11 @@ impl AdminCredentials {
 }
 
 /// Whether any client is an admin.
-pub async fn exists(registry: &dyn Registry) -> Result<bool, RegistryError> {
-    Ok(!registry.holders(&admin()?).await?.is_empty())
+pub async fn exists(repository: &dyn ClientRepository) -> Result<bool, ClientsError> {
+    Ok(!repository.holders(&admin()?).await?.is_empty())
 }
 
-impl Enrolment {
+impl Clients {
     /// Makes `credentials` those of an admin: the client is created or changed as needed, and
     /// whatever secret it had before ends. Does nothing where all of that is so already.
     pub async fn install_admin(
@@ -63,18 +63,18 @@ impl Enrolment {
         credentials: &AdminCredentials,
         author: &Author,
         now: Timestamp,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<(), ClientsError> {
         if credentials.client_id.is_reserved() {
             let why =
                 format!("`{}` stands for no client; choose another id", credentials.client_id);
-            return Err(RegistryError::Metadata(why));
+            return Err(ClientsError::Metadata(why));
         }
         if let Form::Forged = credentials.secret.form(&credentials.client_id, &self.pepper) {
-            return Err(RegistryError::Metadata(UNUSABLE.to_owned()));
+            return Err(ClientsError::Metadata(UNUSABLE.to_owned()));
         }
         // A replica that starts at the same moment may win any of these races; then look again.
         for _ in 0..8 {
-            let Some(found) = self.registry.read(&credentials.client_id).await? else {
+            let Some(found) = self.repository.read(&credentials.client_id).await? else {
                 let id = credentials.client_id.clone();
                 let mut client = Client::new(id, NAME.to_owned(), AuthMethod::default(), now);
                 client.provenance = Some(Provenance::Installed);
@@ -82,13 +82,13 @@ impl Enrolment {
                 let client = self.promoted(&client, credentials, now).await?;
                 let pair = (None, Some(&client));
                 let record = self.recorder.change(author, Action::AdminInstalled, pair, now)?;
-                match self.registry.insert(&client, &record).await? {
+                match self.repository.insert(&client, &record).await? {
                     Inserted::Yes => return Ok(()),
                     Inserted::Duplicate => continue,
                 }
             };
             if found.is_damaged() {
-                return Err(RegistryError::Damaged);
+                return Err(ClientsError::Damaged);
             }
             if self.is_installed(&found, &credentials.secret).await? {
                 return Ok(());
@@ -96,11 +96,11 @@ impl Enrolment {
             let changed = self.promoted(&found, credentials, now).await?;
             let pair = (Some(&found), Some(&changed));
             let record = self.recorder.change(author, Action::AdminInstalled, pair, now)?;
-            if self.registry.replace(&found, &changed, &record).await? {
+            if self.repository.replace(&found, &changed, &record).await? {
                 return Ok(());
             }
         }
-        Err(RegistryError::Duplicate)
+        Err(ClientsError::Duplicate)
     }
 
     /// Ends every other admin that a start made: the configured one stands instead of them. Admins
@@ -109,10 +109,10 @@ impl Enrolment {
         &self,
         current: &ClientId,
         now: Timestamp,
-    ) -> Result<Vec<ClientId>, RegistryError> {
+    ) -> Result<Vec<ClientId>, ClientsError> {
         let permission = admin()?;
         let mut ended = Vec::new();
-        for former in self.registry.holders(&permission).await? {
+        for former in self.repository.holders(&permission).await? {
             if former.id == *current {
                 continue;
             }
@@ -132,7 +132,7 @@ impl Enrolment {
             let pair = (Some(&former), Some(&without));
             let record = self.recorder.change(&Author::server(), Action::AdminEnded, pair, now)?;
             // Another replica that starts now may have done it.
-            if self.registry.replace(&former, &without, &record).await? {
+            if self.repository.replace(&former, &without, &record).await? {
                 ended.push(former.id);
             }
         }
@@ -143,7 +143,7 @@ impl Enrolment {
         &self,
         found: &Client,
         secret: &ClientSecret,
-    ) -> Result<bool, RegistryError> {
+    ) -> Result<bool, ClientsError> {
         // One from before that was noted is written once more, with it.
         let is_noted = found.provenance.is_some() || !found.was_installed();
         let is_admin = is_noted
@@ -164,7 +164,7 @@ impl Enrolment {
         client: &Client,
         credentials: &AdminCredentials,
         now: Timestamp,
-    ) -> Result<Client, RegistryError> {
+    ) -> Result<Client, ClientsError> {
         let mut client = client.clone();
         let permission = admin()?;
         if !client.permissions.contains(&permission) {
@@ -196,6 +196,6 @@ impl Enrolment {
     }
 }
 
-fn admin() -> Result<Permission, RegistryError> {
-    ADMIN.parse().map_err(|_| RegistryError::NotPermitted(ADMIN))
+fn admin() -> Result<Permission, ClientsError> {
+    ADMIN.parse().map_err(|_| ClientsError::NotPermitted(ADMIN))
 }

@@ -23,7 +23,7 @@ impl Recorder {
             let pairs = from.iter().filter(|(name, value)| other.get(*name) != Some(value));
             pairs.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>()
         };
-        let record = self.deed(author, action, differing(&new, &old), now)?;
+        let record = self.record(author, action, differing(&new, &old), now)?;
         let client_id = after.or(before).map(|client| client.id.clone());
         Ok(AuditRecord { client_id, before: differing(&old, &new), ..record })
     }

@@ -1,4 +1,4 @@
-//! Who does the deed.
+//! Who may act.
 
 use crate::audit::{Author, Origin};
 use crate::domain::actor::Actor;
@@ -9,10 +9,10 @@ use crate::domain::permission::{self, ADMIN, Permission};
 use crate::domain::registration_token::RegistrationTokenDigest;
 use crate::domain::state::State;
 
-use super::draft::Enrolment;
-use super::error::RegistryError;
+use super::draft::Clients;
+use super::error::ClientsError;
 
-/// Somebody who may do the deed at hand: the bearer of a live token that holds the permission, or
+/// The right to act as somebody: the bearer of a live token that holds the permission, or
 /// a client that looks after itself.
 #[derive(Debug)]
 pub struct Authority {
@@ -30,9 +30,9 @@ impl Authority {
         claims: &AccessTokenClaims,
         needed: &'static str,
         origin: Origin,
-    ) -> Result<Self, RegistryError> {
+    ) -> Result<Self, ClientsError> {
         if !permission::allows(&claims.permissions, needed) {
-            return Err(RegistryError::NotPermitted(needed));
+            return Err(ClientsError::NotPermitted(needed));
         }
         let is_admin = permission::allows(&claims.permissions, ADMIN);
         let id = claims.client_id.clone();
@@ -41,9 +41,9 @@ impl Authority {
     }
 
     /// The same, if the client as it is now holds the permission too: its token is a snapshot.
-    pub fn now(self, client: &Client, needed: &'static str) -> Result<Self, RegistryError> {
+    pub fn now(self, client: &Client, needed: &'static str) -> Result<Self, ClientsError> {
         if !permission::allows(&client.permissions, needed) {
-            return Err(RegistryError::NotPermitted(needed));
+            return Err(ClientsError::NotPermitted(needed));
         }
         let is_admin = self.is_admin && permission::allows(&client.permissions, ADMIN);
         Ok(Self { lineage: client.lineage().clone(), is_admin, ..self })
@@ -69,9 +69,9 @@ impl Authority {
 
     /// Refuses a new credential to a client that is not in use and looks after itself: it would be
     /// there when an administrator publishes the client.
-    pub(super) fn may_add_credentials(&self, client: &Client) -> Result<(), RegistryError> {
+    pub(super) fn may_add_credentials(&self, client: &Client) -> Result<(), ClientsError> {
         let refused = self.owns.is_some() && client.state != State::Public;
-        if refused { Err(RegistryError::NotPublished) } else { Ok(()) }
+        if refused { Err(ClientsError::NotPublished) } else { Ok(()) }
     }
 
     /// Its client id.
@@ -95,30 +95,30 @@ impl Authority {
     /// Refuses to touch somebody who has power over this server, unless the authority has all of it,
     /// or is that client. Whoever could add a credential to an administrator would be one. A client
     /// may do so as long as its token is good, which it may not be any more.
-    fn may_change(&self, client: &Client) -> Result<(), RegistryError> {
+    fn may_change(&self, client: &Client) -> Result<(), ClientsError> {
         let Some(token) = &self.owns else { return self.may_grant(&client.permissions) };
         let is_there = matches!(client.state, State::Public | State::Draft);
         let is_owner = client.id == self.id
             && client.registration_tokens.iter().any(|held| held.digest == *token);
-        if is_there && is_owner { Ok(()) } else { Err(RegistryError::RegistrationToken) }
+        if is_there && is_owner { Ok(()) } else { Err(ClientsError::RegistrationToken) }
     }
 
     /// Refuses to hand out power over this server, unless the authority has all of it.
-    fn may_grant(&self, permissions: &[Permission]) -> Result<(), RegistryError> {
+    fn may_grant(&self, permissions: &[Permission]) -> Result<(), ClientsError> {
         if self.is_admin || !permissions.iter().any(Permission::is_ours) {
             return Ok(());
         }
-        Err(RegistryError::NotPermitted(ADMIN))
+        Err(ClientsError::NotPermitted(ADMIN))
     }
 }
 
-impl Enrolment {
-    /// [`Authority::may_change`], by what the store says of the authority at the moment of the deed.
+impl Clients {
+    /// [`Authority::may_change`], by what the store says of the authority at the time of the change.
     pub(super) async fn may_change(
         &self,
         authority: &Authority,
         client: &Client,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<(), ClientsError> {
         authority.may_change(client)?;
         self.still_has_power(authority, &client.permissions).await
     }
@@ -128,25 +128,25 @@ impl Enrolment {
         &self,
         authority: &Authority,
         permissions: &[Permission],
-    ) -> Result<(), RegistryError> {
+    ) -> Result<(), ClientsError> {
         authority.may_grant(permissions)?;
         self.still_has_power(authority, permissions).await
     }
 
-    /// Where the deed is about power over this server, what is remembered of the authority is not enough,
+    /// Where power over this server is at stake, what is remembered of the authority is not enough,
     /// nor is what was so when its request began.
     async fn still_has_power(
         &self,
         authority: &Authority,
         permissions: &[Permission],
-    ) -> Result<(), RegistryError> {
+    ) -> Result<(), ClientsError> {
         if authority.owns.is_some() || !permissions.iter().any(Permission::is_ours) {
             return Ok(());
         }
-        let found = self.registry.read(&authority.id).await?;
+        let found = self.repository.read(&authority.id).await?;
         let is_admin = found.is_some_and(|client| {
             client.is_in_use() && permission::allows(&client.permissions, ADMIN)
         });
-        if is_admin { Ok(()) } else { Err(RegistryError::NotPermitted(ADMIN)) }
+        if is_admin { Ok(()) } else { Err(ClientsError::NotPermitted(ADMIN)) }
     }
 }

@@ -15,14 +15,14 @@ use crate::domain::store_error::StoreError;
 use crate::oauth::ClientStore;
 use crate::revocation::revocations::Revocations;
 
-use super::{ClientCache, Inserted, ListQuery, Page, Registry};
+use super::{ClientCache, ClientRepository, Inserted, ListQuery, Page};
 
 /// How long one caller waits for a client to be read, by itself or by another.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How many ids are remembered of which there is no client.
 const MOST_ABSENT: usize = 10_000;
 
-/// A registry whose clients are remembered until they change.
+/// A repository whose clients are remembered until they change.
 ///
 /// What this process writes is forgotten at once; what others write is forgotten by
 /// [`forget`](ClientCache::forget), which the feed calls, and after a while in any case: a client
@@ -34,7 +34,7 @@ const MOST_ABSENT: usize = 10_000;
 /// more than a known one each time. Apart from the clients, so that a flood of ids drives none of
 /// them out.
 pub struct CachedClients {
-    registry: Arc<dyn Registry>,
+    repository: Arc<dyn ClientRepository>,
     revocations: Arc<Revocations>,
     remembered: Arc<Cache<ClientId, Remembered>>,
     absent: Arc<Cache<ClientId, Instant>>,
@@ -65,13 +65,13 @@ impl CachedClients {
     /// Remembers nothing yet.
     #[must_use]
     pub fn new(
-        registry: Arc<dyn Registry>,
+        repository: Arc<dyn ClientRepository>,
         revocations: Arc<Revocations>,
         limits: CacheLimits,
     ) -> Self {
         let remembered = Arc::new(Cache::new(limits.capacity));
         let absent = Arc::new(Cache::new(MOST_ABSENT));
-        Self { registry, revocations, remembered, absent, limits }
+        Self { repository, revocations, remembered, absent, limits }
     }
 
     /// Carries a write out to its end, also if whoever asked for it goes away: else the store would
@@ -126,7 +126,7 @@ impl CachedClients {
         };
         let Err(absence) = self.absent.get_value_or_guard_async(id).await else { return Ok(None) };
         let (since, epoch) = (Instant::now(), self.revocations.epoch(id));
-        let Some(client) = self.registry.read(id).await?.map(Arc::new) else {
+        let Some(client) = self.repository.read(id).await?.map(Arc::new) else {
             let _ = absence.insert(since); // refused as below
             return Ok(None);
         };
@@ -158,16 +158,16 @@ impl ClientStore for CachedClients {
 }
 
 #[async_trait]
-impl Registry for CachedClients {
+impl ClientRepository for CachedClients {
     async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError> {
-        let (registry, about) = (self.registry.clone(), (client.clone(), record.clone()));
+        let (repository, about) = (self.repository.clone(), (client.clone(), record.clone()));
         let (client, record) = about.clone();
-        let insert = async move { registry.insert(&client, &record).await };
+        let insert = async move { repository.insert(&client, &record).await };
         self.carry_out(insert, Inserted::Yes, about).await
     }
 
     async fn read(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
-        self.registry.read(id).await
+        self.repository.read(id).await
     }
 
     async fn replace(
@@ -176,30 +176,30 @@ impl Registry for CachedClients {
         new: &Client,
         record: &AuditRecord,
     ) -> Result<bool, StoreError> {
-        let (registry, about) =
-            (self.registry.clone(), (self.of_todays_epoch(new), record.clone()));
+        let (repository, about) =
+            (self.repository.clone(), (self.of_todays_epoch(new), record.clone()));
         let (old, (new, record)) = (old.clone(), about.clone());
-        let replace = async move { registry.replace(&old, &new, &record).await };
+        let replace = async move { repository.replace(&old, &new, &record).await };
         self.carry_out(replace, true, about).await
     }
 
     async fn remove(&self, old: &Client, record: &AuditRecord) -> Result<bool, StoreError> {
         let removed = Client { state: State::Deleted, ..old.clone() };
-        let (registry, old, kept) = (self.registry.clone(), old.clone(), record.clone());
-        let remove = async move { registry.remove(&old, &kept).await };
+        let (repository, old, kept) = (self.repository.clone(), old.clone(), record.clone());
+        let remove = async move { repository.remove(&old, &kept).await };
         self.carry_out(remove, true, (removed, record.clone())).await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError> {
-        self.registry.list(query).await
+        self.repository.list(query).await
     }
 
     async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError> {
-        self.registry.holders(permission).await
+        self.repository.holders(permission).await
     }
 
     async fn successors(&self, former: &ClientId) -> Result<Vec<Client>, StoreError> {
-        self.registry.successors(former).await
+        self.repository.successors(former).await
     }
 
     async fn key_holders(
@@ -207,6 +207,6 @@ impl Registry for CachedClients {
         thumbprints: &[String],
         most: usize,
     ) -> Result<Vec<Client>, StoreError> {
-        self.registry.key_holders(thumbprints, most).await
+        self.repository.key_holders(thumbprints, most).await
     }
 }

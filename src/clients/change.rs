@@ -6,8 +6,8 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 
 use super::authority::Authority;
-use super::draft::Enrolment;
-use super::error::RegistryError;
+use super::draft::Clients;
+use super::error::ClientsError;
 
 /// How often a change is tried again when somebody else's came first.
 const ATTEMPTS: usize = 8;
@@ -25,16 +25,27 @@ pub enum Precondition {
 
 impl Precondition {
     /// Whether a change may be made on this state.
-    pub fn check(&self, revision: Revision) -> Result<(), RegistryError> {
+    pub fn check(&self, revision: Revision) -> Result<(), ClientsError> {
         match self {
             Self::None => Ok(()),
             Self::Tags(tags) if tags.iter().any(|tag| *tag == revision.etag()) => Ok(()),
-            Self::Tags(_) => Err(RegistryError::Changed),
+            Self::Tags(_) => Err(ClientsError::Changed),
         }
     }
 }
 
-impl Enrolment {
+/// Who changes a client, by which action, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct By<'a> {
+    /// Who.
+    pub authority: &'a Authority,
+    /// The action that the audit record names.
+    pub action: Action,
+    /// When.
+    pub now: Timestamp,
+}
+
+impl Clients {
     /// Changes a client, with the record of who did it; returns it as it stands then. If somebody
     /// else's change comes first, the change is made on top of that one, unless the precondition
     /// says otherwise.
@@ -42,14 +53,14 @@ impl Enrolment {
         &self,
         id: &ClientId,
         precondition: &Precondition,
-        (authority, action): (&Authority, Action),
-        now: Timestamp,
-        mut alter: impl FnMut(&mut Client) -> Result<(), RegistryError> + Send,
-    ) -> Result<Client, RegistryError> {
+        by: By<'_>,
+        mut alter: impl FnMut(&mut Client) -> Result<(), ClientsError> + Send,
+    ) -> Result<Client, ClientsError> {
+        let By { authority, action, now } = by;
         for _ in 0..ATTEMPTS {
             let old = self.to_be_changed(id, precondition, authority).await?;
             if old.is_damaged() {
-                return Err(RegistryError::Damaged);
+                return Err(ClientsError::Damaged);
             }
             let mut new = old.clone();
             alter(&mut new)?;
@@ -61,11 +72,11 @@ impl Enrolment {
             new.updater = authority.author().actor.to_string();
             let pair = (Some(&old), Some(&new));
             let record = self.recorder.change(authority.author(), action, pair, now)?;
-            if self.registry.replace(&old, &new, &record).await? {
-                return self.registry.read(id).await?.ok_or(RegistryError::NotFound);
+            if self.repository.replace(&old, &new, &record).await? {
+                return self.repository.read(id).await?.ok_or(ClientsError::NotFound);
             }
         }
-        Err(RegistryError::Raced)
+        Err(ClientsError::Raced)
     }
 
     /// Ends the tokens of a client, and then removes it for good.
@@ -73,20 +84,20 @@ impl Enrolment {
         &self,
         id: &ClientId,
         precondition: &Precondition,
-        (authority, action): (&Authority, Action),
-        now: Timestamp,
-    ) -> Result<(), RegistryError> {
+        by: By<'_>,
+    ) -> Result<(), ClientsError> {
+        let By { authority, action, now } = by;
         for _ in 0..ATTEMPTS {
             let old = self.to_be_changed(id, precondition, authority).await?;
             self.end_tokens(&old, authority, now).await?;
             let pair = (Some(&old), None);
             let record = self.recorder.change(authority.author(), action, pair, now)?;
-            if self.registry.remove(&old, &record).await? {
+            if self.repository.remove(&old, &record).await? {
                 // Whoever proved itself between the two got a token of the new epoch.
                 return self.end_tokens(&old, authority, now).await;
             }
         }
-        Err(RegistryError::Raced)
+        Err(ClientsError::Raced)
     }
 
     async fn to_be_changed(
@@ -94,8 +105,8 @@ impl Enrolment {
         id: &ClientId,
         precondition: &Precondition,
         authority: &Authority,
-    ) -> Result<Client, RegistryError> {
-        let old = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
+    ) -> Result<Client, ClientsError> {
+        let old = self.repository.read(id).await?.ok_or(ClientsError::NotFound)?;
         self.may_change(authority, &old).await?;
         precondition.check(old.revision)?;
         Ok(old)

@@ -19,8 +19,8 @@ use crate::domain::scope::Scope;
 use crate::domain::state::State;
 
 use super::authority::Authority;
-use super::draft::{ClientMetadata, Draft, Enrolment, Registered};
-use super::error::RegistryError;
+use super::draft::{ClientMetadata, Clients, Draft, Registered};
+use super::error::ClientsError;
 use super::key_admission::KeyAdmission;
 
 /// What an admin may set, beside the metadata of any registration.
@@ -88,33 +88,33 @@ const MEMBERS: [&str; 23] = [
 ];
 
 /// Refuses a member that is not known: an admin who misspells one must hear of it.
-pub fn refuse_unknown(object: &Value) -> Result<(), RegistryError> {
+pub fn refuse_unknown(object: &Value) -> Result<(), ClientsError> {
     let names = object.as_object().into_iter().flat_map(Map::keys);
     match names.into_iter().find(|name| !MEMBERS.contains(&name.as_str())) {
-        Some(unknown) => refused(format!("there is no member `{}`", excerpt(unknown))),
+        Some(unknown) => refused(format!("unknown member `{}`", excerpt(unknown))),
         None => Ok(()),
     }
 }
 
 /// Registers a client in an admin's name.
 pub async fn create(
-    enrolment: &Enrolment,
+    clients: &Clients,
     keys: &KeyAdmission,
     authority: &Authority,
     metadata: &ClientMetadata,
     grants: Grants,
     longest_life: Duration,
     now: Timestamp,
-) -> Result<Registered, RegistryError> {
-    enrolment.may_grant(authority, &grants.permissions).await?;
-    let outline = metadata.outline(enrolment.fresh_id()?, now)?;
-    let Draft { mut client, left_out } = enrolment.draft(outline).await?;
-    grant(&mut client, grants, longest_life, &enrolment.limits.lists)?;
+) -> Result<Registered, ClientsError> {
+    clients.may_grant(authority, &grants.permissions).await?;
+    let outline = metadata.outline(clients.fresh_id()?, now)?;
+    let Draft { mut client, left_out } = clients.draft(outline).await?;
+    grant(&mut client, grants, longest_life, &clients.limits.lists)?;
     client.provenance = Some(Provenance::Created);
     client.creator = authority.author().actor.to_string();
     client.updater = authority.author().actor.to_string();
     let shared_keys = keys.admit_first(&client, &metadata.proofs()?, now).await?;
-    let enrolled = enrolment.enrol(client, authority.author(), Action::ClientCreated).await?;
+    let enrolled = clients.enrol(client, authority.author(), Action::ClientCreated).await?;
     Ok(Registered { shared_keys, left_out, ..enrolled })
 }
 
@@ -124,7 +124,7 @@ pub(super) fn grant(
     grants: Grants,
     longest_life: Duration,
     limits: &ListLimits,
-) -> Result<(), RegistryError> {
+) -> Result<(), ClientsError> {
     let custom = grants.allowed_custom_claims.unwrap_or_default();
     // First, so that nothing below looks through a list of whatever length.
     for (name, length, most) in [
@@ -142,7 +142,7 @@ pub(super) fn grant(
         return refused(format!("`allowedCustomClaims` must not hold `{reserved}`"));
     }
     if let Some(empty) = custom.iter().find(|name| name.is_empty() || name.chars().count() > 256) {
-        return refused(format!("`{}` is no name of a claim", excerpt(empty)));
+        return refused(format!("`{}` is not a claim name", excerpt(empty)));
     }
     let lifetime = grants.access_token_lifetime.map(Duration::from_secs);
     if lifetime.is_some_and(|life| life.is_zero() || life > longest_life) {
@@ -190,7 +190,7 @@ pub(super) fn grant(
 }
 
 /// 0 is none of its own.
-fn quota(name: &str, quota: Option<u64>) -> Result<Option<u64>, RegistryError> {
+fn quota(name: &str, quota: Option<u64>) -> Result<Option<u64>, ClientsError> {
     match quota {
         Some(quota) if quota > MOST_TOKENS => {
             refused(format!("`{name}` must be at most {MOST_TOKENS}"))
@@ -199,8 +199,8 @@ fn quota(name: &str, quota: Option<u64>) -> Result<Option<u64>, RegistryError> {
     }
 }
 
-pub(super) fn refused<T>(why: String) -> Result<T, RegistryError> {
-    Err(RegistryError::Metadata(why))
+pub(super) fn refused<T>(why: String) -> Result<T, ClientsError> {
+    Err(ClientsError::Metadata(why))
 }
 
 /// The first member name, at any depth, that some store could not keep.

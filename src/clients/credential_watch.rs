@@ -2,10 +2,11 @@
 //! replica at a time.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Map, Value, json};
 
 use crate::audit::lease::Lease;
@@ -17,7 +18,7 @@ use crate::domain::credential_report::{Credential, WARNING_DAYS, Watch, credenti
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 
-use super::{ListQuery, Registry, SharedFacts};
+use super::{ClientRepository, ListQuery, SharedFacts};
 
 /// The name of the lease.
 pub const LEASE: &str = "credentials";
@@ -37,7 +38,7 @@ const SINCE: &str = "credentials_watched_since";
 /// Looks for credentials that are worth a word.
 pub struct CredentialWatch {
     /// The clients.
-    pub registry: Arc<dyn Registry>,
+    pub repository: Arc<dyn ClientRepository>,
     /// Where it can be seen what was said before.
     pub trail: Arc<dyn AuditTrail>,
     /// Where it is said.
@@ -119,7 +120,7 @@ impl CredentialWatch {
         }
         let mut found = Findings { next_look: now + EVERY, ..Findings::default() };
         let mut after = None;
-        while let Some(page) = self.registry.list(&ListQuery { after, limit: PAGE }).await? {
+        while let Some(page) = self.repository.list(&ListQuery { after, limit: PAGE }).await? {
             for client in page.clients.iter().filter(|client| client.state == State::Public) {
                 self.look_at(client, now, &mut found).await?;
             }
@@ -203,7 +204,7 @@ impl CredentialWatch {
     }
 
     fn findings(&self) -> MutexGuard<'_, Findings> {
-        self.findings.lock().unwrap_or_else(PoisonError::into_inner)
+        self.findings.lock()
     }
 }
 

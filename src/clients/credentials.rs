@@ -12,9 +12,9 @@ use crate::domain::printable::excerpt;
 use crate::domain::secret::ClientSecret;
 
 use super::authority::Authority;
-use super::change::Precondition;
-use super::draft::Enrolment;
-use super::error::RegistryError;
+use super::change::{By, Precondition};
+use super::draft::Clients;
+use super::error::ClientsError;
 use super::key_admission::{KeyAdmission, SharedKey};
 use super::public_key::{LeftOut, SentKeys};
 
@@ -42,7 +42,7 @@ pub struct Added<T> {
     pub left_out: Vec<LeftOut>,
 }
 
-impl Enrolment {
+impl Clients {
     /// Adds a secret, which is shown this once.
     pub async fn add_secret(
         &self,
@@ -50,9 +50,9 @@ impl Enrolment {
         lives: Lives,
         authority: &Authority,
         now: Timestamp,
-    ) -> Result<Added<ClientSecret>, RegistryError> {
+    ) -> Result<Added<ClientSecret>, ClientsError> {
         // Before a slow hash is computed for nothing.
-        let mut found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
+        let mut found = self.repository.read(id).await?.ok_or(ClientsError::NotFound)?;
         self.may_change(authority, &found).await?;
         authority.may_add_credentials(&found)?;
         make_room(&mut found.secrets, lives.overlap, now);
@@ -72,8 +72,8 @@ impl Enrolment {
             client.secrets.push(stored.clone());
             Ok(())
         };
-        let deed = (authority, Action::SecretAdded);
-        let client = self.change(id, &Precondition::None, deed, now, alter).await?;
+        let by = By { authority, action: Action::SecretAdded, now };
+        let client = self.change(id, &Precondition::None, by, alter).await?;
         let (shared_keys, left_out) = (Vec::new(), Vec::new());
         Ok(Added { client, id: credential_id, credential: secret, shared_keys, left_out })
     }
@@ -87,14 +87,14 @@ impl Enrolment {
         lives: Lives,
         authority: &Authority,
         now: Timestamp,
-    ) -> Result<Added<PublicJwk>, RegistryError> {
-        let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
+    ) -> Result<Added<PublicJwk>, ClientsError> {
+        let found = self.repository.read(id).await?.ok_or(ClientsError::NotFound)?;
         self.may_change(authority, &found).await?;
         authority.may_add_credentials(&found)?;
         let keys = self.judge(keys).await?;
         let (mut keys, left_out) = keys.of_client(found.signing_algorithm, now)?;
         let Some(key) = keys.pop().filter(|_| keys.is_empty()) else {
-            return Err(RegistryError::Metadata("send one key, as `public_key`".to_owned()));
+            return Err(ClientsError::Metadata("send one key, as `public_key`".to_owned()));
         };
         let expires = lives.expires_in.map(|life| now + life);
         let key = ClientKey { expires, ..key };
@@ -104,13 +104,13 @@ impl Enrolment {
             authority.may_add_credentials(client)?;
             if client.jwks_uri.is_some() {
                 let why = "the client publishes its keys at its `jwks_uri`; add it there";
-                return Err(RegistryError::Metadata(why.to_owned()));
+                return Err(ClientsError::Metadata(why.to_owned()));
             }
             make_room(&mut client.keys, lives.overlap, now);
             if client.keys.iter().any(|held| held.jwk.kid == key.jwk.kid || held.id == key.id) {
                 let kid = excerpt(&key.jwk.kid);
                 let why = format!("the client has this key, or one with the kid `{kid}`");
-                return Err(RegistryError::Metadata(why));
+                return Err(ClientsError::Metadata(why));
             }
             if client.keys.len() >= most {
                 return too_many("keys", most);
@@ -123,8 +123,8 @@ impl Enrolment {
             client.unreadable.retain(|it| it.member != "jwksUri");
             Ok(())
         };
-        let deed = (authority, Action::KeyAdded);
-        let client = self.change(id, &Precondition::None, deed, now, alter).await?;
+        let by = By { authority, action: Action::KeyAdded, now };
+        let client = self.change(id, &Precondition::None, by, alter).await?;
         Ok(Added { client, id: credential_id, credential: key.jwk, shared_keys, left_out })
     }
 
@@ -136,16 +136,16 @@ impl Enrolment {
         tokens: Tokens,
         authority: &Authority,
         now: Timestamp,
-    ) -> Result<(), RegistryError> {
-        let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
+    ) -> Result<(), ClientsError> {
+        let found = self.repository.read(id).await?.ok_or(ClientsError::NotFound)?;
         let is_there = found.secrets.iter().any(|held| held.id == *secret);
         self.end_first(&found, is_there.then_some(secret), tokens, authority, now).await?;
         let alter = |client: &mut Client| {
             tokens.end_registration_tokens(authority, client);
             without(&mut client.secrets, |held| held.id == *secret)
         };
-        let deed = (authority, Action::SecretDeleted);
-        self.change(id, &Precondition::None, deed, now, alter).await.map(drop)
+        let by = By { authority, action: Action::SecretDeleted, now };
+        self.change(id, &Precondition::None, by, alter).await.map(drop)
     }
 
     /// Ends a key at once; if told so, with everything that was obtained with it.
@@ -156,16 +156,16 @@ impl Enrolment {
         tokens: Tokens,
         authority: &Authority,
         now: Timestamp,
-    ) -> Result<(), RegistryError> {
-        let found = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
+    ) -> Result<(), ClientsError> {
+        let found = self.repository.read(id).await?.ok_or(ClientsError::NotFound)?;
         let is_there = found.keys.iter().any(|held| held.id == *key);
         self.end_first(&found, is_there.then_some(key), tokens, authority, now).await?;
         let alter = |client: &mut Client| {
             tokens.end_registration_tokens(authority, client);
             without(&mut client.keys, |held| held.id == *key)
         };
-        let deed = (authority, Action::KeyDeleted);
-        self.change(id, &Precondition::None, deed, now, alter).await.map(drop)
+        let by = By { authority, action: Action::KeyDeleted, now };
+        self.change(id, &Precondition::None, by, alter).await.map(drop)
     }
 
     /// Ends a registration access token at once.
@@ -175,11 +175,11 @@ impl Enrolment {
         token: &CredentialId,
         authority: &Authority,
         now: Timestamp,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<(), ClientsError> {
         let alter =
             |client: &mut Client| without(&mut client.registration_tokens, |it| it.id == *token);
-        let deed = (authority, Action::RegistrationTokenDeleted);
-        self.change(id, &Precondition::None, deed, now, alter).await.map(drop)
+        let by = By { authority, action: Action::RegistrationTokenDeleted, now };
+        self.change(id, &Precondition::None, by, alter).await.map(drop)
     }
 
     /// The tokens go first: cut off in between, the same can be asked for again.
@@ -190,9 +190,9 @@ impl Enrolment {
         tokens: Tokens,
         authority: &Authority,
         now: Timestamp,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<(), ClientsError> {
         self.may_change(authority, client).await?;
-        let credential = credential.ok_or(RegistryError::NoCredential)?;
+        let credential = credential.ok_or(ClientsError::NoCredential)?;
         match tokens {
             Tokens::Keep => Ok(()),
             Tokens::Revoke => self.end_tokens_of(credential, client, authority, now).await,
@@ -256,13 +256,13 @@ fn make_room<T: Ends>(held: &mut Vec<T>, overlap: Option<Duration>, now: Timesta
     held.retain(|credential| !credential.has_ended(now));
 }
 
-fn without<T>(held: &mut Vec<T>, is_it: impl Fn(&T) -> bool) -> Result<(), RegistryError> {
+fn without<T>(held: &mut Vec<T>, is_it: impl Fn(&T) -> bool) -> Result<(), ClientsError> {
     let before = held.len();
     held.retain(|credential| !is_it(credential));
-    if held.len() == before { Err(RegistryError::NoCredential) } else { Ok(()) }
+    if held.len() == before { Err(ClientsError::NoCredential) } else { Ok(()) }
 }
 
-fn too_many<T>(what: &str, most: usize) -> Result<T, RegistryError> {
+fn too_many<T>(what: &str, most: usize) -> Result<T, ClientsError> {
     let why = format!("the client has {most} {what}, and no more are allowed; delete one first");
-    Err(RegistryError::Metadata(why))
+    Err(ClientsError::Metadata(why))
 }

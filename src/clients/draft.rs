@@ -1,4 +1,4 @@
-//! A client on its way into the registry: what both kinds of registration share.
+//! A client on its way into the repository: what both kinds of registration share.
 
 use std::sync::Arc;
 
@@ -21,11 +21,11 @@ use crate::domain::secret_hash::{Profile, SecretHash};
 use crate::hashing::SlowHashes;
 use crate::revocation::revoke::Revoker;
 
-use super::error::RegistryError;
+use super::error::ClientsError;
 use super::key_admission::SharedKey;
 use super::key_proof::ProofFault;
 use super::public_key::{KeySet, LeftOut, SentKeys};
-use super::{Inserted, Registry, other_metadata};
+use super::{ClientRepository, Inserted, other_metadata};
 
 /// How many keys may be sent at once, whether a client may have them or not.
 pub(super) const MOST_LISTED: usize = 64;
@@ -90,12 +90,12 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
 impl ClientMetadata {
     /// A client of this metadata, without a secret yet. Its keys are not judged, so this costs
     /// little whatever was sent.
-    pub fn outline(&self, id: ClientId, now: Timestamp) -> Result<Outline, RegistryError> {
+    pub fn outline(&self, id: ClientId, now: Timestamp) -> Result<Outline, ClientsError> {
         let name = client_name(&self.client_name)?;
         let auth_method = match &self.token_endpoint_auth_method {
             Value::Null => AuthMethod::default(),
             Value::String(method) => {
-                method.parse().map_err(|e| RegistryError::Metadata(format!("{e}")))?
+                method.parse().map_err(|e| ClientsError::Metadata(format!("{e}")))?
             }
             _ => return refused("`token_endpoint_auth_method` is a string"),
         };
@@ -126,7 +126,7 @@ impl ClientMetadata {
         Ok(Outline { client, keys })
     }
 
-    fn only_client_credentials(&self) -> Result<(), RegistryError> {
+    fn only_client_credentials(&self) -> Result<(), ClientsError> {
         if let Some(grants) = &self.grant_types {
             let known = grants.as_array().is_some_and(|list| {
                 !list.is_empty() && list.iter().all(|grant| grant == CLIENT_CREDENTIALS)
@@ -144,7 +144,7 @@ impl ClientMetadata {
     }
 
     /// The keys that it brings, in whichever form.
-    pub fn keys(&self) -> Result<SentKeys, RegistryError> {
+    pub fn keys(&self) -> Result<SentKeys, ClientsError> {
         let keys = match (&self.public_key, &self.jwks, &self.public_key_pem) {
             (None, None, None) => SentKeys::None,
             (Some(Value::Object(jwk)), None, None) => SentKeys::Jwk(Value::Object(jwk.clone())),
@@ -161,7 +161,7 @@ impl ClientMetadata {
         Ok(keys)
     }
 
-    fn jwks_uri(&self) -> Result<Option<JwksUri>, RegistryError> {
+    fn jwks_uri(&self) -> Result<Option<JwksUri>, ClientsError> {
         match &self.jwks_uri {
             None => Ok(None),
             Some(Value::String(uri)) => Ok(Some(uri.parse()?)),
@@ -170,7 +170,7 @@ impl ClientMetadata {
     }
 
     /// The proofs that came with the keys: one as a string, or several as a list.
-    pub fn proofs(&self) -> Result<Vec<String>, RegistryError> {
+    pub fn proofs(&self) -> Result<Vec<String>, ClientsError> {
         let text = |proof: &Value| proof.as_str().map(str::to_owned).ok_or(ProofFault::Malformed);
         let proofs = match &self.proof {
             None => Ok(Vec::new()),
@@ -182,7 +182,7 @@ impl ClientMetadata {
 }
 
 /// What a client signs assertions with, and nothing else; `null` for whatever its keys say.
-pub(super) fn signing_algorithm(named: &Value) -> Result<Option<Algorithm>, RegistryError> {
+pub(super) fn signing_algorithm(named: &Value) -> Result<Option<Algorithm>, ClientsError> {
     match named {
         Value::Null => Ok(None),
         named => match named.as_str().and_then(|name| name.parse().ok()) {
@@ -197,19 +197,19 @@ pub(super) fn signing_algorithm(named: &Value) -> Result<Option<Algorithm>, Regi
 
 /// The keys of a JWK Set. Each is judged, which takes a while: not as many as there is room for in a
 /// body.
-fn listed(set: &Value) -> Result<&Vec<Value>, RegistryError> {
+fn listed(set: &Value) -> Result<&Vec<Value>, ClientsError> {
     match set.get("keys").and_then(Value::as_array) {
         None => Err(KeyFault::Member("keys").into()),
         Some(keys) if keys.is_empty() => Err(KeyFault::Member("keys").into()),
         Some(keys) if keys.len() > MOST_LISTED => {
-            Err(RegistryError::Metadata(format!("`jwks` may hold at most {MOST_LISTED} keys")))
+            Err(ClientsError::Metadata(format!("`jwks` may hold at most {MOST_LISTED} keys")))
         }
         Some(keys) => Ok(keys),
     }
 }
 
 /// A name for people.
-pub(super) fn client_name(name: &Value) -> Result<String, RegistryError> {
+pub(super) fn client_name(name: &Value) -> Result<String, ClientsError> {
     match name {
         Value::String(name) if name.chars().count() <= 256 && is_name(name) => Ok(name.clone()),
         _ => refused(
@@ -219,8 +219,8 @@ pub(super) fn client_name(name: &Value) -> Result<String, RegistryError> {
     }
 }
 
-fn refused<T>(why: &str) -> Result<T, RegistryError> {
-    Err(RegistryError::Metadata(why.to_owned()))
+fn refused<T>(why: &str) -> Result<T, ClientsError> {
+    Err(ClientsError::Metadata(why.to_owned()))
 }
 
 /// A client as it was added; the secret is shown this once.
@@ -239,9 +239,9 @@ pub struct Registered {
 }
 
 /// Adds clients, and makes their secrets.
-pub struct Enrolment {
+pub struct Clients {
     /// Where they are kept.
-    pub registry: Arc<dyn Registry>,
+    pub repository: Arc<dyn ClientRepository>,
     /// The server's part of the checksums.
     pub pepper: Pepper,
     /// What computes hashes.
@@ -269,11 +269,11 @@ pub struct Limits {
 
 impl Limits {
     /// Refuses a client with more keys than it may have.
-    pub(super) fn check(&self, client: &Client) -> Result<(), RegistryError> {
+    pub(super) fn check(&self, client: &Client) -> Result<(), ClientsError> {
         let most = self.keys;
         if client.keys.len() > most {
             let why = format!("a client may have at most {most} keys");
-            return Err(RegistryError::Metadata(why));
+            return Err(ClientsError::Metadata(why));
         }
         Ok(())
     }
@@ -285,14 +285,14 @@ impl Default for Limits {
     }
 }
 
-impl Enrolment {
+impl Clients {
     /// A name for a new client.
-    pub fn fresh_id(&self) -> Result<ClientId, RegistryError> {
+    pub fn fresh_id(&self) -> Result<ClientId, ClientsError> {
         Ok(ClientId::random(&*self.entropy)?)
     }
 
     /// The client of an outline, with its keys.
-    pub(super) async fn draft(&self, outline: Outline) -> Result<Draft, RegistryError> {
+    pub(super) async fn draft(&self, outline: Outline) -> Result<Draft, ClientsError> {
         let Outline { mut client, keys } = outline;
         let judged = self.judge(keys).await?;
         let (keys, left_out) = judged.of_client(client.signing_algorithm, client.created)?;
@@ -302,7 +302,7 @@ impl Enrolment {
     }
 
     /// Judges keys as slow hashes are computed: few at a time, and not by those who issue tokens.
-    pub(super) async fn judge(&self, keys: SentKeys) -> Result<KeySet, RegistryError> {
+    pub(super) async fn judge(&self, keys: SentKeys) -> Result<KeySet, ClientsError> {
         match keys.is_empty() {
             true => Ok(KeySet::default()),
             false => Ok(self.hashes.turn().await?.run(move || keys.judge()).await??),
@@ -315,7 +315,7 @@ impl Enrolment {
         mut client: Client,
         author: &Author,
         action: Action,
-    ) -> Result<Registered, RegistryError> {
+    ) -> Result<Registered, ClientsError> {
         let secret = match client.auth_method {
             AuthMethod::PrivateKeyJwt => None,
             AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {
@@ -335,12 +335,12 @@ impl Enrolment {
         let kept = kept.map(|digest| StoredRegistrationToken::new(digest, now));
         client.registration_tokens.extend(kept);
         let record = self.recorder.change(author, action, (None, Some(&client)), now)?;
-        match self.registry.insert(&client, &record).await? {
+        match self.repository.insert(&client, &record).await? {
             Inserted::Yes => {
                 let (shared_keys, left_out) = (Vec::new(), Vec::new());
                 Ok(Registered { client, secret, registration_token, shared_keys, left_out })
             }
-            Inserted::Duplicate => Err(RegistryError::Duplicate),
+            Inserted::Duplicate => Err(ClientsError::Duplicate),
         }
     }
 
@@ -349,7 +349,7 @@ impl Enrolment {
         &self,
         client: &ClientId,
         now: Timestamp,
-    ) -> Result<(ClientSecret, StoredSecret), RegistryError> {
+    ) -> Result<(ClientSecret, StoredSecret), ClientsError> {
         let id = CredentialId::random(&*self.entropy)?;
         let secret = ClientSecret::generate(client, &id, &self.pepper, &*self.entropy)?;
         let hash = SecretHash::of(&secret, Profile::Light, &*self.entropy)?;

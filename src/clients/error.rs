@@ -1,4 +1,4 @@
-//! Why a deed is refused.
+//! Why a request about clients is refused.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::key_proof::ProofFault;
 
 /// Why a registration or an admin's request is refused.
 #[derive(Debug, thiserror::Error)]
-pub enum RegistryError {
+pub enum ClientsError {
     /// The queue for slow hashes is full.
     #[error(transparent)]
     Busy(#[from] Busy),
@@ -24,7 +24,7 @@ pub enum RegistryError {
     #[error("the client was changed since; read it again")]
     Changed,
     /// A cursor that no list ended with.
-    #[error("`cursor` is none that this server gave")]
+    #[error("`cursor` is not valid")]
     Cursor,
     /// Nobody may register here.
     #[error("registration is closed; ask an administrator for a client")]
@@ -66,10 +66,10 @@ pub enum RegistryError {
     #[error("the client is not published and cannot add credentials; ask an administrator")]
     NotPublished,
     /// There is no such signing key.
-    #[error("there is no such signing key")]
+    #[error("no such signing key")]
     NoSigningKey,
     /// There is no such client.
-    #[error("there is no such client")]
+    #[error("no such client")]
     NotFound,
     /// The client has no such credential.
     #[error("the client has no such credential")]
@@ -109,7 +109,7 @@ pub enum RegistryError {
     TooMany,
 }
 
-impl RegistryError {
+impl ClientsError {
     /// The code that the caller sees: the only place where a reason becomes one.
     #[must_use]
     pub fn code(&self) -> ErrorCode {

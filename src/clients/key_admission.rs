@@ -11,9 +11,9 @@ use crate::domain::jwk::PublicJwk;
 use crate::domain::lists;
 use crate::hashing::Busy;
 
-use super::error::RegistryError;
+use super::error::ClientsError;
 use super::key_proof::{self, Proof, ProofFault};
-use super::{KeySetProbe, ProofReader, ProofStore, Registry};
+use super::{ClientRepository, KeySetProbe, ProofReader, ProofStore};
 
 /// How many clients are named that have a key too.
 const MOST_NAMED: usize = 10;
@@ -35,7 +35,7 @@ pub struct KeyRules {
 /// Lets keys in.
 pub struct KeyAdmission {
     /// Where clients are kept.
-    pub registry: Arc<dyn Registry>,
+    pub repository: Arc<dyn ClientRepository>,
     /// The keys that clients publish.
     pub remote: Arc<dyn KeySetProbe>,
     /// What verifies proofs.
@@ -68,13 +68,13 @@ impl KeyAdmission {
         client: &Client,
         proofs: &[String],
         now: Timestamp,
-    ) -> Result<Vec<SharedKey>, RegistryError> {
+    ) -> Result<Vec<SharedKey>, ClientsError> {
         self.admit_uri(client, now).await?;
         self.admit(&client.id, &client.keys, proofs, now).await
     }
 
     /// Lets in the `jwks_uri` of a client, if it has none or there are usable keys at it.
-    pub async fn admit_uri(&self, client: &Client, now: Timestamp) -> Result<(), RegistryError> {
+    pub async fn admit_uri(&self, client: &Client, now: Timestamp) -> Result<(), ClientsError> {
         match &client.jwks_uri {
             Some(uri) => Ok(self.remote.probe(uri, client.signing_algorithm, now).await?),
             None => Ok(()),
@@ -89,7 +89,7 @@ impl KeyAdmission {
         keys: &[ClientKey],
         proofs: &[String],
         now: Timestamp,
-    ) -> Result<Vec<SharedKey>, RegistryError> {
+    ) -> Result<Vec<SharedKey>, ClientsError> {
         let skew = self.rules.skew;
         let proofs = self.proved(keys, proofs, now).await?;
         let mut thumbprints = keys.iter().map(|key| key.jwk.thumbprint());
@@ -117,7 +117,7 @@ impl KeyAdmission {
         keys: &[ClientKey],
         proofs: &[String],
         now: Timestamp,
-    ) -> Result<Vec<Proof>, RegistryError> {
+    ) -> Result<Vec<Proof>, ClientsError> {
         if proofs.is_empty() {
             return Ok(Vec::new());
         }
@@ -137,10 +137,10 @@ impl KeyAdmission {
         &self,
         client: &ClientId,
         keys: &[ClientKey],
-    ) -> Result<Vec<SharedKey>, RegistryError> {
+    ) -> Result<Vec<SharedKey>, ClientsError> {
         let shared = self.shared(client, keys).await?;
         if self.rules.sharing_refused && !shared.is_empty() {
-            return Err(RegistryError::SharedKey);
+            return Err(ClientsError::SharedKey);
         }
         for SharedKey { key, holder } in &shared {
             tracing::warn!(client_id = %client, key = key.as_str(), %holder, "key_shared");
@@ -152,14 +152,14 @@ impl KeyAdmission {
         &self,
         client: &ClientId,
         keys: &[ClientKey],
-    ) -> Result<Vec<SharedKey>, RegistryError> {
+    ) -> Result<Vec<SharedKey>, ClientsError> {
         let mut thumbprints: Vec<String> = keys.iter().map(|key| key.jwk.thumbprint()).collect();
         thumbprints.sort_unstable();
         thumbprints.dedup();
         if thumbprints.is_empty() {
             return Ok(Vec::new());
         }
-        let holders = self.registry.key_holders(&thumbprints, MOST_NAMED + 1).await?;
+        let holders = self.repository.key_holders(&thumbprints, MOST_NAMED + 1).await?;
         let others = holders.iter().filter(|other| other.id != *client).take(MOST_NAMED);
         let shared = others.flat_map(|other| {
             let is_same =

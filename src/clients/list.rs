@@ -6,7 +6,7 @@ use crate::domain::permission::Permission;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 
-use super::{Cursor, ListQuery, Page, Registry};
+use super::{ClientRepository, Cursor, ListQuery, Page};
 
 /// How many clients are looked at for one page at the most.
 const LOOKED_AT: usize = 10_000;
@@ -44,7 +44,7 @@ impl Filter {
 /// few fit a page may hold less than was asked for: it goes on as long as there is a cursor. What
 /// other tools wrote is judged as it is read, so the store cannot choose.
 pub async fn list(
-    registry: &dyn Registry,
+    repository: &dyn ClientRepository,
     filter: &Filter,
     after: Option<Cursor>,
     limit: usize,
@@ -55,7 +55,7 @@ pub async fn list(
         // No more than fit, so that a page of ours ends where one of the store's does.
         let wanted = limit - found.clients.len();
         let query = ListQuery { after: found.next.take(), limit: wanted };
-        let Some(page) = registry.list(&query).await? else { return Ok(None) };
+        let Some(page) = repository.list(&query).await? else { return Ok(None) };
         found.clients.extend(page.clients.into_iter().filter(|client| filter.fits(client)));
         found.next = page.next;
         looked_at += wanted.max(LOOKED_AT / QUESTIONS);

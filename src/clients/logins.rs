@@ -1,8 +1,10 @@
 //! Last logins, written behind in batches: the path of a token does no write for them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
@@ -80,7 +82,7 @@ impl PendingLogins {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ClientId, Login>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -45,7 +45,7 @@ use crate::domain::store_error::StoreError;
 
 /// Where clients are kept. The record of who did it goes into the same write as each change.
 #[async_trait]
-pub trait Registry: Send + Sync {
+pub trait ClientRepository: Send + Sync {
     /// Adds a client, durably. Of several of one id exactly one is added.
     async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError>;
 
@@ -182,7 +182,7 @@ pub trait Upkeep: Send + Sync {
     /// Removes what expired before `now`, `limit` records at the most. How many were removed.
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
-    /// Removes records of deeds before `before`, `limit` at the most. How many were removed.
+    /// Removes audit records before `before`, `limit` at the most. How many were removed.
     async fn sweep_audit(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
     /// Whether the last writes were taken: a store on a disk that is full can be read only.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::scope::Scope;
 
-use super::error::RegistryError;
+use super::error::ClientsError;
 
 /// Those that are text, also with a language behind a `#`.
 const TEXTS: [&str; 8] = [
@@ -23,8 +23,8 @@ const TEXTS: [&str; 8] = [
 const LISTS: [&str; 2] = ["contacts", "redirect_uris"];
 
 /// Refuses members of the wrong type. `null` is absent: RFC 7592 §2.2.
-pub(super) fn well_typed(members: &Map<String, Value>) -> Result<(), RegistryError> {
-    let refused = |why: String| Err(RegistryError::Metadata(why));
+pub(super) fn well_typed(members: &Map<String, Value>) -> Result<(), ClientsError> {
+    let refused = |why: String| Err(ClientsError::Metadata(why));
     for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
         let member = name.split_once('#').map_or(name.as_str(), |(member, _)| member);
         if TEXTS.contains(&member) && !value.is_string() {

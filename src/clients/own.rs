@@ -12,9 +12,9 @@ use crate::domain::secret::{ClientSecret, Form};
 use crate::domain::state::State;
 
 use super::authority::Authority;
-use super::change::Precondition;
-use super::draft::{ClientMetadata, Draft, Enrolment, Registered};
-use super::error::RegistryError;
+use super::change::{By, Precondition};
+use super::draft::{ClientMetadata, Clients, Draft, Registered};
+use super::error::ClientsError;
 use super::key_admission::KeyAdmission;
 
 /// Members that are for the server to say: RFC 7592 §2.2.
@@ -65,7 +65,7 @@ impl Owner {
     }
 }
 
-impl Enrolment {
+impl Clients {
     /// Proves that the caller is the client. A wrong token, a client that is gone and one that never
     /// was are told the same. When a new token is first used, the one before it ends.
     pub async fn owner(
@@ -74,19 +74,19 @@ impl Enrolment {
         token: Option<RegistrationToken>,
         origin: Origin,
         now: Timestamp,
-    ) -> Result<Owner, RegistryError> {
-        let token = token.ok_or(RegistryError::RegistrationTokenMissing)?;
-        let id: ClientId = client_id.parse().map_err(|_| RegistryError::RegistrationToken)?;
-        let found = self.registry.read(&id).await?;
-        let mut client = found.ok_or(RegistryError::RegistrationToken)?;
+    ) -> Result<Owner, ClientsError> {
+        let token = token.ok_or(ClientsError::RegistrationTokenMissing)?;
+        let id: ClientId = client_id.parse().map_err(|_| ClientsError::RegistrationToken)?;
+        let found = self.repository.read(&id).await?;
+        let mut client = found.ok_or(ClientsError::RegistrationToken)?;
         let mut known = client.registration_tokens.iter().rev();
         let place = known.position(|held| held.digest.is_of(&token));
         // What has power over this server is for administrators to look after, whoever granted it.
         let is_there = matches!(client.state, State::Public | State::Draft) && !client.has_power();
-        let place = place.filter(|_| is_there).ok_or(RegistryError::RegistrationToken)?;
+        let place = place.filter(|_| is_there).ok_or(ClientsError::RegistrationToken)?;
         let held = client.registration_tokens.iter().rev().nth(place);
         if held.is_none_or(|it| self.revoker.revocations.has_ended_everything_of(it.created)) {
-            return Err(RegistryError::RegistrationToken);
+            return Err(ClientsError::RegistrationToken);
         }
 
         let digest = token.digest();
@@ -96,8 +96,8 @@ impl Enrolment {
                 client.registration_tokens.retain(|held| held.digest == digest);
                 Ok(())
             };
-            let deed = (&authority, Action::ClientUpdated);
-            client = self.change(authority.id(), &Precondition::None, deed, now, alter).await?;
+            let by = By { authority: &authority, action: Action::ClientUpdated, now };
+            client = self.change(authority.id(), &Precondition::None, by, alter).await?;
         }
         Ok(Owner { authority, client, token })
     }
@@ -111,7 +111,7 @@ impl Enrolment {
         body: &Value,
         metadata: &ClientMetadata,
         now: Timestamp,
-    ) -> Result<Registered, RegistryError> {
+    ) -> Result<Registered, ClientsError> {
         let Owner { authority, client: old, .. } = owner;
         self.says_who_it_is(&old, body, now).await?;
         let outline = metadata.outline(old.id.clone(), now)?;
@@ -162,8 +162,8 @@ impl Enrolment {
             client.registration_tokens.push(fresh_token.clone());
             Ok(())
         };
-        let deed = (&authority, Action::ClientUpdated);
-        let client = self.change(&old.id, &Precondition::None, deed, now, alter).await?;
+        let by = By { authority: &authority, action: Action::ClientUpdated, now };
+        let client = self.change(&old.id, &Precondition::None, by, alter).await?;
         let secret = made.map(|(secret, _)| secret);
         let (registration_token, shared_keys) = (Some(registration_token), Vec::new());
         Ok(Registered { client, secret, registration_token, shared_keys, left_out })
@@ -175,7 +175,7 @@ impl Enrolment {
         client: &Client,
         body: &Value,
         now: Timestamp,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<(), ClientsError> {
         if let Some(name) = FOR_US_TO_SAY.iter().find(|name| body.get(**name).is_some()) {
             return refused(format!("`{name}` is for the server to say"));
         }
@@ -202,6 +202,6 @@ impl Enrolment {
     }
 }
 
-fn refused<T>(why: String) -> Result<T, RegistryError> {
-    Err(RegistryError::Metadata(why))
+fn refused<T>(why: String) -> Result<T, ClientsError> {
+    Err(ClientsError::Metadata(why))
 }

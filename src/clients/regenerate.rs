@@ -7,14 +7,14 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 
 use super::authority::Authority;
-use super::change::Precondition;
+use super::change::{By, Precondition};
 use super::create::refused;
-use super::draft::{Enrolment, Registered};
-use super::error::RegistryError;
+use super::draft::{Clients, Registered};
+use super::error::ClientsError;
 use super::key_admission::KeyAdmission;
 use super::public_key::SentKeys;
 
-impl Enrolment {
+impl Clients {
     /// Adds a client that is what this one is, under a new id, and removes this one. With keys, it
     /// takes those over, unless others are given. Cut off in between, the old one is still there
     /// and nobody knows the secret of the new one.
@@ -25,8 +25,8 @@ impl Enrolment {
         (keys, proofs): (SentKeys, &[String]),
         authority: &Authority,
         now: Timestamp,
-    ) -> Result<Registered, RegistryError> {
-        let old = self.registry.read(id).await?.ok_or(RegistryError::NotFound)?;
+    ) -> Result<Registered, ClientsError> {
+        let old = self.repository.read(id).await?.ok_or(ClientsError::NotFound)?;
         self.may_change(authority, &old).await?;
         authority.may_add_credentials(&old)?;
         if let Some(unreadable) = old.unreadable.first() {
@@ -63,12 +63,12 @@ impl Enrolment {
             return refused("the client has no key that lives; send a new one".to_owned());
         }
         let registered = self.enrol(new, authority.author(), Action::ClientRegenerated).await?;
-        let deed = (authority, Action::ClientRegenerated);
+        let by = By { authority, action: Action::ClientRegenerated, now };
         // What was done to the old one meanwhile, a revocation say, was not done to the new one.
-        if let Err(error) = self.remove(id, &as_it_was, deed, now).await {
+        if let Err(error) = self.remove(id, &as_it_was, by).await {
             self.take_back(id, &registered.client.id, authority, now).await;
             return Err(match error {
-                RegistryError::Changed => RegistryError::Raced,
+                ClientsError::Changed => ClientsError::Raced,
                 error => error,
             });
         }
@@ -85,14 +85,14 @@ impl Enrolment {
         now: Timestamp,
     ) {
         let (Ok(Some(_)), Ok(Some(orphan))) =
-            (self.registry.read(old).await, self.registry.read(new).await)
+            (self.repository.read(old).await, self.repository.read(new).await)
         else {
             return;
         };
         let pair = (Some(&orphan), None);
-        let deed = self.recorder.change(authority.author(), Action::ClientDeleted, pair, now);
-        if let Ok(record) = deed {
-            let _ = self.registry.remove(&orphan, &record).await;
+        let record = self.recorder.change(authority.author(), Action::ClientDeleted, pair, now);
+        if let Ok(record) = record {
+            let _ = self.repository.remove(&orphan, &record).await;
         }
     }
 }

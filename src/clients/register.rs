@@ -10,8 +10,8 @@ use crate::domain::actor::Actor;
 use crate::domain::clock::Timestamp;
 use crate::domain::provenance::Provenance;
 
-use super::draft::{ClientMetadata, Draft, Enrolment, Outline, Registered};
-use super::error::RegistryError;
+use super::draft::{ClientMetadata, Clients, Draft, Outline, Registered};
+use super::error::ClientsError;
 use super::key_admission::KeyAdmission;
 
 /// Who may register.
@@ -30,21 +30,21 @@ pub struct Registration {
     /// Who may.
     pub mode: RegistrationMode,
     /// What adds the clients.
-    pub enrolment: Arc<Enrolment>,
+    pub clients: Arc<Clients>,
     /// What lets keys in.
     pub keys: Arc<KeyAdmission>,
 }
 
 impl Registration {
     /// Whether the bearer of `token` may register at all. Asked before the body is looked at.
-    pub fn admit(&self, token: Option<&str>) -> Result<(), RegistryError> {
+    pub fn admit(&self, token: Option<&str>) -> Result<(), ClientsError> {
         match (&self.mode, token) {
-            (RegistrationMode::Closed, _) => Err(RegistryError::Closed),
+            (RegistrationMode::Closed, _) => Err(ClientsError::Closed),
             (RegistrationMode::Open, _) => Ok(()),
-            (RegistrationMode::Token(_), None) => Err(RegistryError::InitialTokenMissing),
+            (RegistrationMode::Token(_), None) => Err(ClientsError::InitialTokenMissing),
             (RegistrationMode::Token(right), Some(token)) => {
                 let same = right.expose_secret().as_bytes().ct_eq(token.as_bytes());
-                if bool::from(same) { Ok(()) } else { Err(RegistryError::InitialTokenWrong) }
+                if bool::from(same) { Ok(()) } else { Err(ClientsError::InitialTokenWrong) }
             }
         }
     }
@@ -61,8 +61,8 @@ impl Registration {
         &self,
         metadata: &ClientMetadata,
         now: Timestamp,
-    ) -> Result<Outline, RegistryError> {
-        let mut outline = metadata.outline(self.enrolment.fresh_id()?, now)?;
+    ) -> Result<Outline, ClientsError> {
+        let mut outline = metadata.outline(self.clients.fresh_id()?, now)?;
         outline.client.provenance = Some(Provenance::Registered);
         Ok(outline)
     }
@@ -74,11 +74,11 @@ impl Registration {
         metadata: &ClientMetadata,
         origin: Origin,
         now: Timestamp,
-    ) -> Result<Registered, RegistryError> {
-        let Draft { client, left_out } = self.enrolment.draft(outline).await?;
+    ) -> Result<Registered, ClientsError> {
+        let Draft { client, left_out } = self.clients.draft(outline).await?;
         self.keys.admit_first(&client, &metadata.proofs()?, now).await?;
         let author = origin.by(Actor::Owner(client.id.clone()));
-        let enrolled = self.enrolment.enrol(client, &author, Action::ClientRegistered).await?;
+        let enrolled = self.clients.enrol(client, &author, Action::ClientRegistered).await?;
         Ok(Registered { left_out, ..enrolled })
     }
 }

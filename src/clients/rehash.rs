@@ -2,7 +2,9 @@
 //! is first used.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::audit::{Action, Author, Recorder};
 use crate::domain::client::StoredSecret;
@@ -15,13 +17,13 @@ use crate::domain::store_error::StoreError;
 use crate::hashing::SlowHashes;
 use crate::oauth::HashUpgrade;
 
-use super::Registry;
+use super::ClientRepository;
 
 /// Replaces hashes in the background, each once at a time: a busy client uses its secret again
 /// before the hash is replaced.
 #[derive(Clone)]
 pub struct Rehash {
-    registry: Arc<dyn Registry>,
+    repository: Arc<dyn ClientRepository>,
     hashes: SlowHashes,
     entropy: Arc<dyn Entropy>,
     recorder: Arc<Recorder>,
@@ -33,17 +35,17 @@ impl Rehash {
     /// With nothing under way.
     #[must_use]
     pub fn new(
-        registry: Arc<dyn Registry>,
+        repository: Arc<dyn ClientRepository>,
         hashes: SlowHashes,
         entropy: Arc<dyn Entropy>,
         recorder: Arc<Recorder>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { registry, hashes, entropy, recorder, clock, under_way: Arc::default() }
+        Self { repository, hashes, entropy, recorder, clock, under_way: Arc::default() }
     }
 
     fn under_way(&self) -> MutexGuard<'_, HashSet<(ClientId, CredentialId)>> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+        self.under_way.lock()
     }
 
     async fn replace(&self, client: &ClientId, secret: &StoredSecret, presented: &ClientSecret) {
@@ -63,7 +65,7 @@ impl Rehash {
         secret: &CredentialId,
         hash: SecretHash,
     ) -> Result<bool, StoreError> {
-        let Some(old) = self.registry.read(client).await? else { return Ok(false) };
+        let Some(old) = self.repository.read(client).await? else { return Ok(false) };
         let mut new = old.clone();
         let outdated =
             |kept: &&mut StoredSecret| kept.id == *secret && kept.hash.is_outdated(kept.profile());
@@ -72,7 +74,7 @@ impl Rehash {
         let (author, now) = (Author::server(), self.clock.now());
         let pair = (Some(&old), Some(&new));
         let record = self.recorder.change(&author, Action::SecretRehashed, pair, now);
-        self.registry.replace(&old, &new, &record.map_err(StoreError::new)?).await
+        self.repository.replace(&old, &new, &record.map_err(StoreError::new)?).await
     }
 }
 

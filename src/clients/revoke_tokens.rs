@@ -7,17 +7,17 @@ use crate::domain::id::CredentialId;
 use crate::domain::revocation::Revoked;
 
 use super::authority::Authority;
-use super::draft::Enrolment;
-use super::error::RegistryError;
+use super::draft::Clients;
+use super::error::ClientsError;
 
-impl Enrolment {
+impl Clients {
     /// Ends every token of a client that is about to be gone and so cannot hold its epoch.
     pub(super) async fn end_tokens(
         &self,
         client: &Client,
         authority: &Authority,
         now: Timestamp,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<(), ClientsError> {
         let epoch = self.revoker.revocations.next_epoch(&client.id, client.token_epoch);
         let revoked = Revoked::ClientEpoch { client_id: client.id.clone(), epoch };
         self.revoke(revoked, client, authority, now).await
@@ -31,7 +31,7 @@ impl Enrolment {
         client: &Client,
         authority: &Authority,
         now: Timestamp,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<(), ClientsError> {
         let revoked = Revoked::Credential {
             client_id: client.id.clone(),
             credential: credential.clone(),
@@ -46,12 +46,12 @@ impl Enrolment {
         client: &Client,
         authority: &Authority,
         now: Timestamp,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<(), ClientsError> {
         let about = match serde_json::to_value(&revoked) {
             Ok(serde_json::Value::Object(members)) => members,
             _ => serde_json::Map::new(),
         };
-        let record = self.recorder.deed(authority.author(), Action::TokensRevoked, about, now)?;
+        let record = self.recorder.record(authority.author(), Action::TokensRevoked, about, now)?;
         let record = AuditRecord { client_id: Some(client.id.clone()), ..record };
         let until = self.revoker.revocations.horizon(now);
         Ok(self.revoker.revoke(revoked, until, &record).await?)

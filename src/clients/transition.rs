@@ -7,11 +7,11 @@ use crate::domain::id::ClientId;
 use crate::domain::state::State;
 
 use super::authority::Authority;
-use super::change::Precondition;
-use super::draft::Enrolment;
-use super::error::RegistryError;
+use super::change::{By, Precondition};
+use super::draft::Clients;
+use super::error::ClientsError;
 
-impl Enrolment {
+impl Clients {
     /// Brings a client into a state. Leaving `PUBLIC` ends its tokens, for good.
     pub async fn bring_to(
         &self,
@@ -20,15 +20,21 @@ impl Enrolment {
         precondition: &Precondition,
         authority: &Authority,
         now: Timestamp,
-    ) -> Result<Client, RegistryError> {
+    ) -> Result<Client, ClientsError> {
         let alter = |client: &mut Client| {
             if !client.state.may_become(state) {
-                return Err(RegistryError::Transition(client.state, state));
+                return Err(ClientsError::Transition(client.state, state));
             }
             let epoch = self.revoker.revocations.next_epoch(id, client.token_epoch);
             client.move_to(state, epoch);
             Ok(())
         };
-        self.change(id, precondition, (authority, Action::ClientStateChanged), now, alter).await
+        self.change(
+            id,
+            precondition,
+            By { authority, action: Action::ClientStateChanged, now },
+            alter,
+        )
+        .await
     }
 }

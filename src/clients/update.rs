@@ -14,10 +14,10 @@ use crate::domain::lists::ListLimits;
 use crate::domain::printable::{excerpt, misfit};
 
 use super::authority::Authority;
-use super::change::Precondition;
+use super::change::{By, Precondition};
 use super::create::{Grants, grant, refused};
-use super::draft::{Enrolment, client_name, signing_algorithm};
-use super::error::RegistryError;
+use super::draft::{Clients, client_name, signing_algorithm};
+use super::error::ClientsError;
 use super::view;
 
 /// The members that can be changed so, beside those of [`Grants`] that have a second name.
@@ -62,7 +62,7 @@ pub struct Update {
     pub revoke_tokens: bool,
 }
 
-impl Enrolment {
+impl Clients {
     /// Changes a client. What is taken from its grants stays in living tokens until they expire,
     /// unless they are revoked with it.
     pub async fn update(
@@ -72,8 +72,8 @@ impl Enrolment {
         precondition: &Precondition,
         (authority, longest_life): (&Authority, Duration),
         now: Timestamp,
-    ) -> Result<Client, RegistryError> {
-        let deed = (authority, Action::ClientUpdated);
+    ) -> Result<Client, ClientsError> {
+        let by = By { authority, action: Action::ClientUpdated, now };
         let alter = |client: &mut Client| {
             patched(client, &update.patch, (longest_life, &self.limits.lists), now)?;
             if update.revoke_tokens {
@@ -82,7 +82,7 @@ impl Enrolment {
             }
             Ok(())
         };
-        self.change(id, precondition, deed, now, alter).await
+        self.change(id, precondition, by, alter).await
     }
 }
 
@@ -91,7 +91,7 @@ fn patched(
     patch: &Map<String, Value>,
     (longest_life, limits): (Duration, &ListLimits),
     now: Timestamp,
-) -> Result<(), RegistryError> {
+) -> Result<(), ClientsError> {
     let mut members = changeable(client);
     let mut patch = patch.clone();
     for (second, name) in SECOND_NAMES {
@@ -103,7 +103,7 @@ fn patched(
     }
     if let Some(unknown) = patch.keys().find(|name| members.get(*name).is_none()) {
         let unknown = excerpt(unknown);
-        return refused(format!("there is no member `{unknown}` that could be changed here"));
+        return refused(format!("member `{unknown}` cannot be changed here"));
     }
     let patched: Vec<String> = patch.keys().cloned().collect();
     json_patch::merge(&mut members, &Value::Object(patch));
@@ -124,7 +124,7 @@ fn patched(
         members.retain(|name, _| is_patched(name));
     }
     let grants: Grants = serde_path_to_error::deserialize(members).map_err(|error| {
-        RegistryError::Metadata(format!(
+        ClientsError::Metadata(format!(
             "`{}`: {}",
             error.path(),
             misfit(&error.inner().to_string())
@@ -148,7 +148,7 @@ fn patched(
 }
 
 /// There is one grant. Without any it is that one.
-fn grant_types(value: Option<&Value>) -> Result<Option<Vec<String>>, RegistryError> {
+fn grant_types(value: Option<&Value>) -> Result<Option<Vec<String>>, ClientsError> {
     let Some(value) = value else { return Ok(None) };
     let is_grant = |grant: &Value| grant == CLIENT_CREDENTIALS;
     match value.as_array() {
@@ -178,9 +178,9 @@ fn set_auth_method(
     client: &mut Client,
     method: Option<&Value>,
     now: Timestamp,
-) -> Result<(), RegistryError> {
+) -> Result<(), ClientsError> {
     let method: AuthMethod = match method.and_then(Value::as_str) {
-        Some(name) => name.parse().map_err(|e| RegistryError::Metadata(format!("{e}")))?,
+        Some(name) => name.parse().map_err(|e| ClientsError::Metadata(format!("{e}")))?,
         None => return refused("`token_endpoint_auth_method` is a string".to_owned()),
     };
     let usable = match method {
@@ -205,7 +205,7 @@ fn set_signing_algorithm(
     client: &mut Client,
     named: Option<&Value>,
     now: Timestamp,
-) -> Result<(), RegistryError> {
+) -> Result<(), ClientsError> {
     let registered = signing_algorithm(named.unwrap_or(&Value::Null))?;
     let mut keys = client.keys.clone();
     for key in &mut keys {

@@ -336,7 +336,7 @@ pub struct Settings {
     #[arg(long, help_heading = "Gateways")]
     pub grpc_listen: Option<SocketAddr>,
 
-    /// Where to tell of deeds, signed: an https URL, or http on this machine
+    /// Webhook URL for signed audit events: an https URL, or http on this machine
     #[arg(long, help_heading = "Webhook")]
     pub webhook_url: Option<url::Url>,
 
@@ -349,7 +349,7 @@ pub struct Settings {
     #[arg(long, help_heading = "Webhook")]
     pub webhook_secret_file: Option<PathBuf>,
 
-    /// Which deeds: names, beginnings such as `client.*`, or `*`
+    /// Which audit events: names, beginnings such as `client.*`, or `*`
     #[arg(long, value_delimiter = ',', default_value = TOLD_OF, help_heading = "Webhook")]
     pub webhook_events: Vec<Topic>,
 

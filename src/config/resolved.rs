@@ -30,7 +30,7 @@ pub struct Resolved {
     pub admin: Option<(String, SecretString)>,
     /// How gateways ask and are answered.
     pub gateways: Gateways,
-    /// Where deeds are told of.
+    /// The webhook for audit events.
     pub webhook: Option<Webhook>,
     /// The password of encrypted signing keys.
     pub signing_key_password: Option<SecretString>,
@@ -107,7 +107,7 @@ impl Resolved {
         }
     }
 
-    /// How long records of deeds are kept; `None`: for ever.
+    /// How long audit records are kept; `None`: for ever.
     #[must_use]
     pub fn audit_retention(&self) -> Option<Duration> {
         let days = self.settings.audit_retention_days;
@@ -132,7 +132,7 @@ fn endpoints(
         (None, None, Some(local)) => local.to_owned(),
         (None, None, None) => {
             return conflict(
-                "the issuer is no http(s) URL: set public_url (LATCHKEY_PUBLIC_URL), \
+                "the issuer is not an http(s) URL: set public_url (LATCHKEY_PUBLIC_URL), \
                              where callers reach this server",
             );
         }

@@ -1,4 +1,4 @@
-//! Where deeds are told of.
+//! The webhook for audit events.
 
 use std::net::IpAddr;
 

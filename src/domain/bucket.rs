@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::mem;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::clock::Timestamp;
 
@@ -128,7 +129,7 @@ impl<K: Eq + Hash> RateLimit<K> {
     pub fn take(&self, key: K, now: Timestamp) -> Result<(), Duration> {
         let Some(rate) = self.rate else { return Ok(()) };
         let now_ms = now.0.saturating_mul(1000);
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = self.counted.lock();
         if let Err(ms) = counted.of(&key).room(rate, now_ms) {
             return Err(whole_seconds(ms));
         }
@@ -148,7 +149,7 @@ impl<K: Eq + Hash> RateLimit<K> {
     ) -> Result<Result<T, E>, Duration> {
         let Some(rate) = self.rate else { return Ok(attempt()) };
         let now_ms = now.0.saturating_mul(1000);
-        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = self.counted.lock();
         if let Err(ms) = counted.of(&key).room(rate, now_ms) {
             return Err(whole_seconds(ms));
         }

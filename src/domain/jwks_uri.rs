@@ -29,7 +29,7 @@ pub enum KeysUnavailable {
     Unreachable,
     /// What was fetched is of no use.
     #[error(
-        "what is at `jwks_uri` is no JWK Set of 1 to 10 usable keys, each with a `kid` of its own"
+        "`jwks_uri` does not lead to a JWK Set of 1 to 10 usable keys, each with a `kid` of its own"
     )]
     Unusable,
 }

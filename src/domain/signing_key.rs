@@ -94,7 +94,7 @@ impl PublishedKey {
     }
 }
 
-/// A wish for new signing keys, which every replica that it concerns carries out.
+/// A request for new signing keys, which every replica that it concerns carries out.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rotation {
     /// Its own name.
@@ -115,8 +115,8 @@ pub struct SharedKeys {
     /// The keys.
     pub keys: Vec<PublishedKey>,
     /// What is left of keys that were retired and dropped: their `kid`, so that they never return.
-    pub buried: Vec<String>,
-    /// Wishes for new keys.
+    pub tombstones: Vec<String>,
+    /// Rotation requests.
     pub rotations: Vec<Rotation>,
 }
 

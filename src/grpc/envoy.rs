@@ -13,7 +13,7 @@ use crate::policy::gatekeeper::{Verdict, Why};
 use crate::policy::{AnswerHeader, Identity};
 use crate::telemetry::{RequestLabels, Status};
 use crate::web::error::Refusal;
-use crate::web::{Lobby, lobby, verdict};
+use crate::web::{ServerState, state, verdict};
 
 use super::{Answer, Asked, Gate, Refused};
 
@@ -21,7 +21,7 @@ use super::{Answer, Asked, Gate, Refused};
 const ROUTE: &str = "envoy.service.auth.v3.Authorization/Check";
 
 #[async_trait]
-impl Gate for Lobby {
+impl Gate for ServerState {
     async fn ask(&self, asked: Asked<'_>) -> Answer {
         let started = Instant::now();
         let judged = judge(self, asked).await;
@@ -38,15 +38,15 @@ impl Gate for Lobby {
     }
 
     fn is_ready(&self) -> bool {
-        Lobby::is_ready(self)
+        ServerState::is_ready(self)
     }
 }
 
-async fn judge(lobby: &Lobby, asked: Asked<'_>) -> Result<Verdict, Refusal> {
-    if asked.header_size > lobby.config().settings.header_limit {
+async fn judge(state: &ServerState, asked: Asked<'_>) -> Result<Verdict, Refusal> {
+    if asked.header_size > state.config().settings.header_limit {
         return Err(Refusal::new(ErrorCode::HeaderTooLarge, "the request header is too large"));
     }
-    let app = lobby.app().ok_or_else(lobby::starting)?;
+    let app = state.app().ok_or_else(state::starting)?;
     let judged = match asked.question {
         Some(question) => {
             let token = bearer::sole_token(asked.authorization);
@@ -57,17 +57,17 @@ async fn judge(lobby: &Lobby, asked: Asked<'_>) -> Result<Verdict, Refusal> {
     let method = asked.question.map(|question| question.method);
     let asked_path = asked.question.map(|question| question.path);
     let asked = verdict::Asked { method, ..verdict::Asked::default() };
-    verdict::settle(lobby, judged, asked).map_err(|no| {
+    verdict::settle(state, judged, asked).map_err(|no| {
         let path = asked_path.map(|path| path.split('?').next().unwrap_or_default());
-        let resource = path.and_then(|path| lobby.config().gateways.resource_of(path));
+        let resource = path.and_then(|path| state.config().gateways.resource_of(path));
         no.about(resource.map(ProtectedResource::metadata_url))
     })
 }
 
-fn identity(lobby: &Lobby, verdict: &Verdict) -> Vec<(String, String)> {
+fn identity(state: &ServerState, verdict: &Verdict) -> Vec<(String, String)> {
     let claims = verdict.token.as_ref().map(LiveToken::claims);
     let identity = Identity { allowed: true, claims, properties: &[] };
-    let names = &lobby.config().gateways.headers;
+    let names = &state.config().gateways.headers;
     let said =
         |header: AnswerHeader| (names.name(header).to_owned(), identity.value(header).into_owned());
     AnswerHeader::OF_OTHERS.into_iter().map(said).collect()

@@ -4,7 +4,7 @@ use actix_web::http::header::{ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use crate::domain::error_code::ErrorCode;
-use crate::web::Lobby;
+use crate::web::ServerState;
 use crate::web::error::Refusal;
 use crate::web::observe::Observe;
 
@@ -139,13 +139,13 @@ impl Listener {
 }
 
 /// Registers the routes of one listener.
-pub(crate) fn configure(config: &mut web::ServiceConfig, lobby: &Lobby, listener: Listener) {
-    config.app_data(web::Data::new(Names::of(lobby.config())));
-    let prefix = &lobby.config().settings.service_prefix;
+pub(crate) fn configure(config: &mut web::ServiceConfig, state: &ServerState, listener: Listener) {
+    config.app_data(web::Data::new(Names::of(state.config())));
+    let prefix = &state.config().settings.service_prefix;
     let served = TABLE.iter().filter(|entry| listener.serves(entry.at));
     let mut paths: Vec<(String, Vec<&'static Entry>)> = Vec::new();
     for entry in served {
-        for path in places(entry, prefix, &lobby.config().issuer) {
+        for path in places(entry, prefix, &state.config().issuer) {
             match paths.iter_mut().find(|(known, _)| *known == path) {
                 Some((_, entries)) => entries.push(entry),
                 None => paths.push((path, vec![entry])),
@@ -153,17 +153,17 @@ pub(crate) fn configure(config: &mut web::ServiceConfig, lobby: &Lobby, listener
         }
     }
     for (path, entries) in &paths {
-        resource(config, lobby, path, entries);
+        resource(config, state, path, entries);
     }
     // Callers configure these with a slash at the end as well as without. Last, because few do.
     for (path, entries) in
         paths.iter().filter(|(_, entries)| entries.iter().all(|it| it.may_end_in_slash()))
     {
-        resource(config, lobby, &format!("{path}/"), entries);
+        resource(config, state, &format!("{path}/"), entries);
     }
-    let origins = &lobby.config().settings.cors_origins;
+    let origins = &state.config().settings.cors_origins;
     if !origins.is_empty() && listener != Listener::Gateways {
-        // A page must be able to read that there is no such route.
+        // A page must be able to read that no such route.
         config.service(web::resource("/{path:.*}").route(web::to(not_found)).wrap(cors(origins)));
     }
 }
@@ -192,7 +192,7 @@ fn places(entry: &Entry, prefix: &str, issuer: &str) -> Vec<String> {
 /// One path with all its methods, and an `Allow` for the others.
 fn resource(
     config: &mut web::ServiceConfig,
-    lobby: &Lobby,
+    state: &ServerState,
     path: &str,
     entries: &[&'static Entry],
 ) {
@@ -211,10 +211,10 @@ fn resource(
             let refusal = Refusal::method_not_allowed(&allow);
             async move { Err::<actix_web::HttpResponse, _>(refusal) }
         }))
-        .wrap(Observe { route: documented, lobby: lobby.clone() });
+        .wrap(Observe { route: documented, state: state.clone() });
     // What a browser asks first is a request as any other to a gateway: the policy answers it.
     let is_gateways = entries.iter().any(|entry| entry.at == Where::Gateway);
-    match lobby.config().settings.cors_origins.as_slice() {
+    match state.config().settings.cors_origins.as_slice() {
         origins if !origins.is_empty() && !is_gateways => {
             config.service(resource.wrap(cors(origins)))
         }
@@ -234,10 +234,10 @@ fn cors(origins: &[String]) -> actix_cors::Cors {
 }
 
 /// What is said of a path that is no route.
-pub(crate) async fn not_found(request: HttpRequest, lobby: web::Data<Lobby>) -> HttpResponse {
-    let refusal = Refusal::new(ErrorCode::NotFound, "there is no such route");
+pub(crate) async fn not_found(request: HttpRequest, state: web::Data<ServerState>) -> HttpResponse {
+    let refusal = Refusal::new(ErrorCode::NotFound, "no such route");
     let mut answer = refusal.respond_to(&request);
-    lobby.part(&mut answer);
+    state.part(&mut answer);
     answer
 }
 

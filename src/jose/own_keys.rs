@@ -1,8 +1,10 @@
 //! This replica's private keys, as its folder has them now.
 
 use std::cmp::Reverse;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::domain::jwk::Algorithm;
 use crate::signing::{Need, OwnPublicKey};
@@ -53,7 +55,7 @@ impl OwnKeys {
 
     /// All of them.
     pub(super) fn all(&self) -> Vec<Arc<OwnKey>> {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.keys.read().clone()
     }
 
     /// The public halves, the one that shall sign first.
@@ -115,7 +117,7 @@ impl OwnKeys {
         };
         match need {
             Need::Pressing if !kept => self.make_in_memory(algorithm),
-            Need::Pressing | Need::Wished => {}
+            Need::Pressing | Need::Requested => {}
         }
     }
 
@@ -145,7 +147,7 @@ impl OwnKeys {
         for kid in old.iter().filter(|kid| !new.contains(kid)) {
             tracing::info!(kid, "a signing key is gone");
         }
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = own;
+        *self.keys.write() = own;
     }
 
     /// A key that lasts as long as the process: there must be one, and it cannot be kept.
@@ -158,13 +160,13 @@ impl OwnKeys {
                     "made a signing key that is in no file: it ends with the process"
                 );
                 let own = OwnKey { key, path: None, preferred: false, imported: false };
-                self.keys.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(own));
+                self.keys.write().push(Arc::new(own));
             }
             Err(reason) => tracing::error!(%reason, "cannot make a signing key"),
         }
     }
 
     fn files(&self) -> MutexGuard<'_, Files> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+        self.files.lock()
     }
 }

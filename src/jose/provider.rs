@@ -4,11 +4,12 @@
 //! longer than the signature itself. This one keeps what it parsed; verification is left as it is.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Once, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, Once};
 
 use jsonwebtoken::EncodingKey;
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, aws_lc};
 use jsonwebtoken::errors::{Error, ErrorKind};
+use parking_lot::RwLock;
 use signature::Signer;
 
 use crate::domain::jwk::Algorithm;
@@ -36,12 +37,12 @@ fn signer(named: &jsonwebtoken::Algorithm, key: &EncodingKey) -> Result<Box<dyn 
     let algorithm = Algorithm::FOR_TOKENS.into_iter().find(is_it);
     let algorithm = algorithm.ok_or(ErrorKind::InvalidAlgorithm)?;
     let der = key.as_bytes();
-    let held = HELD.read().unwrap_or_else(PoisonError::into_inner).get(der).cloned();
+    let held = HELD.read().get(der).cloned();
     let pair = match held {
         Some(pair) => pair,
         None => {
             let pair = KeyPair::parse(algorithm, der).ok_or(ErrorKind::InvalidKeyFormat)?;
-            let mut held = HELD.write().unwrap_or_else(PoisonError::into_inner);
+            let mut held = HELD.write();
             held.entry(der.to_vec()).or_insert(Arc::new(pair)).clone()
         }
     };

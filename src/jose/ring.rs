@@ -1,12 +1,13 @@
 //! The signing keys of all replicas: our own private ones, and the public halves of the others.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use jsonwebtoken::{EncodingKey, Header};
+use parking_lot::RwLock;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -165,7 +166,7 @@ impl KeyRing {
     }
 
     fn state(&self) -> Arc<State> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state.read().clone()
     }
 
     /// A JWT of this type, signed with the active key.
@@ -237,7 +238,7 @@ impl Ring for KeyRing {
             verifying: verifying.collect(),
             jwks: Jwks::of(published),
         };
-        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
+        *self.state.write() = Arc::new(state);
     }
 }
 

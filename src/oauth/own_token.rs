@@ -55,7 +55,7 @@ impl OwnTokens {
         self.rate.take(lineage, now)?;
 
         let about = Map::from_iter([("jti".to_owned(), Value::from(&*claims.jti))]);
-        let record = self.recorder.deed(
+        let record = self.recorder.record(
             &origin.by(Actor::Client(id.clone())),
             Action::TokensRevoked,
             about,

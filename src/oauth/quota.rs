@@ -3,10 +3,11 @@
 //! new id brings no new quota.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::domain::client::Client;
 use crate::domain::clock::{Clock, Timestamp};
@@ -192,7 +193,7 @@ impl Quotas {
     }
 
     fn counts(&self) -> MutexGuard<'_, HashMap<Counted, Count>> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.lock()
     }
 }
 

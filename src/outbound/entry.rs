@@ -1,7 +1,9 @@
 //! What is remembered of one `jwks_uri`, and when it is asked again.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::jwks_uri::KeysUnavailable;
@@ -9,7 +11,7 @@ use crate::domain::submitted_jwk::SubmittedJwk;
 
 /// How long a set goes on being used while a newer one cannot be had.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
-/// A name that is not in the set makes us ask again once in this time, or strangers could make us
+/// A name that is not in the set makes us ask again once in this time, or anyone could make us
 /// ask for every assertion that they invent.
 const BETWEEN_QUESTIONS: Duration = Duration::from_secs(30);
 /// How long a failure keeps us from trying again: twice as long each time.
@@ -65,7 +67,7 @@ pub(super) enum Look {
 
 impl Entry {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// What is known to somebody who looks for the key of this name.

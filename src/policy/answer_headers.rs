@@ -56,9 +56,9 @@ pub enum BadName {
         /// What was written.
         name: String,
     },
-    /// It is no name of a header.
+    /// It is not a header name.
     #[error(
-        "`{0}` is no name of a header: that is letters, digits and any of !#$%&'*+-.^_`|~, up to 64"
+        "`{0}` is not a header name: that is letters, digits and any of !#$%&'*+-.^_`|~, up to 64"
     )]
     Malformed(String),
     /// It would break the answer.
@@ -197,13 +197,13 @@ mod tests {
         for (why, pairs, said) in [
             ("no pair", &["mia-userid"][..], "from=to"),
             ("unknown", &["mia-user=a"], "mia-allowed, mia-userid, mia-groups"),
-            ("empty", &["mia-userid="], "is no name"),
-            ("space", &["mia-userid=a b"], "is no name"),
+            ("empty", &["mia-userid="], "is not a header name"),
+            ("space", &["mia-userid=a b"], "is not a header name"),
             ("line break", &["mia-userid=a\r\nb"], r"a\r\nb"),
-            ("colon", &["mia-userid=a:"], "is no name"),
-            ("second =", &["mia-userid=a=b"], "is no name"),
-            ("not ASCII", &["mia-userid=\u{e9}"], "is no name"),
-            ("long", &[&long], "is no name"),
+            ("colon", &["mia-userid=a:"], "is not a header name"),
+            ("second =", &["mia-userid=a=b"], "is not a header name"),
+            ("not ASCII", &["mia-userid=\u{e9}"], "is not a header name"),
+            ("long", &[&long], "is not a header name"),
             ("taken", &["mia-userid=Content-Length"], "`content-length` means something else"),
             ("twice", &["mia-userid=a", "Mia-UserId=b"], "renamed twice"),
             ("doubled", &["mia-userid=a", "mia-groups=A"], "would be called `a`"),

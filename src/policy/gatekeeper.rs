@@ -81,7 +81,7 @@ pub enum Why {
     #[error("nothing is known of this subject")]
     UnknownSubject,
     /// The policy is about routes.
-    #[error("the resource is no route")]
+    #[error("the resource is not a route")]
     UnknownResource,
     /// The token of the subject is dead, or none.
     #[error("the token is invalid or has expired")]

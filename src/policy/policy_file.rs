@@ -5,10 +5,12 @@
 //! the file by renaming.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use std::{fs, io};
+
+use parking_lot::{Mutex, RwLock};
 
 use super::{Policy, PolicyError};
 
@@ -58,7 +60,7 @@ impl PolicyFile {
     /// The last good policy.
     #[must_use]
     pub fn policy(&self) -> Arc<Policy> {
-        self.in_force.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.in_force.read().clone()
     }
 
     /// Whether the policy in force is what the file says now.
@@ -80,7 +82,7 @@ impl PolicyFile {
     /// the old policy stays. Blocks.
     pub fn look(&self) {
         let read = fs::read(&self.path);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         if read.as_ref().ok() != seen.content.as_ref() {
             *seen = Seen { content: read.ok(), is_judged: false };
             return;
@@ -96,7 +98,7 @@ impl PolicyFile {
         match fresh {
             Ok(fresh) => {
                 tracing::info!(%file, paths = fresh.paths(), rules = fresh.rules(), "a new policy");
-                *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+                *self.in_force.write() = Arc::new(fresh);
             }
             Err(error) => {
                 tracing::error!(%file, %error, "the new policy cannot be used; the old one stays");

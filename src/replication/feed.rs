@@ -4,11 +4,12 @@
 //! on any database, and it also sees what other tools wrote.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
@@ -18,8 +19,8 @@ use crate::domain::store_error::StoreError;
 use crate::oauth::News;
 use crate::signing::key_exchange::KeyExchange;
 
-use super::standings::Standings;
-use super::{ChangeLog, Standing};
+use super::client_status::ClientStatuses;
+use super::{ChangeLog, ClientStatus};
 
 /// How often it is looked.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -67,7 +68,7 @@ impl Progress {
 #[derive(Debug, Default)]
 struct Seen {
     mark_ms: i64,
-    standings: HashMap<ClientId, Standing>,
+    statuses: HashMap<ClientId, ClientStatus>,
 }
 
 /// Looks for news, and says when it last did.
@@ -75,7 +76,7 @@ pub struct Feed {
     keys: Arc<KeyExchange>,
     log: Arc<dyn ChangeLog>,
     clients: Arc<dyn ClientCache>,
-    standings: Standings,
+    statuses: ClientStatuses,
     // A store of our own has no other writers: what we change there we know already.
     shared: bool,
     seen: Mutex<Seen>,
@@ -95,14 +96,14 @@ impl Feed {
         keys: Arc<KeyExchange>,
         log: Arc<dyn ChangeLog>,
         clients: Arc<dyn ClientCache>,
-        standings: Standings,
+        statuses: ClientStatuses,
         shared: bool,
     ) -> Self {
         Self {
             keys,
             log,
             clients,
-            standings,
+            statuses,
             shared,
             seen: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
@@ -121,7 +122,7 @@ impl Feed {
         let looked = self.look_at_everything().await;
         self.answers.store(looked.is_ok(), Ordering::Relaxed);
         if looked.is_ok() {
-            *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = began;
+            *self.heard.lock() = began;
             self.looked.notify_waiters();
         }
         looked
@@ -153,20 +154,20 @@ impl Feed {
             self.misunderstood(page.unknown);
             progress.revocations += page.revocations.len();
             progress.tell();
-            self.standings.revoked(&page.revocations);
+            self.statuses.revoked(&page.revocations);
             after = page.next;
             if after.is_none() {
                 break;
             }
         }
-        let memory = i64::try_from(self.standings.memory().as_millis()).unwrap_or(i64::MAX);
+        let memory = i64::try_from(self.statuses.memory().as_millis()).unwrap_or(i64::MAX);
         let since_ms = now_ms.saturating_sub(memory);
         loop {
             let page = self.log.ended_since(since_ms, after.as_deref(), AT_ONCE).await?;
             progress.clients += page.looked_at;
             progress.tell();
-            for standing in &page.standings {
-                self.standings.see(standing);
+            for status in &page.statuses {
+                self.statuses.see(status);
             }
             after = page.next;
             if after.is_none() {
@@ -180,21 +181,21 @@ impl Feed {
     async fn look_at_changes(&self, mark: i64) -> Result<(), StoreError> {
         let changes = self.log.changes(mark - OVERLAP_MS).await?;
         self.misunderstood(changes.unknown_revocations);
-        self.standings.revoked(&changes.revocations);
+        self.statuses.revoked(&changes.revocations);
         let mut seen = self.seen();
-        for standing in changes.clients {
-            // The whole standing, not its date alone: two changes may have the same date.
-            if seen.standings.get(&standing.id) != Some(&standing) {
-                self.clients.forget(&standing.id);
-                self.standings.see(&standing);
+        for status in changes.clients {
+            // The whole status, not its date alone: two changes may have the same date.
+            if seen.statuses.get(&status.id) != Some(&status) {
+                self.clients.forget(&status.id);
+                self.statuses.see(&status);
                 self.unsettled.notify_one();
-                seen.mark_ms = seen.mark_ms.max(standing.updated_at_ms.min(changes.now_ms));
-                seen.standings.insert(standing.id.clone(), standing);
+                seen.mark_ms = seen.mark_ms.max(status.updated_at_ms.min(changes.now_ms));
+                seen.statuses.insert(status.id.clone(), status);
             }
         }
         seen.mark_ms = seen.mark_ms.max(changes.now_ms - OVERLAP_MS);
         let keep_from = seen.mark_ms - OVERLAP_MS;
-        seen.standings.retain(|_, standing| standing.updated_at_ms >= keep_from);
+        seen.statuses.retain(|_, status| status.updated_at_ms >= keep_from);
         Ok(())
     }
 
@@ -203,7 +204,7 @@ impl Feed {
     async fn watch(&self) {
         loop {
             tokio::time::sleep(BACKGROUND).await;
-            match self.standings.look_again(&*self.log).await {
+            match self.statuses.look_again(&*self.log).await {
                 Ok(gone) => gone.iter().for_each(|id| self.clients.forget(id)),
                 Err(error) => tracing::debug!(%error, "not looked in the background"),
             }
@@ -241,7 +242,7 @@ impl Feed {
     async fn settle(&self) {
         loop {
             let _ = tokio::time::timeout(INTERVAL, self.unsettled.notified()).await;
-            self.standings.settle().await;
+            self.statuses.settle().await;
         }
     }
 
@@ -268,11 +269,11 @@ impl Feed {
     }
 
     fn heard_ago(&self) -> Duration {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+        self.heard.lock().elapsed()
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock()
     }
 }
 

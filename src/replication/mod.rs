@@ -1,7 +1,7 @@
 //! News between replicas: what others, and other tools, changed in the store.
 
+pub mod client_status;
 pub mod feed;
-pub mod standings;
 
 use async_trait::async_trait;
 
@@ -25,10 +25,10 @@ pub trait ChangeLog: Send + Sync {
         since_ms: i64,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<StandingPage, StoreError>;
+    ) -> Result<ClientStatusPage, StoreError>;
 
     /// How these clients stand. Of one that is gone nothing is said.
-    async fn standings(&self, ids: &[ClientId]) -> Result<Vec<Standing>, StoreError>;
+    async fn statuses(&self, ids: &[ClientId]) -> Result<Vec<ClientStatus>, StoreError>;
 
     /// Some revocations, behind the place where the last page ended.
     async fn revocations(&self, after: Option<&str>) -> Result<RevocationPage, StoreError>;
@@ -36,7 +36,7 @@ pub trait ChangeLog: Send + Sync {
 
 /// How a client stands, as far as its tokens are concerned.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Standing {
+pub struct ClientStatus {
     /// Which.
     pub id: ClientId,
     /// Its state.
@@ -49,9 +49,9 @@ pub struct Standing {
 
 /// How some clients stand.
 #[derive(Clone, Debug, Default)]
-pub struct StandingPage {
+pub struct ClientStatusPage {
     /// Those that were asked for.
-    pub standings: Vec<Standing>,
+    pub statuses: Vec<ClientStatus>,
     /// How many clients were looked at.
     pub looked_at: usize,
     /// Where to go on; `None`: that was all.
@@ -62,7 +62,7 @@ pub struct StandingPage {
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     /// Clients.
-    pub clients: Vec<Standing>,
+    pub clients: Vec<ClientStatus>,
     /// Revocations that were made.
     pub revocations: Vec<Revocation>,
     /// Revocations of a kind that only a newer version knows.

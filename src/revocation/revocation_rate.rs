@@ -1,9 +1,9 @@
 //! How often a client may revoke tokens one at a time, and which of these revocations share a
 //! record: each is kept until its token expires, and its record for as long as records are.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use crate::audit::AuditRecord;
@@ -60,7 +60,7 @@ impl RevocationRate {
     #[must_use]
     pub fn shared(&self, lineage: &ClientId, mut record: AuditRecord) -> AuditRecord {
         let kind = (record.client_id.clone(), record.after.get("reason").cloned());
-        let mut bursts = self.bursts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bursts = self.bursts.lock();
         let running = bursts.get(lineage).filter(|burst| {
             burst.kind == kind && (burst.began..burst.began + BURST).contains(&record.at)
         });
@@ -92,11 +92,11 @@ mod tests {
         let (rate, recorder) = (RevocationRate::new(0), Recorder::new(Arc::new(SystemEntropy)));
         let record = |lineage: &str, of: Option<&str>, reason: &str, at: u64| {
             let about = Map::from_iter([("reason".to_owned(), Value::from(reason))]);
-            let deed =
-                recorder.deed(&Author::server(), Action::TokensRevoked, about, Timestamp(at));
+            let record =
+                recorder.record(&Author::server(), Action::TokensRevoked, about, Timestamp(at));
             let client_id = of.map(|id| id.parse().unwrap());
-            let deed = AuditRecord { client_id, ..deed.unwrap() };
-            rate.shared(&lineage.parse().unwrap(), deed)
+            let record = AuditRecord { client_id, ..record.unwrap() };
+            rate.shared(&lineage.parse().unwrap(), record)
         };
         let own = Some("a");
         let first = record("a", own, "x", 1000);

@@ -9,8 +9,9 @@ mod in_use;
 mod tokens;
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
+
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::domain::claims::AccessTokenClaims;
 use crate::domain::clock::Timestamp;
@@ -206,19 +207,19 @@ impl Revocations {
     }
 
     fn clients(&self) -> RwLockReadGuard<'_, ClientRules> {
-        self.clients.read().unwrap_or_else(PoisonError::into_inner)
+        self.clients.read()
     }
 
     fn clients_mut(&self) -> RwLockWriteGuard<'_, ClientRules> {
-        self.clients.write().unwrap_or_else(PoisonError::into_inner)
+        self.clients.write()
     }
 
     fn rare(&self) -> RwLockReadGuard<'_, Rare> {
-        self.rare.read().unwrap_or_else(PoisonError::into_inner)
+        self.rare.read()
     }
 
     fn rare_mut(&self) -> RwLockWriteGuard<'_, Rare> {
-        self.rare.write().unwrap_or_else(PoisonError::into_inner)
+        self.rare.write()
     }
 }
 

@@ -27,7 +27,7 @@ use tokio_util::either::Either;
 use crate::domain::error_code::ErrorCode;
 use crate::http::routes::{self, Listener};
 use crate::web::error::Refusal;
-use crate::web::{Lobby, Patience};
+use crate::web::{Patience, ServerState};
 
 use super::connections::{Door, Http1, Place, Places, Timed};
 
@@ -41,7 +41,7 @@ const BLOCKING_THREADS: usize = 512;
 
 /// What is served, and how.
 pub(super) struct Site {
-    pub(super) lobby: Lobby,
+    pub(super) state: ServerState,
     pub(super) listener: Listener,
     pub(super) tls: Option<ServerConfig>,
     pub(super) places: Arc<Places>,
@@ -201,11 +201,11 @@ fn app(
     InitError = (),
     Service = impl Service<(Stream, Option<SocketAddr>)> + use<>,
 > + use<> {
-    let lobby = web::Data::new(site.lobby.clone());
+    let state = web::Data::new(site.state.clone());
     let listener = site.listener;
     let app = ActixApp::new()
-        .app_data(lobby.clone())
-        .configure(|config| routes::configure(config, &lobby, listener))
+        .app_data(state.clone())
+        .configure(|config| routes::configure(config, &state, listener))
         .default_service(web::to(routes::not_found));
     let stop = stop.clone();
     HttpService::build()

@@ -23,7 +23,7 @@ use crate::config::{Resolved, Settings};
 use crate::http::routes::Listener;
 use crate::oauth::quota;
 use crate::telemetry::{LimitLabels, Metrics};
-use crate::web::{Lobby, Patience};
+use crate::web::{Patience, ServerState};
 
 use connections::{Bounds, Counts, Places};
 use listening::Site;
@@ -86,7 +86,7 @@ impl Bound {
 
 /// A server that serves.
 pub struct Server {
-    lobby: Lobby,
+    state: ServerState,
     places: Arc<Places>,
     patience: Patience,
     stops: Vec<listening::Stop>,
@@ -100,16 +100,16 @@ pub struct Server {
 pub fn serve(bound: Bound, config: &Resolved) -> io::Result<Server> {
     let mut config = config.clone();
     config.settings.gateway_listen = bound.gateway_address()?; // with the port that was taken
-    let lobby = Lobby::new(config.clone(), bound.patience);
+    let state = ServerState::new(config.clone(), bound.patience);
     let settings = &config.settings;
     let certificate = match (&settings.tls_certificate, &settings.tls_key) {
         (Some(chain), Some(key)) => Some(Certificate::load(chain, key)?),
         _ => None,
     };
     let mut server = Server {
-        places: places(settings, lobby.metrics()),
+        places: places(settings, state.metrics()),
         patience: bound.patience,
-        lobby,
+        state,
         stops: Vec::new(),
         grpc: None,
         serving: JoinSet::new(),
@@ -142,7 +142,7 @@ impl Server {
         certificate: Option<&Arc<Certificate>>,
     ) -> io::Result<()> {
         let site = Site {
-            lobby: self.lobby.clone(),
+            state: self.state.clone(),
             listener,
             tls: tls_of(certificate)?,
             places: self.places.clone(),
@@ -170,7 +170,7 @@ impl Server {
             shutdown_timeout: Duration::from_secs(settings.shutdown_timeout),
             patience: self.patience,
         };
-        let gate = Arc::new(self.lobby.clone());
+        let gate = Arc::new(self.state.clone());
         let places = self.places.clone();
         let (listener, stop) = grpc::serve(socket, tls_of(certificate)?, places, gate, rules)?;
         self.grpc = Some(stop);
@@ -219,21 +219,21 @@ impl Server {
         if let Some(delivery) = &app.delivery {
             self.background.spawn(delivery.clone().run());
         }
-        self.lobby.open(app.clone());
+        self.state.open(app.clone());
         Ok(app)
     }
 
     /// What is counted.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
-        self.lobby.metrics()
+        self.state.metrics()
     }
 
     /// Waits until requests should be sent here.
     pub fn ready(&self) -> impl Future<Output = ()> + use<> {
-        let lobby = self.lobby.clone();
+        let state = self.state.clone();
         async move {
-            while !lobby.is_ready() {
+            while !state.is_ready() {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
         }
@@ -250,20 +250,20 @@ impl Server {
     /// Stops: tells balancers, ends each connection with its next answer, waits, lets requests
     /// under way end, and writes what is pending.
     pub async fn stop(mut self) {
-        self.lobby.close();
+        self.state.close();
         tokio::time::sleep(self.shutdown_delay).await;
         drop(self.grpc.take());
         self.stops.clear();
         while self.serving.join_next().await.is_some() {}
-        if let Some(app) = self.lobby.app() {
+        if let Some(app) = self.state.app() {
             if let Some(delivery) = &app.delivery {
                 delivery.stop().await;
             }
             app.credentials.stop().await;
         }
         self.background.shutdown().await;
-        if let Some(app) = self.lobby.app() {
-            // What a database that hangs does not take is given up; records of deeds stay where they
+        if let Some(app) = self.state.app() {
+            // What a database that hangs does not take is given up; audit records stay where they
             // were written, and another replica moves them on.
             let pending = async {
                 app.logins.flush(&*app.upkeep).await;

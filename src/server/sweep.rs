@@ -13,7 +13,7 @@ const INTERVAL: Duration = Duration::from_secs(30);
 /// How many records go at once.
 const BATCH: usize = 1000;
 
-/// Sweeps again and again, until the task is dropped. Records of deeds are kept for `retention`;
+/// Sweeps again and again, until the task is dropped. Audit records are kept for `retention`;
 /// `None`: for ever.
 pub(super) async fn run(
     store: Arc<dyn Upkeep>,

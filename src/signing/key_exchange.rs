@@ -1,14 +1,15 @@
 //! How the signing keys of all replicas come together: each shows its public halves in the store,
 //! and takes in those of the others. And how one key follows another.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::task::JoinHandle;
 
 use crate::clients::SharedFacts;
-use crate::clients::error::RegistryError;
+use crate::clients::error::ClientsError;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::jwk::Algorithm;
 use crate::domain::signing_key::{
@@ -23,8 +24,8 @@ use super::{Need, OwnPublicKey, Ring, SigningKeyStore, succession};
 /// Under this name the key that may sign at once is agreed on.
 pub const FIRST_KEY: &str = "first_signing_key";
 
-/// How long a wish for new keys is kept for replicas that are not there.
-const WISHES_KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// How long a request for new keys is kept for replicas that are not there.
+const REQUESTS_KEPT: Duration = Duration::from_secs(7 * 86_400);
 
 /// Publishes, looks, makes and forgets.
 pub struct KeyExchange {
@@ -35,7 +36,7 @@ pub struct KeyExchange {
     /// Where the first key is agreed on.
     pub facts: Arc<dyn SharedFacts>,
     /// What retires a key that another took over from.
-    pub deeds: SigningKeys,
+    pub changes: SigningKeys,
     /// Which of them were revoked.
     pub revocations: Arc<Revocations>,
     /// The time.
@@ -112,7 +113,7 @@ impl KeyExchange {
         let before = self.shown().clone();
         let (mut shown, mut wrote) = (Vec::new(), false);
         let gone =
-            |kid: &String| shared.buried.contains(kid) || self.revocations.is_key_revoked(kid);
+            |kid: &String| shared.tombstones.contains(kid) || self.revocations.is_key_revoked(kid);
         for own_key in own.iter().filter(|own| !gone(&own.jwk.kid)) {
             let is_this = |key: &&PublishedKey| key.jwk.kid == own_key.jwk.kid;
             let there = shared.keys.iter().find(is_this);
@@ -181,12 +182,12 @@ impl KeyExchange {
         now: Timestamp,
     ) -> Result<PublishedKey, StoreError> {
         let algorithm = key.jwk.algorithm;
-        let wishes = succession::wishes(own, shared, algorithm, self.ring.algorithm());
+        let requests = succession::requests(own, shared, algorithm, self.ring.algorithm());
         let (mut published, mut hasty) = (now, self.is_pressing(own, shared, algorithm, now));
-        for wish in wishes {
+        for request in requests {
             // Else it would not count as fulfilled.
-            published = published.max(wish.at + Duration::from_secs(1));
-            hasty |= wish.hasty;
+            published = published.max(request.at + Duration::from_secs(1));
+            hasty |= request.hasty;
         }
         let alone = shared.keys.iter().all(|other| now <= other.published);
         let lead = if alone && self.first(own).await? == key.jwk.kid {
@@ -232,11 +233,11 @@ impl KeyExchange {
     ) -> Result<bool, StoreError> {
         let superseded = succession::superseded(own, &shared.keys, now);
         for key in &superseded {
-            self.deeds.supersede(&key.jwk.kid, now).await.map_err(store_error)?;
+            self.changes.supersede(&key.jwk.kid, now).await.map_err(store_error)?;
             tracing::info!(kid = key.jwk.kid, "a signing key is retired: a newer one signs");
         }
         let signing = self.ring.algorithm();
-        let wished = self.wish_for_a_younger_key(own, shared, signing, now).await?;
+        let requested = self.request_a_younger_key(own, shared, signing, now).await?;
 
         let is_usable = |key: &OwnPublicKey| {
             let there = shared.keys.iter().find(|there| there.jwk.kid == key.jwk.kid);
@@ -247,15 +248,15 @@ impl KeyExchange {
             self.make(own, signing, Need::Pressing);
         }
         for algorithm in Algorithm::FOR_TOKENS {
-            if succession::wishes(own, shared, algorithm, signing).next().is_some() {
-                self.make(own, algorithm, Need::Wished);
+            if succession::requests(own, shared, algorithm, signing).next().is_some() {
+                self.make(own, algorithm, Need::Requested);
             }
         }
-        Ok(wished || !superseded.is_empty())
+        Ok(requested || !superseded.is_empty())
     }
 
-    /// As the schedule has it. Whether a wish was made.
-    async fn wish_for_a_younger_key(
+    /// As the schedule has it. Whether a request was made.
+    async fn request_a_younger_key(
         &self,
         own: &[OwnPublicKey],
         shared: &SharedKeys,
@@ -266,19 +267,19 @@ impl KeyExchange {
         let signer = succession::signer(own, &shared.keys, signing, now);
         let old = signer.filter(|key| key.signs_from + oldest <= now);
         let Some(old) = old.filter(|old| {
-            let mut wishes = shared.rotations.iter();
-            !wishes.any(|wish| wish.succeeds.as_deref() == Some(old.jwk.kid.as_str()))
+            let mut requests = shared.rotations.iter();
+            !requests.any(|request| request.succeeds.as_deref() == Some(old.jwk.kid.as_str()))
                 && succession::next(own, &shared.keys, signing, now).is_none()
         }) else {
             return Ok(false);
         };
-        self.deeds.succeed(old, now).await.map_err(store_error)?;
+        self.changes.succeed(old, now).await.map_err(store_error)?;
         Ok(true)
     }
 
     /// Begins to make a key, unless one is being made. The look that finds its file shows it.
     fn make(&self, own: &[OwnPublicKey], algorithm: Algorithm, need: Need) {
-        let mut making = self.memory.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut making = self.memory.making.lock();
         if making.as_ref().is_some_and(|task| !task.is_finished()) {
             return;
         }
@@ -289,18 +290,18 @@ impl KeyExchange {
     async fn clear_away(&self, shared: &SharedKeys, now: Timestamp) -> Result<(), StoreError> {
         for gone in shared.keys.iter().filter(|key| !self.is_needed(key, now)) {
             match gone.retired {
-                Some(_) => self.store.bury(&gone.jwk.kid).await?,
+                Some(_) => self.store.leave_tombstone(&gone.jwk.kid).await?,
                 None => self.store.forget(&gone.jwk.kid).await?,
             }
         }
-        for old in shared.rotations.iter().filter(|wish| wish.at + WISHES_KEPT <= now) {
+        for old in shared.rotations.iter().filter(|request| request.at + REQUESTS_KEPT <= now) {
             self.store.forget_request(&old.id).await?;
         }
         Ok(())
     }
 
     fn shown(&self) -> MutexGuard<'_, Vec<PublishedKey>> {
-        self.memory.shown.lock().unwrap_or_else(PoisonError::into_inner)
+        self.memory.shown.lock()
     }
 
     /// Of all replicas that start on an empty store, the first one's key may sign at once.
@@ -338,9 +339,9 @@ fn sign_on(own: &[OwnPublicKey], shared: &mut SharedKeys, now: Timestamp) {
     }
 }
 
-fn store_error(error: RegistryError) -> StoreError {
+fn store_error(error: ClientsError) -> StoreError {
     match error {
-        RegistryError::Store(error) => error,
+        ClientsError::Store(error) => error,
         other => StoreError::new(other),
     }
 }

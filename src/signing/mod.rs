@@ -12,22 +12,22 @@ use crate::domain::jwk::{Algorithm, PublicJwk};
 use crate::domain::signing_key::PublishedKey;
 use crate::domain::store_error::StoreError;
 
-use signing_keys::SigningKeyDeeds;
+use signing_keys::SigningKeyChanges;
 
 /// Where the public halves of the signing keys are shared among replicas.
 #[async_trait]
-pub trait SigningKeyStore: SigningKeyDeeds {
+pub trait SigningKeyStore: SigningKeyChanges {
     /// Shows a key, or renews what was said of it. The date of its first publication stays, and
     /// so does its retirement.
     async fn publish(&self, key: &PublishedKey) -> Result<(), StoreError>;
 
     /// Takes a retired key back, but for its name: it never returns.
-    async fn bury(&self, kid: &str) -> Result<(), StoreError>;
+    async fn leave_tombstone(&self, kid: &str) -> Result<(), StoreError>;
 
     /// Takes a key back.
     async fn forget(&self, kid: &str) -> Result<(), StoreError>;
 
-    /// Takes a wish for new keys back.
+    /// Takes a request for new keys back.
     async fn forget_request(&self, id: &str) -> Result<(), StoreError>;
 }
 
@@ -57,8 +57,8 @@ pub trait Ring: Send + Sync {
 pub enum Need {
     /// Without it no token can be signed soon: one that cannot be written to a file will do.
     Pressing,
-    /// It was wished for; the old key serves as long as there is none.
-    Wished,
+    /// It was requested for; the old key serves as long as there is none.
+    Requested,
 }
 
 /// The public half of a key of ours.

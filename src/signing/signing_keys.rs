@@ -8,16 +8,16 @@ use serde_json::{Map, Value, json};
 
 use crate::audit::{Action, AuditRecord, Author, Recorder, audit_log};
 use crate::clients::authority::Authority;
-use crate::clients::error::RegistryError;
+use crate::clients::error::ClientsError;
 use crate::domain::clock::Timestamp;
 use crate::domain::entropy::NoEntropy;
 use crate::domain::jwk::Algorithm;
 use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
 
-/// Where the deeds are kept. Each carries its record in the same write.
+/// Where retirements and rotation requests are kept, each with its audit record in the same write.
 #[async_trait]
-pub trait SigningKeyDeeds: Send + Sync {
+pub trait SigningKeyChanges: Send + Sync {
     /// Everything that is shared about signing keys.
     async fn published(&self) -> Result<SharedKeys, StoreError>;
 
@@ -29,7 +29,7 @@ pub trait SigningKeyDeeds: Send + Sync {
         record: &AuditRecord,
     ) -> Result<Retired, StoreError>;
 
-    /// Notes a wish, durably, and its record with it. One that is there already stays.
+    /// Notes a request, durably, and its record with it. One that is there already stays.
     async fn request(&self, rotation: &Rotation, record: &AuditRecord) -> Result<(), StoreError>;
 }
 
@@ -45,18 +45,18 @@ pub enum Retired {
     Unknown,
 }
 
-/// The deeds.
+/// What administrators, and the schedule, change about the signing keys.
 #[derive(Clone)]
 pub struct SigningKeys {
     /// Where they are kept.
-    pub store: Arc<dyn SigningKeyDeeds>,
+    pub store: Arc<dyn SigningKeyChanges>,
     /// What makes their records.
     pub recorder: Arc<Recorder>,
 }
 
 /// Which keys shall be succeeded, and how soon.
 #[derive(Clone, Debug, Default)]
-pub struct Wish {
+pub struct RotationRequest {
     /// Which algorithm; `None`: the one that each replica signs with.
     pub algorithm: Option<Algorithm>,
     /// Whether those who cache the key set are not waited for.
@@ -68,11 +68,11 @@ impl SigningKeys {
     pub async fn rotate(
         &self,
         authority: &Authority,
-        wish: Wish,
+        request: RotationRequest,
         now: Timestamp,
-    ) -> Result<Rotation, RegistryError> {
-        let record = self.rotated(authority.author(), &wish, None, now)?;
-        let Wish { algorithm, hasty } = wish;
+    ) -> Result<Rotation, ClientsError> {
+        let record = self.rotated(authority.author(), &request, None, now)?;
+        let RotationRequest { algorithm, hasty } = request;
         let rotation =
             Rotation { id: record.id.clone(), at: now, algorithm, hasty, succeeds: None };
         self.store.request(&rotation, &record).await?;
@@ -81,11 +81,11 @@ impl SigningKeys {
     }
 
     /// Asks those who have this key for another, because it is old enough.
-    pub async fn succeed(&self, old: &PublishedKey, now: Timestamp) -> Result<(), RegistryError> {
+    pub async fn succeed(&self, old: &PublishedKey, now: Timestamp) -> Result<(), ClientsError> {
         let (kid, algorithm) = (&old.jwk.kid, Some(old.jwk.algorithm));
-        let wish = Wish { algorithm, hasty: false };
-        let record = self.rotated(&Author::server(), &wish, Some(kid), now)?;
-        // Under the name of the key: replicas that share it make one wish.
+        let request = RotationRequest { algorithm, hasty: false };
+        let record = self.rotated(&Author::server(), &request, Some(kid), now)?;
+        // Under the name of the key: replicas that share it make one request.
         let rotation = Rotation {
             id: format!("after {kid}"),
             at: now,
@@ -103,16 +103,16 @@ impl SigningKeys {
         authority: &Authority,
         kid: &str,
         now: Timestamp,
-    ) -> Result<bool, RegistryError> {
+    ) -> Result<bool, ClientsError> {
         match self.end(authority.author(), kid, now).await? {
             Retired::Now => Ok(true),
             Retired::Before => Ok(false),
-            Retired::Unknown => Err(RegistryError::NoSigningKey),
+            Retired::Unknown => Err(ClientsError::NoSigningKey),
         }
     }
 
     /// Retires a key that a newer one has taken over from.
-    pub async fn supersede(&self, kid: &str, now: Timestamp) -> Result<(), RegistryError> {
+    pub async fn supersede(&self, kid: &str, now: Timestamp) -> Result<(), ClientsError> {
         self.end(&Author::server(), kid, now).await.map(|_| ())
     }
 
@@ -121,9 +121,9 @@ impl SigningKeys {
         author: &Author,
         kid: &str,
         now: Timestamp,
-    ) -> Result<Retired, RegistryError> {
+    ) -> Result<Retired, ClientsError> {
         let about = members(json!({ "kid": kid }));
-        let record = self.recorder.deed(author, Action::SigningKeyRetired, about, now)?;
+        let record = self.recorder.record(author, Action::SigningKeyRetired, about, now)?;
         let retired = self.store.retire(kid, now, &record).await?;
         if retired == Retired::Now {
             audit_log::log(&record);
@@ -134,18 +134,18 @@ impl SigningKeys {
     fn rotated(
         &self,
         author: &Author,
-        wish: &Wish,
+        request: &RotationRequest,
         succeeds: Option<&str>,
         now: Timestamp,
     ) -> Result<AuditRecord, NoEntropy> {
-        let mut about = members(json!({ "now": wish.hasty }));
-        if let Some(algorithm) = wish.algorithm {
+        let mut about = members(json!({ "now": request.hasty }));
+        if let Some(algorithm) = request.algorithm {
             about.insert("algorithm".to_owned(), algorithm.as_str().into());
         }
         if let Some(kid) = succeeds {
             about.insert("succeeds".to_owned(), kid.into());
         }
-        self.recorder.deed(author, Action::SigningKeyRotated, about, now)
+        self.recorder.record(author, Action::SigningKeyRotated, about, now)
     }
 }
 

@@ -88,9 +88,9 @@ pub fn corrected_lead(
     (now + PUBLICATION_LEAD < key.published).then_some(PUBLICATION_LEAD)
 }
 
-/// The wishes that concern this algorithm of a replica that signs with `signing`, and that none of
+/// The requests that concern this algorithm of a replica that signs with `signing`, and that none of
 /// its keys fulfils.
-pub fn wishes<'s>(
+pub fn requests<'s>(
     own: &'s [OwnPublicKey],
     shared: &'s SharedKeys,
     algorithm: Algorithm,
@@ -99,11 +99,11 @@ pub fn wishes<'s>(
     let concerned = algorithm == signing
         || ours(own, &shared.keys, algorithm).any(|(_, key)| key.retired.is_none());
     let newest = ours(own, &shared.keys, algorithm).map(|(_, key)| key.published).max();
-    shared.rotations.iter().filter(move |wish| {
+    shared.rotations.iter().filter(move |request| {
         concerned
-            && wish.algorithm.unwrap_or(signing) == algorithm
-            && wish.succeeds.as_ref().is_none_or(|kid| own.iter().any(|own| own.jwk.kid == *kid))
-            && newest.is_none_or(|newest| newest <= wish.at)
+            && request.algorithm.unwrap_or(signing) == algorithm
+            && request.succeeds.as_ref().is_none_or(|kid| own.iter().any(|own| own.jwk.kid == *kid))
+            && newest.is_none_or(|newest| newest <= request.at)
     })
 }
 
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn wishes_are_open_until_a_key_was_published_since() {
-        let wish = |algorithm, succeeds: Option<&str>| Rotation {
+        let request = |algorithm, succeeds: Option<&str>| Rotation {
             id: "w".to_owned(),
             at: Timestamp(1100),
             algorithm,
@@ -209,19 +209,19 @@ mod tests {
         let ed = Algorithm::EdDSA;
         #[rustfmt::skip]
         let cases = [
-            // why                      wish                          keys                signing           open
-            ("an old key",              wish(None, None),             vec![old()],        ed,               true),
-            ("a new key",               wish(None, None),             vec![old(), new()], ed,               false),
-            ("by its name",             wish(Some(ed), None),         vec![old()],        Algorithm::RS256, true),
-            ("what it signs with only", wish(None, None),             vec![old()],        Algorithm::RS256, false),
-            ("of another algorithm",    wish(Some(Algorithm::ES256), None), vec![old()],  ed,               false),
-            ("after this key",          wish(Some(ed), Some("a")),    vec![old()],        ed,               true),
-            ("after somebody else's",   wish(Some(ed), Some("z")),    vec![old()],        ed,               false),
+            // why                      request                          keys                signing           open
+            ("an old key",              request(None, None),             vec![old()],        ed,               true),
+            ("a new key",               request(None, None),             vec![old(), new()], ed,               false),
+            ("by its name",             request(Some(ed), None),         vec![old()],        Algorithm::RS256, true),
+            ("what it signs with only", request(None, None),             vec![old()],        Algorithm::RS256, false),
+            ("of another algorithm",    request(Some(Algorithm::ES256), None), vec![old()],  ed,               false),
+            ("after this key",          request(Some(ed), Some("a")),    vec![old()],        ed,               true),
+            ("after somebody else's",   request(Some(ed), Some("z")),    vec![old()],        ed,               false),
         ];
-        for (why, wish, keys, signing, open) in cases {
+        for (why, request, keys, signing, open) in cases {
             let own = own(&keys, "");
-            let shared = SharedKeys { keys, rotations: vec![wish], ..SharedKeys::default() };
-            assert_eq!(wishes(&own, &shared, ed, signing).next().is_some(), open, "{why}");
+            let shared = SharedKeys { keys, rotations: vec![request], ..SharedKeys::default() };
+            assert_eq!(requests(&own, &shared, ed, signing).next().is_some(), open, "{why}");
         }
     }
 }

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 
 use crate::audit::{AuditTrail, Outbox};
 use crate::clients::unused::UnusedClients;
-use crate::clients::{Registry, SharedFacts, Upkeep};
+use crate::clients::{ClientRepository, SharedFacts, Upkeep};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
@@ -42,7 +42,7 @@ pub trait Store:
     + ChangeLog
     + Outbox
     + QuotaStore
-    + Registry
+    + ClientRepository
     + RevocationStore
     + SharedFacts
     + SigningKeyStore

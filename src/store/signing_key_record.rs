@@ -1,5 +1,5 @@
 //! The shape of what is shared about signing keys, in every store: keys, what is left of retired
-//! ones, and wishes for new ones, side by side.
+//! ones, and requests for new ones, side by side.
 
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::domain::signing_key::{PUBLICATION_LEAD, PublishedKey, Rotation, Share
 use super::record::{date, timestamp};
 
 pub(super) const RETIRED_AT: &str = "retiredAt";
-pub(super) const BURIED: &str = "buried";
+pub(super) const TOMBSTONE: &str = "buried";
 const KID: &str = "kid";
 const JWK: &str = "jwk";
 const PUBLISHED_AT: &str = "publishedAt";
@@ -20,7 +20,7 @@ const SIGNS_UNTIL: &str = "signsUntil";
 const IMPORTED_AT: &str = "importedAt";
 const REQUESTED_AT: &str = "requestedAt";
 
-/// What stands before the name of a wish, where a key has its `kid`.
+/// What stands before the name of a request, where a key has its `kid`.
 const ROTATION: &str = "rotation ";
 
 /// What only a key has that may still be needed.
@@ -69,10 +69,10 @@ pub(super) fn retirement(at: Timestamp) -> Document {
 
 /// What is left of a key.
 pub(super) fn remains(kid: &str) -> Document {
-    doc! { KID: kid, BURIED: true }
+    doc! { KID: kid, TOMBSTONE: true }
 }
 
-/// The document of a wish, and its name.
+/// The document of a request, and its name.
 pub(super) fn rotation_document(rotation: &Rotation) -> (String, Document) {
     let mut document = doc! {
         REQUESTED_AT: date(rotation.at),
@@ -87,7 +87,7 @@ pub(super) fn rotation_document(rotation: &Rotation) -> (String, Document) {
     (rotation_name(&rotation.id), document)
 }
 
-/// The name of a wish among those of keys.
+/// The name of a request among those of keys.
 pub(super) fn rotation_name(id: &str) -> String {
     format!("{ROTATION}{id}")
 }
@@ -99,8 +99,8 @@ pub(super) fn to_shared_keys<'d>(
 ) -> SharedKeys {
     let mut shared = SharedKeys::default();
     for (name, document) in documents {
-        if document.contains_key(BURIED) {
-            shared.buried.push(name.to_owned());
+        if document.contains_key(TOMBSTONE) {
+            shared.tombstones.push(name.to_owned());
         } else if let Some(id) = name.strip_prefix(ROTATION).filter(|_| !document.contains_key(JWK))
         {
             shared.rotations.extend(to_rotation(id, document));
@@ -114,7 +114,7 @@ pub(super) fn to_shared_keys<'d>(
 /// Whether it is one of these, and can be read.
 pub(super) fn is_known(name: &str, document: &Document) -> bool {
     let shared = to_shared_keys([(name, document)]);
-    !(shared.keys.is_empty() && shared.buried.is_empty() && shared.rotations.is_empty())
+    !(shared.keys.is_empty() && shared.tombstones.is_empty() && shared.rotations.is_empty())
 }
 
 fn to_key(document: &Document) -> Option<PublishedKey> {

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
+use parking_lot::Mutex;
 
 use crate::oauth::authenticate::Caller;
 
@@ -19,7 +19,11 @@ pub(crate) fn caller(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr>
 
 /// Who is counted for a failure. Behind a peer that forwards for others, without being trusted to say
 /// for whom, or without saying it, there may be many callers: they share its address.
-pub(crate) fn counted(request: &HttpRequest, trusted: &[IpNet], strangers: &Strangers) -> Caller {
+pub(crate) fn counted(
+    request: &HttpRequest,
+    trusted: &[IpNet],
+    untrusted_proxies: &UntrustedProxies,
+) -> Caller {
     let Some(peer) = request.peer_addr() else {
         return Caller { address: Ipv4Addr::UNSPECIFIED.into(), is_shared: true };
     };
@@ -31,7 +35,7 @@ pub(crate) fn counted(request: &HttpRequest, trusted: &[IpNet], strangers: &Stra
     }
     let is_shared = FORWARDING.iter().any(|name| headers.contains_key(*name));
     if is_shared {
-        strangers.note(peer);
+        untrusted_proxies.note(peer);
     }
     Caller { address: network(peer), is_shared }
 }
@@ -41,15 +45,15 @@ const FORWARDING: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
 
 /// Peers that forward without being trusted; each is warned of once.
 #[derive(Debug, Default)]
-pub(crate) struct Strangers(Mutex<HashSet<IpAddr>>);
+pub(crate) struct UntrustedProxies(Mutex<HashSet<IpAddr>>);
 
 /// Of how many peers is warned at the most: the header is anybody's to send.
 const WARNINGS: usize = 16;
 
-impl Strangers {
+impl UntrustedProxies {
     /// Warns, unless that was done; whether it was done now.
     fn note(&self, peer: IpAddr) -> bool {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         if known.len() >= WARNINGS || !known.insert(network(peer)) {
             return false;
         }
@@ -147,21 +151,21 @@ mod tests {
             let request = actix_web::test::TestRequest::default().peer_addr(peer.parse().unwrap());
             let request =
                 header.into_iter().fold(request, actix_web::test::TestRequest::insert_header);
-            let strangers = Strangers::default();
-            let caller = counted(&request.to_http_request(), &trusted, &strangers);
+            let untrusted_proxies = UntrustedProxies::default();
+            let caller = counted(&request.to_http_request(), &trusted, &untrusted_proxies);
             let expected = Caller { address: address.parse().unwrap(), is_shared };
             assert_eq!(caller, expected, "{why}");
-            let warned = !strangers.0.lock().unwrap().is_empty();
+            let warned = !untrusted_proxies.0.lock().is_empty();
             assert_eq!(warned, why.starts_with(['a', 't']) && peer.starts_with("192"), "{why}");
         }
     }
 
     #[test]
     fn each_stranger_is_warned_of_once_and_few_are() {
-        let strangers = Strangers::default();
-        assert!(strangers.note("192.0.2.1".parse().unwrap()));
-        assert!(!strangers.note("192.0.2.1".parse().unwrap()));
+        let untrusted_proxies = UntrustedProxies::default();
+        assert!(untrusted_proxies.note("192.0.2.1".parse().unwrap()));
+        assert!(!untrusted_proxies.note("192.0.2.1".parse().unwrap()));
         let many = (0..=255).map(|n| IpAddr::V4(Ipv4Addr::new(198, 51, 100, n)));
-        assert_eq!(many.filter(|peer| strangers.note(*peer)).count(), WARNINGS - 1);
+        assert_eq!(many.filter(|peer| untrusted_proxies.note(*peer)).count(), WARNINGS - 1);
     }
 }

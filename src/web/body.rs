@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use crate::domain::error_code::ErrorCode;
 use crate::web::Patience;
 
-use super::Lobby;
+use super::ServerState;
 use super::error::Refusal;
 
 /// Reads the whole body, if it is of this media type. An empty body needs none.
@@ -27,7 +27,7 @@ pub(crate) async fn read_any(
     payload: Payload,
     media_types: &[&str],
 ) -> Result<Bytes, Refusal> {
-    let limit = Lobby::of(request).map_or(0, |lobby| lobby.config().settings.body_limit);
+    let limit = ServerState::of(request).map_or(0, |state| state.config().settings.body_limit);
     read_up_to(limit, request, payload, media_types).await
 }
 
@@ -39,7 +39,7 @@ pub(crate) async fn read_up_to(
     media_types: &[&str],
 ) -> Result<Bytes, Refusal> {
     let right = media_types.iter().any(|media_type| is_of_type(request, media_type));
-    let patience = Lobby::of(request).map_or_else(Patience::default, Lobby::patience);
+    let patience = ServerState::of(request).map_or_else(Patience::default, ServerState::patience);
     let body =
         tokio::time::timeout(patience.body, collect(payload, limit)).await.map_err(|_| {
             Refusal::new(ErrorCode::InvalidRequest, "the body did not arrive in time")

@@ -8,7 +8,7 @@ use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderName, RETRY_AFTER, WWW
 use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
 use serde::Serialize;
 
-use crate::clients::error::RegistryError;
+use crate::clients::error::ClientsError;
 use crate::domain::error_code::ErrorCode;
 use crate::domain::printable::message;
 use crate::oauth::error::{OAuthError, TokenFault};
@@ -49,7 +49,7 @@ impl Refusal {
     }
 
     pub(crate) fn method_not_allowed(allow: &str) -> Self {
-        let description = format!("this route knows {allow}");
+        let description = format!("allowed methods: {allow}");
         let refusal = Self::new(ErrorCode::MethodNotAllowed, &description);
         Self { allow: Some(allow.to_owned()), ..refusal }
     }
@@ -217,8 +217,8 @@ impl From<OAuthError> for Refusal {
     }
 }
 
-impl From<RegistryError> for Refusal {
-    fn from(error: RegistryError) -> Self {
+impl From<ClientsError> for Refusal {
+    fn from(error: ClientsError) -> Self {
         let (code, retry_after) = (error.code(), error.retry_after());
         let has_failed = status(code).is_server_error() && !error.is_crowd();
         Self { retry_after, ..refused(code, &error.description(), &error, has_failed) }
@@ -249,7 +249,7 @@ mod tests {
             // why                       refusal                                                  Retry-After
             ("a while",                  Refusal::from(OAuthError::Throttled(throttled(7200))),   Some("8")),
             ("a moment",                 Refusal::from(OAuthError::Throttled(throttled(20))),     Some("1")),
-            ("a queue",                  Refusal::from(RegistryError::Busy(<_>::default())),      Some("1")),
+            ("a queue",                  Refusal::from(ClientsError::Busy(<_>::default())),      Some("1")),
             ("for now",                  Refusal::new(ErrorCode::TemporarilyUnavailable, ""),     Some("1")),
             ("too often",                Refusal::new(ErrorCode::TooManyRequests, ""),            Some("60")),
             ("for good",                 Refusal::new(ErrorCode::InvalidScope, ""),               None),

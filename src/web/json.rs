@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::clients::error::RegistryError;
+use crate::clients::error::ClientsError;
 use crate::domain::free_form::{DEEPEST, is_deeper};
 use crate::domain::printable::{excerpt, misfit};
 use crate::domain::strict_json;
@@ -13,13 +13,13 @@ pub(crate) const MEDIA_TYPE: &str = "application/json";
 const AROUND: usize = 4;
 
 /// Reads a JSON object, and nothing else that JSON can be.
-pub(crate) fn object(body: &[u8]) -> Result<Value, RegistryError> {
+pub(crate) fn object(body: &[u8]) -> Result<Value, ClientsError> {
     let object = object_of_documents(body)?;
     if is_deeper(&object, AROUND + DEEPEST) { Err(too_deep()) } else { Ok(object) }
 }
 
 /// The same with documents of another platform in it: each is judged by itself, however deep it is.
-pub(crate) fn object_of_documents(body: &[u8]) -> Result<Value, RegistryError> {
+pub(crate) fn object_of_documents(body: &[u8]) -> Result<Value, ClientsError> {
     let members = strict_json::object(body).map_err(|error| {
         let why = if error.is_data() {
             "the body must be a JSON object that has each member once"
@@ -28,22 +28,20 @@ pub(crate) fn object_of_documents(body: &[u8]) -> Result<Value, RegistryError> {
         } else {
             "the body is not valid JSON"
         };
-        RegistryError::Malformed(why.to_owned())
+        ClientsError::Malformed(why.to_owned())
     })?;
     Ok(Value::Object(members))
 }
 
-fn too_deep() -> RegistryError {
+fn too_deep() -> ClientsError {
     let why = format!("the body is nested too deeply: free-form JSON has at most {DEEPEST} levels");
-    RegistryError::Malformed(why)
+    ClientsError::Malformed(why)
 }
 
 /// Reads what is known of an object, and says which member is wrong.
-pub(crate) fn from_object<T: serde::de::DeserializeOwned>(
-    value: Value,
-) -> Result<T, RegistryError> {
+pub(crate) fn from_object<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, ClientsError> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let why = misfit(&error.inner().to_string());
-        RegistryError::Metadata(format!("`{}`: {why}", excerpt(&error.path().to_string())))
+        ClientsError::Metadata(format!("`{}`: {why}", excerpt(&error.path().to_string())))
     })
 }

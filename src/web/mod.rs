@@ -9,12 +9,12 @@ pub(crate) mod carry_out;
 pub(crate) mod error;
 pub mod form;
 pub(crate) mod json;
-pub(crate) mod lobby;
 pub(crate) mod observe;
 pub(crate) mod origin;
 mod patience;
 pub(crate) mod rate;
+pub(crate) mod state;
 pub(crate) mod verdict;
 
-pub use lobby::Lobby;
 pub use patience::Patience;
+pub use state::ServerState;

@@ -19,13 +19,13 @@ use prometheus_client::metrics::histogram::Histogram;
 use crate::domain::error_code::ErrorCode;
 use crate::telemetry::{RequestLabels, Status};
 
-use super::Lobby;
+use super::ServerState;
 use super::error::Refusal;
 
 /// Measures requests under the name of their route.
 pub(crate) struct Observe {
     pub(crate) route: &'static str,
-    pub(crate) lobby: Lobby,
+    pub(crate) state: ServerState,
 }
 
 impl<S, B> Transform<S, ServiceRequest> for Observe
@@ -41,7 +41,7 @@ where
     fn new_transform(&self, service: S) -> Self::Future {
         let durations = Durations {
             route: self.route,
-            lobby: self.lobby.clone(),
+            state: self.state.clone(),
             by_status: RefCell::default(),
         };
         ready(Ok(Observed { service, durations: Rc::new(durations) }))
@@ -67,7 +67,7 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let started = Instant::now();
         let durations = self.durations.clone();
-        if header_size(&request) > durations.lobby.config().settings.header_limit {
+        if header_size(&request) > durations.state.config().settings.header_limit {
             let refusal =
                 Refusal::new(ErrorCode::HeaderTooLarge, "the request header is too large");
             let response = Some(request.into_response(refusal.error_response()));
@@ -96,13 +96,13 @@ where
         match self.project() {
             Project::Served { future, started, durations } => {
                 let mut response = when_ready!(future.poll(context))?;
-                durations.lobby.part(response.response_mut());
+                durations.state.part(response.response_mut());
                 durations.observe(response.status().as_u16(), *started);
                 Poll::Ready(Ok(response.map_into_left_body()))
             }
             Project::Refused { response, started, durations } => match response.take() {
                 Some(mut response) => {
-                    durations.lobby.part(response.response_mut());
+                    durations.state.part(response.response_mut());
                     durations.observe(response.status().as_u16(), *started);
                     Poll::Ready(Ok(response.map_into_right_body()))
                 }
@@ -115,7 +115,7 @@ where
 /// The durations of one route. Which histogram belongs to which status is looked up once.
 struct Durations {
     route: &'static str,
-    lobby: Lobby,
+    state: ServerState,
     by_status: RefCell<Vec<(u16, Histogram)>>,
 }
 
@@ -127,7 +127,7 @@ impl Durations {
             Some((_, histogram)) => histogram.observe(seconds),
             None => {
                 let labels = RequestLabels { route: self.route, status: Status(status) };
-                let histogram = self.lobby.metrics().requests.get_or_create_owned(&labels);
+                let histogram = self.state.metrics().requests.get_or_create_owned(&labels);
                 histogram.observe(seconds);
                 known.push((status, histogram));
             }

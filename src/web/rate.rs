@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::clients::error::RegistryError;
+use crate::clients::error::ClientsError;
 use crate::config::Switch;
 use crate::domain::bucket::{Rate, RateLimit};
 use crate::domain::client::Client;
@@ -42,22 +42,21 @@ impl RegistrationRate {
         &self,
         address: IpAddr,
         now: Timestamp,
-        admit: impl FnOnce() -> Result<(), RegistryError>,
-    ) -> Result<(), RegistryError> {
-        let is_wrong =
-            |refused: &RegistryError| matches!(refused, RegistryError::InitialTokenWrong);
+        admit: impl FnOnce() -> Result<(), ClientsError>,
+    ) -> Result<(), ClientsError> {
+        let is_wrong = |refused: &ClientsError| matches!(refused, ClientsError::InitialTokenWrong);
         let admitted = self.wrong_tokens.attempt(network(address), now, admit, is_wrong);
         admitted.map_err(|wait| Throttled { limit: Limit::Address, wait })?
     }
 
     /// Counts one registration, unless it is one too many.
-    pub(crate) fn registers(&self, address: IpAddr, now: Timestamp) -> Result<(), RegistryError> {
-        self.addresses.take(network(address), now).map_err(|_| RegistryError::TooMany)
+    pub(crate) fn registers(&self, address: IpAddr, now: Timestamp) -> Result<(), ClientsError> {
+        self.addresses.take(network(address), now).map_err(|_| ClientsError::TooMany)
     }
 
     /// Counts one change that a client makes to itself, unless it is one too many.
-    pub(crate) fn changes(&self, client: &Client, now: Timestamp) -> Result<(), RegistryError> {
-        self.clients.take(client.lineage().clone(), now).map_err(|_| RegistryError::TooMany)
+    pub(crate) fn changes(&self, client: &Client, now: Timestamp) -> Result<(), ClientsError> {
+        self.clients.take(client.lineage().clone(), now).map_err(|_| ClientsError::TooMany)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::policy::Reason;
 use crate::policy::gatekeeper::{Answer, Verdict, Why};
 use crate::telemetry::DecisionLabels;
 
-use super::Lobby;
+use super::ServerState;
 use super::error::{Refusal, printable};
 
 /// What the log says of the question.
@@ -25,11 +25,11 @@ pub(crate) struct Asked<'a> {
 /// Counts a verdict. Only a yes remains; a no is logged and becomes what the caller is told, and so
 /// does trouble.
 pub(crate) fn settle(
-    lobby: &Lobby,
+    state: &ServerState,
     judged: Result<Verdict, StoreError>,
     asked: Asked<'_>,
 ) -> Result<Verdict, Refusal> {
-    let verdict = note(lobby, judged, asked)?;
+    let verdict = note(state, judged, asked)?;
     match verdict.why.answer() {
         Answer::Yes => Ok(verdict),
         answer @ (Answer::Unauthorized | Answer::Forbidden) => Err(refusal(&verdict, answer)),
@@ -38,19 +38,19 @@ pub(crate) fn settle(
 
 /// Counts a verdict, and logs a no. Trouble becomes what the caller is told.
 pub(crate) fn note(
-    lobby: &Lobby,
+    state: &ServerState,
     judged: Result<Verdict, StoreError>,
     asked: Asked<'_>,
 ) -> Result<Verdict, Refusal> {
     let count = |answer, reason| {
-        lobby.metrics().decisions.get_or_create(&DecisionLabels { answer, reason }).inc();
+        state.metrics().decisions.get_or_create(&DecisionLabels { answer, reason }).inc();
     };
     let verdict = judged.map_err(|error| {
         count("unavailable", "store");
         TokenFault::from(error)
     })?;
     if verdict.why == Why::Policy(Reason::Permitted) {
-        lobby.metrics().permitted.inc(); // without a look into the family
+        state.metrics().permitted.inc(); // without a look into the family
         return Ok(verdict);
     }
     count(verdict.why.answer().as_str(), verdict.why.as_str());

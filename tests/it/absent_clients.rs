@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use latchkey::audit::{Action, AuditRecord, Author, Recorder};
 use latchkey::clients::ClientCache;
 use latchkey::clients::cached::{CacheLimits, CachedClients};
-use latchkey::clients::{Inserted, ListQuery, Page, Registry};
+use latchkey::clients::{ClientRepository, Inserted, ListQuery, Page};
 use latchkey::domain::client::{AuthMethod, Client};
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::entropy::SystemEntropy;
@@ -32,7 +32,7 @@ struct Counted {
 }
 
 #[async_trait]
-impl Registry for Counted {
+impl ClientRepository for Counted {
     async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError> {
         self.store.insert(client, record).await
     }
@@ -95,7 +95,7 @@ fn id(name: &str) -> ClientId {
     name.parse().unwrap()
 }
 
-async fn add(to: &dyn Registry, name: &str) {
+async fn add(to: &dyn ClientRepository, name: &str) {
     let now = Timestamp(1_800_000_000);
     let client = Client::new(id(name), name.to_owned(), AuthMethod::default(), now);
     let recorder = Recorder::new(Arc::new(SystemEntropy));

@@ -517,7 +517,7 @@ async fn only_an_admin_touches_those_who_have_power_over_the_server() {
     let by_writer = token(&server, (&writer, &writer_secret)).await;
     let key = client_key(Algorithm::ES256).public().to_json();
     #[rustfmt::skip]
-    let deeds = [
+    let changes = [
         (Method::PATCH,  "",            json!({"client_name": "x"})),
         (Method::POST,   "/state",      json!({"stateTo": "PUBLIC"})),
         (Method::POST,   "/secrets",    json!({})),
@@ -525,7 +525,7 @@ async fn only_an_admin_touches_those_who_have_power_over_the_server() {
         (Method::POST,   "/regenerate", json!({})),
         (Method::DELETE, "",            Value::Null),
     ];
-    for (method, below, body) in &deeds {
+    for (method, below, body) in &changes {
         let act = async |id: &str, body: &Value| {
             let url = format!("{}/clients/{id}{below}", server.url);
             let request = server.http.request(method.clone(), url);
@@ -617,13 +617,13 @@ async fn every_deed_needs_the_permission_to_write() {
         server.granted(json!({ "permissions": ["latchkey:clients:read"] })).await;
     let by_reader = token(&server, (&reader, &secret)).await;
     #[rustfmt::skip]
-    let deeds = [
+    let changes = [
         (Method::PATCH, ""), (Method::DELETE, ""), (Method::POST, "/state"),
         (Method::POST, "/secrets"), (Method::DELETE, "/secrets/x"), (Method::POST, "/keys"),
         (Method::DELETE, "/keys/x"), (Method::POST, "/regenerate"),
         (Method::DELETE, "/registration-tokens/x"),
     ];
-    for (method, below) in deeds {
+    for (method, below) in changes {
         let url = format!("{}/clients/{id}{below}", server.url);
         let request = server.http.request(method.clone(), &url).json(&json!({}));
         let reply = server.send(request.bearer_auth(&by_reader)).await;

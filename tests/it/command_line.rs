@@ -308,10 +308,10 @@ async fn what_is_refused_is_explained() {
         ("empty secret",    &["token", "--issuer", issuer, "--client-id", &id, "--secret-file", "empty"],  "`empty` is empty"),
         ("another issuer",  &["token", "--issuer", &other, "--client-id", &id, "--key", "good.key"],       "--issuer http://localhost"),
         ("no server",       &["tokeninfo", "--issuer", nobody, "x"],                                       "cannot reach http://localhost:1/"),
-        ("no URL",          &["tokeninfo", "--issuer", "my platform", "x"],                                "is no http(s) URL"),
+        ("no URL",          &["tokeninfo", "--issuer", "my platform", "x"],                                "is not an http(s) URL"),
         ("no metadata",     &["tokeninfo", "--issuer", &format!("{issuer}/elsewhere"), "x"],               "found no authorization server"),
         ("bad token",       &["tokeninfo", "--issuer", issuer, "x"],                                       "the token is refused: invalid_token"),
-        ("no token",        &["tokeninfo", "--issuer", issuer, "-"],                                       "this is no access token"),
+        ("no token",        &["tokeninfo", "--issuer", issuer, "-"],                                       "this is not an access token"),
         ("key exists",      &["keypair", "--out", "good.key"],                                             "exists and is not replaced"),
         ("private key",     &["clients", "create", "--issuer", issuer, "--name", "x", "--public-key", "good.key"], "holds a private key"),
         ("no administrator", &["clients", "list", "--issuer", issuer, "--admin-file", "absent"],           "there is no `absent`"),
@@ -441,7 +441,7 @@ async fn clients_are_looked_after_with_the_file_of_the_first_start() {
     ];
     home.run_with(&["clients", "list"], &env, "").text();
     let refused = clients(&["show", "nobody", "--client-id", &admin, "--secret-file", "secret"]);
-    assert!(refused.stderr.contains("404") && refused.stderr.contains("there is no such client"));
+    assert!(refused.stderr.contains("404") && refused.stderr.contains("no such client"));
 }
 
 #[actix_web::test]
@@ -475,7 +475,7 @@ async fn signing_keys_are_looked_after() {
     assert!(run(&["retire", new]).contains("is retired"));
     assert_eq!(state(new), Some(json!("retired")));
     let unknown = home.run(&["keys", "retire", "a/../b", "--issuer", &server.url]);
-    assert!(unknown.stderr.contains("there is no such signing key"), "{unknown:?}");
+    assert!(unknown.stderr.contains("no such signing key"), "{unknown:?}");
 }
 
 #[actix_web::test]

@@ -13,7 +13,7 @@ const AT_THE_ROOT: [&str; 5] =
 const PATHS: [&str; 8] =
     [".ci/", ".github/", "benches/", "deploy/", "docs/", "fuzz/", "src/", "tests/"];
 /// Documents whose paths are behind the code. One that has caught up is to be taken out.
-const BEHIND: &[&str] = &["ARCHITECTURE.md"];
+const BEHIND: &[&str] = &[];
 /// A document that is to be read in one go has no more lines.
 const SHORT: usize = 150;
 
@@ -129,7 +129,7 @@ fn fault(document: &str, target: &str) -> Option<&'static str> {
     let (file, heading) = target.split_once('#').unwrap_or((target, ""));
     let path = if file.is_empty() { document.into() } else { resolved(document, file) };
     if !root().join(&path).exists() {
-        return Some("there is no such file");
+        return Some("no such file");
     }
     let there = || anchors(&read(path.to_str().unwrap())).iter().any(|it| it == heading);
     (!heading.is_empty() && !there()).then_some("there is no such heading")
@@ -174,8 +174,8 @@ fn what_is_not_there_is_noticed() {
         ("a heading", "docs/quickstart.md", "settings.md#clients", None),
         ("a heading of its own", "docs/clients.md", "#keys-and-algorithms", None),
         ("a heading in a folder above", "docs/dev/testing.md", "../settings.md#clients", None),
-        ("no page", "README.md", "docs/slowstart.md", Some("there is no such file")),
-        ("not from here", "docs/clients.md", "docs/quickstart.md", Some("there is no such file")),
+        ("no page", "README.md", "docs/slowstart.md", Some("no such file")),
+        ("not from here", "docs/clients.md", "docs/quickstart.md", Some("no such file")),
         ("no heading", "README.md", "docs/clients.md#kitchen", Some("there is no such heading")),
     ] {
         assert_eq!(fault(document, target), missing, "{why}");

@@ -3,14 +3,14 @@
 use std::fs;
 
 use futures_util::future::join_all;
-use latchkey::clients::{Inserted, Registry, SharedFacts};
+use latchkey::clients::{ClientRepository, Inserted, SharedFacts};
 use latchkey::domain::client::{AuthMethod, Client};
 use latchkey::domain::clock::Timestamp;
 use latchkey::oauth::AssertionStore;
 use latchkey::store::{EmbeddedStore, OpenError, Store};
 use mongodb::bson::{Bson, doc};
 
-use crate::store_contract::deed;
+use crate::store_contract::audit_record;
 
 fn client(id: &str) -> Client {
     Client::new(id.parse().unwrap(), id.to_owned(), AuthMethod::default(), Timestamp(1))
@@ -30,14 +30,14 @@ async fn one_process_at_a_time() {
 async fn what_was_answered_is_there_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let store = EmbeddedStore::open(folder.path()).unwrap();
-    assert_eq!(store.insert(&client("svc"), &deed()).await.unwrap(), Inserted::Yes);
+    assert_eq!(store.insert(&client("svc"), &audit_record()).await.unwrap(), Inserted::Yes);
     assert!(store.use_once(&client("svc").id, [7; 32], Timestamp(9)).await.unwrap());
     store.agree("pepper", b"salt").await.unwrap();
     drop(store);
 
     let store = EmbeddedStore::open(folder.path()).unwrap();
     assert_eq!(store.read(&client("svc").id).await.unwrap().unwrap().name, "svc");
-    assert_eq!(store.insert(&client("svc"), &deed()).await.unwrap(), Inserted::Duplicate);
+    assert_eq!(store.insert(&client("svc"), &audit_record()).await.unwrap(), Inserted::Duplicate);
     assert!(!store.use_once(&client("svc").id, [7; 32], Timestamp(9)).await.unwrap());
     assert_eq!(store.agreed("pepper").await.unwrap().unwrap(), b"salt");
 }
@@ -47,7 +47,7 @@ async fn what_was_answered_is_there_after_reopening() {
 async fn what_was_answered_is_there_after_a_kill() {
     let (alive, found) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let store = EmbeddedStore::open(alive.path()).unwrap();
-    assert_eq!(store.insert(&client("svc"), &deed()).await.unwrap(), Inserted::Yes);
+    assert_eq!(store.insert(&client("svc"), &audit_record()).await.unwrap(), Inserted::Yes);
     for file in fs::read_dir(alive.path()).unwrap().map(Result::unwrap) {
         fs::copy(file.path(), found.path().join(file.file_name())).unwrap();
     }
@@ -113,7 +113,7 @@ async fn what_could_not_be_read_again_is_not_written() {
     let poison = doc! { "clientId": "poison", "metadata": { "id": { "$oid": "no hex" } } };
     let taken = store.import(vec![poison, doc! { "clientId": "good" }]).await.unwrap();
     assert_eq!((taken.new, taken.left_out), (1, vec!["poison".to_owned()]));
-    assert_eq!(store.insert(&client("svc"), &deed()).await.unwrap(), Inserted::Yes);
+    assert_eq!(store.insert(&client("svc"), &audit_record()).await.unwrap(), Inserted::Yes);
     assert_eq!(store.export(None).await.unwrap().documents.len(), 2);
 }
 
@@ -129,7 +129,7 @@ async fn the_files_are_the_operators_alone() {
     for folder in [parent.path().join("new"), lax] {
         let existed = folder.exists();
         let store = EmbeddedStore::open(&folder).unwrap();
-        assert_eq!(store.insert(&client("svc"), &deed()).await.unwrap(), Inserted::Yes);
+        assert_eq!(store.insert(&client("svc"), &audit_record()).await.unwrap(), Inserted::Yes);
         let mode =
             |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder), if existed { 0o755 } else { 0o700 });

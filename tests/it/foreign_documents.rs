@@ -18,7 +18,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, doc};
 use serde_json::json;
 
-use crate::store_contract::{deed, ended_since};
+use crate::store_contract::{audit_record, ended_since};
 use crate::stores::{Place, on_every_server, on_every_store};
 
 on_every_store! {
@@ -107,7 +107,7 @@ async fn a_document_of_the_platform_is_a_client(place: &Place) {
     );
     let [key] = &client.keys[..] else { panic!("{:?}", client.keys) };
     assert_eq!((key.jwk.kid.as_str(), key.jwk.algorithm), ("theirs", Algorithm::RS256));
-    assert_eq!(place.store.insert(&client, &deed()).await.unwrap(), Inserted::Duplicate);
+    assert_eq!(place.store.insert(&client, &audit_record()).await.unwrap(), Inserted::Duplicate);
     assert!(!place.store.holders(&"write:orders".parse().unwrap()).await.unwrap().is_empty());
     let page = place.store.list(&ListQuery { after: None, limit: 10 }).await.unwrap().unwrap();
     assert_eq!(page.clients, [client]);
@@ -143,11 +143,11 @@ async fn a_document_with_little_in_it_is_a_client(place: &Place) {
     assert_eq!(client.revision.version, None);
 
     let published = Client { state: State::Public, ..client.clone() };
-    assert!(place.store.replace(&client, &published, &deed()).await.unwrap());
+    assert!(place.store.replace(&client, &published, &audit_record()).await.unwrap());
     let found = read(&*place.store, "little").await;
     assert_eq!((found.state, found.revision.version), (State::Public, Some(1)));
     assert!(found.revision.updated_at_ms.is_some());
-    assert!(!place.store.replace(&client, &published, &deed()).await.unwrap(), "once");
+    assert!(!place.store.replace(&client, &published, &audit_record()).await.unwrap(), "once");
 }
 
 async fn a_rewrite_keeps_what_we_do_not_know(place: &Place) {
@@ -159,7 +159,7 @@ async fn a_rewrite_keeps_what_we_do_not_know(place: &Place) {
     let mut keys = client.keys.clone();
     keys.push(ClientKey::new(ours.unwrap(), Timestamp(1_700_000_000)));
     let changed = Client { groups: vec!["new".to_owned()], keys, ..client.clone() };
-    assert!(place.store.replace(&client, &changed, &deed()).await.unwrap());
+    assert!(place.store.replace(&client, &changed, &audit_record()).await.unwrap());
 
     let found = read(&*place.store, "orders").await;
     assert_eq!(found, Client { revision: found.revision, ..changed });
@@ -217,8 +217,8 @@ async fn limits_are_read_in_every_form_that_tools_write(place: &Place) {
     assert_eq!(client, expected);
     let holders = place.store.holders(&"read:orders".parse().unwrap()).await.unwrap();
     assert_eq!(holders, [client]);
-    let standings = place.store.standings(&["svc".parse().unwrap()]).await.unwrap();
-    assert_eq!((standings[0].state, standings[0].epoch), (State::Public, 3));
+    let statuses = place.store.statuses(&["svc".parse().unwrap()]).await.unwrap();
+    assert_eq!((statuses[0].state, statuses[0].epoch), (State::Public, 3));
 }
 
 async fn a_limit_that_cannot_be_read_is_named_until_it_is_set_anew(place: &Place) {
@@ -240,17 +240,17 @@ async fn a_limit_that_cannot_be_read_is_named_until_it_is_set_anew(place: &Place
         let named: Vec<&str> = client.unreadable.iter().map(|it| it.member.as_str()).collect();
         assert_eq!(named, [member.as_str()]);
         assert!(!client.is_in_use(), "{member}");
-        let standing = &store.standings(std::slice::from_ref(&client.id)).await.unwrap()[0];
+        let standing = &store.statuses(std::slice::from_ref(&client.id)).await.unwrap()[0];
         let ends_tokens = ["tokenEpoch", "__STATE__"].contains(&member.as_str());
         assert_eq!(standing.state == State::Draft, ends_tokens, "{member}: {standing:?}");
 
         let renamed = Client { name: "renamed".to_owned(), ..client };
         let before = read(store, &member).await;
-        assert!(store.replace(&before, &renamed, &deed()).await.unwrap(), "{member}");
+        assert!(store.replace(&before, &renamed, &audit_record()).await.unwrap(), "{member}");
         let found = read(store, &member).await;
         assert_eq!(found.unreadable, before.unreadable, "another change leaves it as it is");
         let repaired = Client { unreadable: Vec::new(), ..found.clone() };
-        assert!(store.replace(&found, &repaired, &deed()).await.unwrap(), "{member}");
+        assert!(store.replace(&found, &repaired, &audit_record()).await.unwrap(), "{member}");
         let found = read(store, &member).await;
         assert_eq!(found, Client { revision: found.revision, ..repaired }, "{member}");
         let kept = document_of(store, &member).await.get("unknown").cloned();
@@ -279,7 +279,7 @@ async fn a_credential_whose_end_cannot_be_read_has_ended(place: &Place) {
     assert_eq!(ends, [Some(Timestamp(0)), Some(Timestamp(0)), None]);
 
     let without = Client { secrets: client.secrets[1..].to_vec(), ..client.clone() };
-    assert!(store.replace(&client, &without, &deed()).await.unwrap());
+    assert!(store.replace(&client, &without, &audit_record()).await.unwrap());
     let found = read(store, "orders").await;
     let named: Vec<&str> = found.unreadable.iter().map(|it| it.member.as_str()).collect();
     assert_eq!(named, ["keys[0].expiresAt"]);
@@ -294,8 +294,8 @@ async fn a_document_is_rewritten_in_whatever_form_its_date_is(place: &Place) {
         write(place, doc! { "clientId": &name, "updatedAt": date }).await;
         let client = read(store, &name).await;
         let changed = Client { name: "renamed".to_owned(), ..client.clone() };
-        assert!(store.replace(&client, &changed, &deed()).await.unwrap(), "{name}");
-        assert!(!store.replace(&client, &changed, &deed()).await.unwrap(), "{name}, once");
+        assert!(store.replace(&client, &changed, &audit_record()).await.unwrap(), "{name}");
+        assert!(!store.replace(&client, &changed, &audit_record()).await.unwrap(), "{name}, once");
         assert_eq!(read(store, &name).await.name, "renamed");
     }
 }
@@ -328,7 +328,7 @@ async fn an_outbox_is_emptied_also_of_what_cannot_be_read(place: &Place) {
     }
     let svc =
         Client::new("svc".parse().unwrap(), "Svc".to_owned(), AuthMethod::default(), Timestamp(1));
-    let good = deed();
+    let good = audit_record();
     assert_eq!(store.insert(&svc, &good).await.unwrap(), Inserted::Yes);
 
     while store.move_on(2).await.unwrap() > 0 {}
@@ -405,7 +405,7 @@ async fn what_another_tool_changes_is_seen(place: &Place) {
     let store = &*place.store;
     let client =
         Client::new("svc".parse().unwrap(), "Svc".to_owned(), AuthMethod::default(), Timestamp(1));
-    assert_eq!(store.insert(&client, &deed()).await.unwrap(), Inserted::Yes);
+    assert_eq!(store.insert(&client, &audit_record()).await.unwrap(), Inserted::Yes);
     let before = read(store, "svc").await;
 
     let granted = doc! {
@@ -422,7 +422,7 @@ async fn what_another_tool_changes_is_seen(place: &Place) {
     assert_eq!((&standing.id, standing.updated_at_ms), (&after.id, at));
 
     assert!(
-        store.replace(&after, &before, &deed()).await.unwrap(),
+        store.replace(&after, &before, &audit_record()).await.unwrap(),
         "we go on from what they wrote"
     );
     clients(place).await.delete_one(doc! { "clientId": "svc" }).await.unwrap();
@@ -447,7 +447,7 @@ async fn another_tools_key_takes_the_place_of_ours(place: &Place) {
             Timestamp(1),
         )
     };
-    assert_eq!(store.insert(&client, &deed()).await.unwrap(), Inserted::Yes);
+    assert_eq!(store.insert(&client, &audit_record()).await.unwrap(), Inserted::Yes);
 
     let theirs = of_the_platform().get_document("publicKey").unwrap().clone();
     let replaced = doc! { "$set": { "publicKey": theirs }, "$currentDate": { "updatedAt": true } };

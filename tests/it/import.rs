@@ -176,7 +176,7 @@ async fn one_that_cannot_be_used_is_no_matter_to_the_others() {
     )
     .await;
     for (index, said) in [
-        (0, "no JSON object"),
+        (0, "not a JSON object"),
         (1, "no `clientId`"),
         (2, "bits"),
         (3, "latchkey:clients:read"),

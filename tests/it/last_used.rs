@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::databases::Kind;
 use crate::harness::{GRANT, START, Server, TestClock, client_key, store_in};
-use crate::store_contract::{deed, id};
+use crate::store_contract::{audit_record, id};
 
 const DAY: u64 = 86_400;
 /// How long the background may take, with room for a slow machine.
@@ -48,7 +48,7 @@ async fn change(server: &Server, name: &str, change: impl Fn(&mut Client)) {
     let old = store.read(&id(name)).await.unwrap().unwrap();
     let mut new = old.clone();
     change(&mut new);
-    assert!(server.app.registry.replace(&old, &new, &deed()).await.unwrap());
+    assert!(server.app.repository.replace(&old, &new, &audit_record()).await.unwrap());
 }
 
 async fn said(server: &Server) -> Vec<Value> {

@@ -10,16 +10,16 @@ use latchkey::clients::ClientCache;
 use latchkey::domain::id::ClientId;
 use latchkey::domain::state::State;
 use latchkey::domain::store_error::StoreError;
+use latchkey::replication::client_status::ClientStatuses;
 use latchkey::replication::feed::Feed;
-use latchkey::replication::standings::Standings;
-use latchkey::replication::{ChangeLog, Changes, RevocationPage, Standing, StandingPage};
+use latchkey::replication::{ChangeLog, Changes, ClientStatus, ClientStatusPage, RevocationPage};
 
 use crate::harness::{START, Server};
 
 /// Nothing changes here but what is dated long ago.
 #[derive(Default)]
 struct Restored {
-    ended: Mutex<Vec<Standing>>,
+    ended: Mutex<Vec<ClientStatus>>,
     forgotten: AtomicUsize,
 }
 
@@ -35,16 +35,16 @@ impl ChangeLog for Restored {
         _: i64,
         after: Option<&str>,
         _: usize,
-    ) -> Result<StandingPage, StoreError> {
+    ) -> Result<ClientStatusPage, StoreError> {
         // One on each page.
         let place = after.map_or(0, |after| after.parse().unwrap());
         let ended = self.ended.lock().unwrap();
-        let standings: Vec<Standing> = ended.iter().skip(place).take(1).cloned().collect();
+        let statuses: Vec<ClientStatus> = ended.iter().skip(place).take(1).cloned().collect();
         let next = (place + 1 < ended.len()).then(|| (place + 1).to_string());
-        Ok(StandingPage { looked_at: standings.len(), standings, next })
+        Ok(ClientStatusPage { looked_at: statuses.len(), statuses, next })
     }
 
-    async fn standings(&self, _: &[ClientId]) -> Result<Vec<Standing>, StoreError> {
+    async fn statuses(&self, _: &[ClientId]) -> Result<Vec<ClientStatus>, StoreError> {
         Ok(vec![])
     }
 
@@ -64,17 +64,17 @@ impl ClientCache for Restored {
 /// A feed of the server's that has not looked yet, with this news.
 fn feed(server: &Server, restored: &Arc<Restored>) -> Feed {
     let app = &server.app;
-    let standings = Standings {
+    let statuses = ClientStatuses {
         revocations: app.revocations.clone(),
         revoker: app.revoker.clone(),
-        registry: app.registry.clone(),
+        repository: app.repository.clone(),
         recorder: app.recorder.clone(),
         clock: app.clock.clone(),
         shared: true,
-        settling: Mutex::default(),
+        settling: parking_lot::Mutex::default(),
     };
     let keys = app.key_exchange.clone();
-    Feed::new(keys, restored.clone(), restored.clone(), standings, true)
+    Feed::new(keys, restored.clone(), restored.clone(), statuses, true)
 }
 
 #[actix_web::test]
@@ -82,7 +82,7 @@ async fn a_start_reads_page_by_page() {
     let server = Server::start().await;
     let restored = Arc::new(Restored::default());
     let ids: Vec<ClientId> = ["a", "b", "c"].map(|id| id.parse().unwrap()).to_vec();
-    let standing = |id: &ClientId| Standing {
+    let standing = |id: &ClientId| ClientStatus {
         id: id.clone(),
         state: State::Draft,
         epoch: 4,
@@ -103,7 +103,8 @@ async fn everything_is_loaded_again() {
     let feed = feed(&server, &restored);
     feed.look().await.unwrap();
     let id: ClientId = "svc".parse().unwrap();
-    let standing = Standing { id: id.clone(), state: State::Draft, epoch: 4, updated_at_ms: 1000 };
+    let standing =
+        ClientStatus { id: id.clone(), state: State::Draft, epoch: 4, updated_at_ms: 1000 };
     restored.ended.lock().unwrap().push(standing);
 
     tokio::time::pause();

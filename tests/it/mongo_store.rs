@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use latchkey::clients::Upkeep;
-use latchkey::clients::{Inserted, Registry};
+use latchkey::clients::{ClientRepository, Inserted};
 use latchkey::domain::client::{AuthMethod, Client};
 use latchkey::domain::clock::Timestamp;
 use latchkey::oauth::AssertionStore;
@@ -14,7 +14,7 @@ use mongodb::bson::{Binary, doc};
 use mongodb::options::IndexOptions;
 
 use crate::databases::Kind;
-use crate::store_contract::deed;
+use crate::store_contract::audit_record;
 use crate::stores::{Place, on_every_server};
 
 on_every_server! {
@@ -32,13 +32,13 @@ async fn a_killed_database_is_an_error_until_it_is_back(kind: Kind) {
     let url = server.fresh_database();
     let store = MongoStore::open(&url).unwrap();
     store.prepare().await.unwrap();
-    assert_eq!(store.insert(&client("svc"), &deed()).await.unwrap(), Inserted::Yes);
+    assert_eq!(store.insert(&client("svc"), &audit_record()).await.unwrap(), Inserted::Yes);
     assert!(store.use_once(&client("svc").id, [7; 32], Timestamp(9)).await.unwrap());
 
     server.kill();
     let began = Instant::now();
     assert!(store.read(&client("svc").id).await.is_err());
-    assert!(store.insert(&client("late"), &deed()).await.is_err());
+    assert!(store.insert(&client("late"), &audit_record()).await.is_err());
     assert!(began.elapsed() < Duration::from_secs(20), "an outage keeps nobody waiting");
     let late = MongoStore::open(&url).unwrap();
     let unprepared = late.prepare().await.unwrap_err();
@@ -74,7 +74,7 @@ async fn another_runtime_may_ask_and_go_away() {
         let elsewhere = || {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             assert_eq!(
-                runtime.block_on(store.insert(&client("svc"), &deed())).unwrap(),
+                runtime.block_on(store.insert(&client("svc"), &audit_record())).unwrap(),
                 Inserted::Yes
             );
         };

@@ -71,7 +71,10 @@ async fn what_version_0_1_0_wrote_is_read_as_it_was_meant() {
     for (actor, actions) in actors {
         let told = server.admin_get(&format!("/audit?actor={actor}")).await.body;
         let told = told["records"].as_array().unwrap();
-        let told: Vec<&Value> = told.iter().map(|record| &record["action"]).collect();
+        // The hashes of that version are replaced once their secrets were shown, in the background.
+        let told =
+            told.iter().map(|record| &record["action"]).filter(|it| *it != "secret.rehashed");
+        let told: Vec<&Value> = told.collect();
         assert_eq!(told, actions, "{actor}");
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::databases::Kind;
 use crate::harness::{GRANT, Reply, Server, TestClock};
-use crate::store_contract::deed;
+use crate::store_contract::audit_record;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -72,11 +72,11 @@ async fn quotas_of_the_settings_and_of_the_client() {
 /// A client of its own quotas, made past the administrator, whose tokens would be counted too.
 async fn granted(server: &Server, own: &serde_json::Value) -> (String, String) {
     let client = server.client_with_secret().await;
-    let found = server.app.registry.read(&client.0.parse().unwrap()).await.unwrap().unwrap();
+    let found = server.app.repository.read(&client.0.parse().unwrap()).await.unwrap().unwrap();
     let mut changed = found.clone();
     changed.quota_per_hour = own["quota_per_hour"].as_u64().filter(|quota| *quota > 0);
     changed.quota_per_day = own["quota_per_day"].as_u64().filter(|quota| *quota > 0);
-    assert!(server.app.registry.replace(&found, &changed, &deed()).await.unwrap());
+    assert!(server.app.repository.replace(&found, &changed, &audit_record()).await.unwrap());
     client
 }
 

@@ -18,7 +18,7 @@ use latchkey::revocation::revoke::Revoker;
 use serde_json::{Value, json};
 
 use crate::harness::{GRANT, Server, claims_of, store_in};
-use crate::store_contract::deed;
+use crate::store_contract::audit_record;
 
 /// What to revoke, once the claims of the token are known.
 type Kind<'a> = &'a dyn Fn(&Value) -> Revoked;
@@ -27,7 +27,7 @@ type Kind<'a> = &'a dyn Fn(&Value) -> Revoked;
 async fn revoke(server: &Server, revoked: Revoked) {
     let now = server.clock.now();
     let until = server.app.revocations.horizon(now);
-    server.app.revoker.revoke(revoked, until, &deed()).await.unwrap();
+    server.app.revoker.revoke(revoked, until, &audit_record()).await.unwrap();
 }
 
 #[actix_web::test]
@@ -131,7 +131,7 @@ async fn what_cannot_be_kept_is_in_force_here_and_not_acknowledged() {
     let revocations = server.app.revocations.clone();
     let revoker = Revoker { store: Arc::new(Down), revocations };
     let until = server.app.revocations.horizon(server.clock.now());
-    assert!(revoker.revoke(Revoked::Token { jti }, until, &deed()).await.is_err());
+    assert!(revoker.revoke(Revoked::Token { jti }, until, &audit_record()).await.is_err());
     assert_eq!(server.tokeninfo(&token).await.status, 401);
 }
 

@@ -71,7 +71,7 @@ async fn an_order_says_one_thing() {
         // why                       order                                                          says
         ("nothing",                  json!({}),                                                     "say what to revoke"),
         ("only a reason",            json!({ "reason": "x" }),                                      "say what to revoke"),
-        ("an unknown member",        json!({ "jti": "x", "token": "y" }),                           "there is no member `token`"),
+        ("an unknown member",        json!({ "jti": "x", "token": "y" }),                           "unknown member `token`"),
         ("two subjects",             json!({ "jti": "x", "client_id": "y" }),                       "do not go together"),
         ("three subjects",           json!({ "client_id": "y", "credential": "c", "issued_before": 1 }), "do not go together"),
         ("a key and all",            json!({ "kid": "x", "all": true, "issued_before": 1 }),        "do not go together"),
@@ -91,7 +91,7 @@ async fn an_order_says_one_thing() {
         ("an exp gone by",           json!({ "jti": "x", "exp": future - 1 }),                      "`exp` is past"),
         ("the future",               json!({ "client_id": "x", "issued_before": future }),          "must not be in the future"),
         ("the future of all",        json!({ "all": true, "issued_before": future }),               "must not be in the future"),
-        ("a long reason",            json!({ "jti": "x", "reason": "x".repeat(1001) }),             "`reason` has 1000 characters"),
+        ("a long reason",            json!({ "jti": "x", "reason": "x".repeat(1001) }),             "at most 1000 characters"),
     ];
     for (why, order, says) in cases {
         let reply = revoke(&server, order).await;

@@ -13,7 +13,7 @@ use mongodb::bson::{Bson, DateTime, doc};
 use serde_json::json;
 
 use crate::harness::{ADMIN, GRANT, Reply, START, Server, basic, client_key, store_in};
-use crate::store_contract::deed;
+use crate::store_contract::audit_record;
 
 /// What every failed authentication looks like, whatever was wrong.
 fn shown(reply: &Reply) -> (u16, &str, Option<&str>, Option<&str>) {
@@ -278,11 +278,11 @@ async fn a_secret_is_hashed_as_slowly_as_it_needs() {
     assert!(hash_of(ADMIN.0).await.starts_with(SLOW), "what the operator set");
 
     // What was made here before there were light ones.
-    let client = server.app.registry.read(&id.parse().unwrap()).await.unwrap().unwrap();
+    let client = server.app.repository.read(&id.parse().unwrap()).await.unwrap().unwrap();
     let mut costly = client.clone();
     let presented = ClientSecret::from(secret.clone());
     costly.secrets[0].hash = SecretHash::of(&presented, Profile::Slow, &SystemEntropy).unwrap();
-    assert!(server.app.registry.replace(&client, &costly, &deed()).await.unwrap());
+    assert!(server.app.repository.replace(&client, &costly, &audit_record()).await.unwrap());
     for (why, presented, status) in [("wrong", format!("{secret}x"), 401), ("right", secret, 200)] {
         let reply = server.token(Some((&id, &presented)), GRANT).await;
         assert_eq!(reply.status, status, "{why}");

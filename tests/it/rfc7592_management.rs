@@ -366,11 +366,11 @@ async fn what_has_power_is_not_looked_after_by_itself() {
 
     // Granted by another tool, past this server.
     let own = Own::with_secret(&server).await;
-    let found = server.app.registry.read(&own.id.parse().unwrap()).await.unwrap().unwrap();
+    let found = server.app.repository.read(&own.id.parse().unwrap()).await.unwrap().unwrap();
     let mut powerful = found.clone();
     powerful.permissions = vec![permissions[0].parse().unwrap()];
-    let deed = crate::store_contract::deed();
-    assert!(server.app.registry.replace(&found, &powerful, &deed).await.unwrap());
+    let record = crate::store_contract::audit_record();
+    assert!(server.app.repository.replace(&found, &powerful, &record).await.unwrap());
     assert_eq!(own.ask("GET", "", Value::Null).await.status, 401);
     assert_eq!(own.ask("POST", "/secrets", json!({})).await.status, 401);
 }

@@ -209,7 +209,7 @@ fn with_hook(url: &str) -> impl FnOnce(&mut Settings) {
 
 /// A record of a revocation at this moment.
 fn record(server: &Server, action: Action, at: Timestamp) -> AuditRecord {
-    server.app.recorder.deed(&Author::server(), action, Map::new(), at).unwrap()
+    server.app.recorder.record(&Author::server(), action, Map::new(), at).unwrap()
 }
 
 /// Ends a token that nobody has.
@@ -381,11 +381,11 @@ async fn a_credential_that_ends_is_told_of() {
     let receiver = Receiver::start().await;
     let server = Server::with(with_hook(&receiver.url)).await;
     let (name, _) = server.client_with_secret().await;
-    let old = server.app.registry.read(&name.parse().unwrap()).await.unwrap().unwrap();
+    let old = server.app.repository.read(&name.parse().unwrap()).await.unwrap().unwrap();
     let mut new = old.clone();
     new.secrets[0].expires = Some(Timestamp(START + 7200 + 86_400));
     let changed = record(&server, Action::ClientUpdated, server.clock.now());
-    assert!(server.app.registry.replace(&old, &new, &changed).await.unwrap());
+    assert!(server.app.repository.replace(&old, &new, &changed).await.unwrap());
     let received = receiver.wait_for(1, &server.clock, Duration::from_secs(3600)).await;
     assert_eq!(received[0].body["type"], "credential.expiring");
     assert_eq!(received[0].body["data"]["client_id"], *name);
@@ -458,9 +458,9 @@ fn delivery<S: Outbox + 'static>(
 
 async fn put(store: &MemoryStore, clock: &TestClock) -> AuditRecord {
     let at = clock.now();
-    let deed = crate::store_contract::deed();
-    let id = deed.id.replacen(&AuditRecord::first_id(deed.at), &AuditRecord::first_id(at), 1);
-    let record = AuditRecord { id, at, ..deed };
+    let old = crate::store_contract::audit_record();
+    let id = old.id.replacen(&AuditRecord::first_id(old.at), &AuditRecord::first_id(at), 1);
+    let record = AuditRecord { id, at, ..old };
     assert!(store.append(&record).await.unwrap());
     record
 }
@@ -557,7 +557,7 @@ async fn what_cannot_be_read_holds_nothing_up_and_is_told_of_as_far_as_it_can_be
         id: id.clone(),
         at,
         action: Action::ClientDeleted,
-        ..crate::store_contract::deed()
+        ..crate::store_contract::audit_record()
     };
     assert!(store.append(&good).await.unwrap());
     ids.push(id);
@@ -622,10 +622,10 @@ async fn what_a_killed_replica_left_in_a_document_is_told_of() {
         id: format!("{}left", AuditRecord::first_id(Timestamp(START))),
         at: Timestamp(START),
         action: Action::ClientLeft,
-        ..crate::store_contract::deed()
+        ..crate::store_contract::audit_record()
     };
     let inserted =
-        latchkey::clients::Registry::insert(&store, &client("svc"), &left).await.unwrap();
+        latchkey::clients::ClientRepository::insert(&store, &client("svc"), &left).await.unwrap();
     assert_eq!(inserted, Inserted::Yes);
     assert!(store.untold(Timestamp(0), 9).await.unwrap().is_empty());
 

@@ -11,7 +11,7 @@ use crate::cli::access::json_of;
 use crate::cli::{Outcome, print, public_key};
 
 #[derive(Subcommand)]
-pub(super) enum Deed {
+pub(super) enum Verb {
     /// Add a key beside those that there are
     #[command(
         after_help = "Example:  latchkey clients key add \"$ID\" --public-key new.pem --overlap 7d"
@@ -38,10 +38,10 @@ pub(super) struct Addition {
     lives: Lives,
 }
 
-pub(super) async fn run(deed: &Deed) -> Outcome {
-    match deed {
-        Deed::Add(arguments) => add(arguments).await,
-        Deed::Delete(arguments) => arguments.run("keys").await,
+pub(super) async fn run(verb: &Verb) -> Outcome {
+    match verb {
+        Verb::Add(arguments) => add(arguments).await,
+        Verb::Delete(arguments) => arguments.run("keys").await,
     }
 }
 

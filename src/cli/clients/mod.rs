@@ -22,7 +22,7 @@ use super::{Outcome, remote, wait_for};
 type Failure = Box<dyn std::error::Error>;
 
 #[derive(Subcommand)]
-enum Deed {
+enum Verb {
     /// Register a client, and print it; its secret is shown this once
     #[command(
         after_help = "Example:  latchkey clients create --name 'my app' --permission read:orders"
@@ -31,7 +31,7 @@ enum Deed {
     /// Remove a client for good, with its tokens
     #[command(after_help = "Example:  latchkey clients delete \"$ID\"")]
     Delete(Box<delete::Arguments>),
-    /// Bring in the clients of another platform
+    /// Import clients from another platform
     #[command(
         after_help = "Example:  latchkey clients import clients.json --secrets new-secrets.jsonl",
         long_about = import::ABOUT
@@ -42,7 +42,7 @@ enum Deed {
     #[command(
         after_help = "Example:  latchkey clients key add \"$ID\" --public-key new.pem --overlap 7d"
     )]
-    Key(key::Deed),
+    Key(key::Verb),
     /// List clients
     #[command(
         after_help = "Example:  latchkey clients list --unused-since 90d --json | jq -r .client_id"
@@ -51,20 +51,20 @@ enum Deed {
     /// Give a client a new id and new credentials; the old ones end, with their tokens
     #[command(after_help = "Example:  latchkey clients regenerate \"$ID\"")]
     Regenerate(Box<regenerate::Arguments>),
-    /// Remove what a client, or whoever registered it, looks after it with
+    /// Remove a registration access token of a client
     #[command(subcommand)]
     #[command(
         after_help = "Example:  latchkey clients registration-token delete \"$ID\" \"$TOKEN_ID\""
     )]
-    RegistrationToken(registration_token::Deed),
+    RegistrationToken(registration_token::Verb),
     /// Add and remove the secrets of a client
     #[command(subcommand)]
     #[command(after_help = "Example:  latchkey clients secret add \"$ID\" --overlap 7d")]
-    Secret(secret::Deed),
+    Secret(secret::Verb),
     /// Print one client: as JSON, unless it is a person who reads
     #[command(after_help = "Example:  latchkey clients show \"$ID\"")]
     Show(Box<show::Arguments>),
-    /// Take a client into use, out of it, and back
+    /// Change the state of a client
     #[command(after_help = "Example:  latchkey clients state \"$ID\" DRAFT")]
     State(Box<state::Arguments>),
     /// Change what a client is and what it is granted, and print it
@@ -75,8 +75,8 @@ enum Deed {
 }
 
 pub(super) fn command() -> Command {
-    Deed::augment_subcommands(Command::new("clients"))
-        .about("Register clients and look after them, as an administrator")
+    Verb::augment_subcommands(Command::new("clients"))
+        .about("Register and manage clients, as an administrator")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .after_help(format!("Example:  latchkey clients list\n\n{}", remote::NOTE))
@@ -84,18 +84,18 @@ pub(super) fn command() -> Command {
 
 pub(super) fn run(matches: &ArgMatches) -> Outcome {
     wait_for(async {
-        match Deed::from_arg_matches(matches)? {
-            Deed::Create(arguments) => create::run(&arguments).await,
-            Deed::Delete(arguments) => delete::run(&arguments).await,
-            Deed::Import(arguments) => import::run(&arguments).await,
-            Deed::Key(deed) => key::run(&deed).await,
-            Deed::List(arguments) => list::run(&arguments).await,
-            Deed::Regenerate(arguments) => regenerate::run(&arguments).await,
-            Deed::RegistrationToken(deed) => registration_token::run(&deed).await,
-            Deed::Secret(deed) => secret::run(&deed).await,
-            Deed::Show(arguments) => show::run(&arguments).await,
-            Deed::State(arguments) => state::run(&arguments).await,
-            Deed::Update(arguments) => update::run(&arguments).await,
+        match Verb::from_arg_matches(matches)? {
+            Verb::Create(arguments) => create::run(&arguments).await,
+            Verb::Delete(arguments) => delete::run(&arguments).await,
+            Verb::Import(arguments) => import::run(&arguments).await,
+            Verb::Key(verb) => key::run(&verb).await,
+            Verb::List(arguments) => list::run(&arguments).await,
+            Verb::Regenerate(arguments) => regenerate::run(&arguments).await,
+            Verb::RegistrationToken(verb) => registration_token::run(&verb).await,
+            Verb::Secret(verb) => secret::run(&verb).await,
+            Verb::Show(arguments) => show::run(&arguments).await,
+            Verb::State(arguments) => state::run(&arguments).await,
+            Verb::Update(arguments) => update::run(&arguments).await,
         }
     })
 }

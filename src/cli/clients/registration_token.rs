@@ -6,7 +6,7 @@ use crate::cli::Outcome;
 use crate::cli::access::Access;
 
 #[derive(Subcommand)]
-pub(super) enum Deed {
+pub(super) enum Verb {
     /// Remove a registration access token at once
     #[command(
         after_help = "Example:  latchkey clients registration-token delete \"$ID\" \"$TOKEN_ID\""
@@ -27,8 +27,8 @@ pub(super) struct Removal {
     token: String,
 }
 
-pub(super) async fn run(deed: &Deed) -> Outcome {
-    let Deed::Delete(removal) = deed;
+pub(super) async fn run(verb: &Verb) -> Outcome {
+    let Verb::Delete(removal) = verb;
     let Removal { access, id, token } = &**removal;
     let api = access.open().await?;
     let url = api.client(id, &["registration-tokens", token]);

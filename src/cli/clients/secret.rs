@@ -10,7 +10,7 @@ use crate::cli::access::json_of;
 use crate::cli::{Outcome, duration};
 
 #[derive(Subcommand)]
-pub(super) enum Deed {
+pub(super) enum Verb {
     /// Add a secret beside those that there are; it is shown this once
     #[command(
         after_help = "Example:  latchkey clients secret add \"$ID\" --expires-in 90d --overlap 7d"
@@ -89,10 +89,10 @@ impl Removal {
     }
 }
 
-pub(super) async fn run(deed: &Deed) -> Outcome {
-    match deed {
-        Deed::Add(arguments) => add(arguments).await,
-        Deed::Delete(arguments) => arguments.run("secrets").await,
+pub(super) async fn run(verb: &Verb) -> Outcome {
+    match verb {
+        Verb::Add(arguments) => add(arguments).await,
+        Verb::Delete(arguments) => arguments.run("secrets").await,
     }
 }
 

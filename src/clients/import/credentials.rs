@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::clients::error::RegistryError;
+use crate::clients::error::ClientsError;
 use crate::clients::public_key::LeftOut;
 use crate::domain::algorithm::Algorithm;
 use crate::domain::client::{ClientKey, StoredSecret};
@@ -50,7 +50,7 @@ pub(super) fn keys(
     listed: &[Key],
     registered: Option<Algorithm>,
     created: Timestamp,
-) -> Result<(Vec<ClientKey>, Vec<LeftOut>), RegistryError> {
+) -> Result<(Vec<ClientKey>, Vec<LeftOut>), ClientsError> {
     let mut found: Vec<ClientKey> = Vec::new();
     let (mut left_out, mut first_fault) = (Vec::new(), None);
     let read = |jwk: &Value| SubmittedJwk::parse(jwk)?.of_client(registered, created);
@@ -89,11 +89,11 @@ pub(super) fn keys(
 pub(super) fn secrets(
     listed: &[Secret],
     created: Timestamp,
-) -> Result<Vec<StoredSecret>, RegistryError> {
+) -> Result<Vec<StoredSecret>, ClientsError> {
     let usable = listed.iter().filter(|secret| !secret.checksummed);
     let read = usable.enumerate().map(|(index, secret)| {
         let hash = SecretHash::brought(&secret.hash)
-            .map_err(|fault| RegistryError::Metadata(fault.to_string()))?;
+            .map_err(|fault| ClientsError::Metadata(fault.to_string()))?;
         let id = secret.id.clone().filter(|id| is_plain(id));
         let id = id.unwrap_or_else(|| format!("imported{index}"));
         Ok(StoredSecret {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::clients::create::{Grants, grant};
 use crate::clients::draft::{Limits, MOST_LISTED, client_name};
-use crate::clients::error::RegistryError;
+use crate::clients::error::ClientsError;
 use crate::clients::public_key::LeftOut;
 use crate::domain::algorithm::Algorithm;
 use crate::domain::audience::Audience;
@@ -99,10 +99,10 @@ pub(super) fn read(
     longest_life: Duration,
     limits: &Limits,
     now: Timestamp,
-) -> Result<Brought, RegistryError> {
+) -> Result<Brought, ClientsError> {
     let document = extended::plain(document);
     if !document.is_object() {
-        return refused("this is no JSON object");
+        return refused("this is not a JSON object");
     }
     let members: Members = serde_path_to_error::deserialize(document).map_err(|error| {
         // What is wrong may quote the value; that of a secret must not come back.
@@ -112,7 +112,7 @@ pub(super) fn read(
             true => "it cannot be read".to_owned(),
             false => misfit(&error.inner().to_string()),
         };
-        RegistryError::Metadata(format!("`{path}`: {why}"))
+        ClientsError::Metadata(format!("`{path}`: {why}"))
     })?;
     let created = values::timestamp(&members.created_at).unwrap_or(now).min(now);
     let mut client = members.named(created)?;
@@ -157,7 +157,7 @@ fn is_somebody(author: &str) -> bool {
 
 impl Members {
     /// Each is judged, those that have ended too: not as many as there is room for in a body.
-    fn refuse_too_many(&self) -> Result<(), RegistryError> {
+    fn refuse_too_many(&self) -> Result<(), ClientsError> {
         let keys = self.keys.as_ref().map_or(0, Vec::len);
         let secrets = self.secrets.as_ref().map_or(0, Vec::len);
         match keys.max(secrets) > MOST_LISTED {
@@ -166,12 +166,12 @@ impl Members {
         }
     }
 
-    fn named(&self, created: Timestamp) -> Result<Client, RegistryError> {
+    fn named(&self, created: Timestamp) -> Result<Client, ClientsError> {
         let Some(id) = self.client_id.as_str() else {
             return refused("it has no `clientId`");
         };
         let parsed: Result<ClientId, _> = id.parse();
-        let id = parsed.map_err(|error| RegistryError::Metadata(error.to_string()))?;
+        let id = parsed.map_err(|error| ClientsError::Metadata(error.to_string()))?;
         if id.is_reserved() {
             return refused(&format!(
                 "`{}` stands for no client, and cannot be the id of one",
@@ -193,7 +193,7 @@ impl Members {
         Ok(Client::new(id, name, AuthMethod::default(), created))
     }
 
-    fn auth_method(&self, has_key: bool) -> Result<AuthMethod, RegistryError> {
+    fn auth_method(&self, has_key: bool) -> Result<AuthMethod, ClientsError> {
         match &self.auth_method {
             Some(method) => method.parse().or_else(|_| {
                 refused("`authMethod` must be client_secret_basic, client_secret_post or private_key_jwt")
@@ -203,7 +203,7 @@ impl Members {
         }
     }
 
-    fn grants(self) -> Result<Grants, RegistryError> {
+    fn grants(self) -> Result<Grants, ClientsError> {
         let permissions = self.permissions.unwrap_or_default();
         if let Some(ours) = permissions.iter().find(|permission| permission.is_ours()) {
             let ours = excerpt(ours.as_str());
@@ -240,7 +240,7 @@ mod tests {
     /// RFC 7638 §3.1.
     const N: &str = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
 
-    fn brought(more: &Value) -> Result<Brought, RegistryError> {
+    fn brought(more: &Value) -> Result<Brought, ClientsError> {
         let mut document = json!({ "clientId": "svc", "name": "svc", "__STATE__": "PUBLIC" });
         document.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         read(document, Duration::from_secs(3600), &Limits::default(), NOW)

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::clients::error::RegistryError;
+use crate::clients::error::ClientsError;
 use crate::clients::key_admission::SharedKey;
 use crate::clients::public_key::LeftOut;
 use crate::domain::clock::Timestamp;
@@ -67,7 +67,7 @@ impl Imported {
     }
 
     /// The same, told of a client of this id, or why it was not imported.
-    pub(super) fn told(client_id: Option<String>, became: Result<Self, RegistryError>) -> Self {
+    pub(super) fn told(client_id: Option<String>, became: Result<Self, ClientsError>) -> Self {
         let error = match became {
             Ok(became) => return Self { client_id, ..became },
             Err(error) => error,
@@ -91,7 +91,7 @@ impl Imported {
 }
 
 /// Whether the same may go well a moment later.
-fn failure(error: &RegistryError) -> Outcome {
+fn failure(error: &ClientsError) -> Outcome {
     match error.code() {
         ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable => Outcome::Failed,
         _ => Outcome::Refused,
@@ -107,9 +107,9 @@ mod tests {
     #[test]
     fn what_may_go_well_a_moment_later_is_no_refusal() {
         for (error, outcome) in [
-            (RegistryError::Busy(Busy::default()), Outcome::Failed),
-            (RegistryError::Store(StoreError::new("away")), Outcome::Failed),
-            (RegistryError::Metadata("no".to_owned()), Outcome::Refused),
+            (ClientsError::Busy(Busy::default()), Outcome::Failed),
+            (ClientsError::Store(StoreError::new("away")), Outcome::Failed),
+            (ClientsError::Metadata("no".to_owned()), Outcome::Refused),
         ] {
             let told = Imported::told(Some("svc".to_owned()), Err(error));
             assert_eq!((told.outcome, told.is_new()), (outcome, false));

@@ -28,8 +28,8 @@ use crate::oauth::token_notice::LargeToken;
 
 use super::Inserted;
 use super::authority::Authority;
-use super::draft::Enrolment;
-use super::error::RegistryError;
+use super::draft::Clients;
+use super::error::ClientsError;
 use super::key_admission::KeyAdmission;
 
 use document::Brought;
@@ -68,14 +68,14 @@ pub struct Terms<'a> {
     pub now: Timestamp,
 }
 
-impl Enrolment {
+impl Clients {
     /// Brings in clients. Each is a write of its own: what becomes of one is no matter to the
     /// others, and to bring the same again does no harm.
     pub async fn import(
         &self,
         documents: Vec<Value>,
         terms: Terms<'_>,
-    ) -> Result<Vec<Imported>, RegistryError> {
+    ) -> Result<Vec<Imported>, ClientsError> {
         let Terms { longest_life, now, .. } = terms;
         let (limits, rules) = (self.limits, terms.issuer.rules.clone());
         let sealer = terms.issuer.sealer.clone();
@@ -96,15 +96,11 @@ impl Enrolment {
         Ok(stream::iter(each.collect::<Vec<_>>()).buffered(WORKED_ON).collect().await)
     }
 
-    async fn import_one(
-        &self,
-        judged: Judged,
-        terms: Terms<'_>,
-    ) -> Result<Imported, RegistryError> {
+    async fn import_one(&self, judged: Judged, terms: Terms<'_>) -> Result<Imported, ClientsError> {
         let (large_token, mut brought) = judged?;
         let left_out = std::mem::take(&mut brought.left_out);
         // Before a slow hash is computed for nothing.
-        if self.registry.read(&brought.client.id).await?.is_some() {
+        if self.repository.read(&brought.client.id).await?.is_some() {
             return Ok(Imported::of(Outcome::Exists));
         }
         let needs_secret = brought.needs_secret();
@@ -122,14 +118,14 @@ impl Enrolment {
         let (authority, pair) = (terms.authority, (None, Some(&client)));
         let record =
             self.recorder.change(authority.author(), Action::ClientImported, pair, terms.now)?;
-        match self.registry.insert(&client, &record).await? {
+        match self.repository.insert(&client, &record).await? {
             Inserted::Yes => Ok(Imported { secret, last_login, ..imported }),
             Inserted::Duplicate => Ok(Imported::of(Outcome::Exists)),
         }
     }
 
     /// A secret that would be refused at every use.
-    fn refuse_forged(&self, brought: &Brought) -> Result<(), RegistryError> {
+    fn refuse_forged(&self, brought: &Brought) -> Result<(), ClientsError> {
         match brought.secret.as_ref().map(|secret| secret.form(&brought.client.id, &self.pepper)) {
             Some(Form::Forged) => refused(
                 "its secret has a control character in it, or begins with `lk_` and was not made \
@@ -144,7 +140,7 @@ impl Enrolment {
         brought: Brought,
         needs_secret: bool,
         terms: Terms<'_>,
-    ) -> Result<(Client, Option<ClientSecret>), RegistryError> {
+    ) -> Result<(Client, Option<ClientSecret>), ClientsError> {
         let Brought { mut client, secret, .. } = brought;
         // One that was here before may have ended tokens: they stay dead, the next ones live.
         client.token_epoch = client.token_epoch.max(self.revoker.revocations.epoch(&client.id));
@@ -169,7 +165,7 @@ impl Enrolment {
         secret: &ClientSecret,
         client: &ClientId,
         now: Timestamp,
-    ) -> Result<StoredSecret, RegistryError> {
+    ) -> Result<StoredSecret, ClientsError> {
         let (id, checksummed) = match secret.form(client, &self.pepper) {
             Form::Ours(id) => (id, true),
             Form::Forged | Form::Foreign => (CredentialId::random(&*self.entropy)?, false),
@@ -191,7 +187,7 @@ impl Brought {
 
 /// A client that can be one here, with what is to be said of the size of its tokens; or why it
 /// cannot.
-type Judged = Result<(Option<LargeToken>, Brought), RegistryError>;
+type Judged = Result<(Option<LargeToken>, Brought), ClientsError>;
 
 /// Each document with its id; nothing more if one of the same id came before it.
 fn judged(
@@ -207,6 +203,6 @@ fn judged(
     each.collect()
 }
 
-fn refused<T>(why: &str) -> Result<T, RegistryError> {
-    Err(RegistryError::Metadata(why.to_owned()))
+fn refused<T>(why: &str) -> Result<T, ClientsError> {
+    Err(ClientsError::Metadata(why.to_owned()))
 }

@@ -16,9 +16,9 @@ use crate::domain::revocation::{Revocation, Revoked};
 use crate::revocation::revocation_rate::RevocationRate;
 use crate::revocation::revoke::Revoker;
 
-use super::Registry;
+use super::ClientRepository;
 use super::authority::Authority;
-use super::error::RegistryError;
+use super::error::ClientsError;
 
 pub use order::{Order, Part};
 
@@ -31,7 +31,7 @@ const ATTEMPTS: usize = 8;
 /// Ends tokens in an administrator's name.
 pub struct TokenRevocation {
     /// Where epochs are raised.
-    pub registry: Arc<dyn Registry>,
+    pub repository: Arc<dyn ClientRepository>,
     /// What ends tokens.
     pub revoker: Arc<Revoker>,
     /// What makes the records.
@@ -41,7 +41,7 @@ pub struct TokenRevocation {
 }
 
 /// Who orders it, why and when.
-struct Deed<'a> {
+struct Cause<'a> {
     authority: &'a Authority,
     reason: Option<String>,
     now: Timestamp,
@@ -56,11 +56,11 @@ impl TokenRevocation {
         order: Order,
         reason: Option<String>,
         now: Timestamp,
-    ) -> Result<Vec<Revocation>, RegistryError> {
-        let deed = Deed { authority, reason, now };
+    ) -> Result<Vec<Revocation>, ClientsError> {
+        let cause = Cause { authority, reason, now };
         let horizon = self.revoker.revocations.horizon(now);
         let (revoked, until) = match order {
-            Order::Client(id, part) => return self.end_part(&deed, id, part).await,
+            Order::Client(id, part) => return self.end_part(&cause, id, part).await,
             // A registration access token that is as old may be shown at any time.
             Order::Everything(before) => {
                 (Revoked::Everything { before: past(before, now)? }, order::LATEST)
@@ -74,7 +74,7 @@ impl TokenRevocation {
             }
         };
         let revocation = Revocation { revoked, until };
-        self.end(&deed, &revocation).await?;
+        self.end(&cause, &revocation).await?;
         Ok(vec![revocation])
     }
 
@@ -82,44 +82,44 @@ impl TokenRevocation {
     /// a client that is getting another id meanwhile is there by then, or does not get it.
     async fn end_part(
         &self,
-        deed: &Deed<'_>,
+        cause: &Cause<'_>,
         id: ClientId,
         part: Part,
-    ) -> Result<Vec<Revocation>, RegistryError> {
+    ) -> Result<Vec<Revocation>, ClientsError> {
         let part = match part {
-            Part::Before(before) => Part::Before(past(before, deed.now)?),
+            Part::Before(before) => Part::Before(past(before, cause.now)?),
             part => part,
         };
-        let mut ended = self.end_part_of(deed, id.clone(), &part).await?;
-        for successor in self.registry.successors(&id).await? {
-            ended.extend(self.end_part_of(deed, successor.id, &part).await?);
+        let mut ended = self.end_part_of(cause, id.clone(), &part).await?;
+        for successor in self.repository.successors(&id).await? {
+            ended.extend(self.end_part_of(cause, successor.id, &part).await?);
         }
         Ok(ended)
     }
 
     async fn end_part_of(
         &self,
-        deed: &Deed<'_>,
+        cause: &Cause<'_>,
         client_id: ClientId,
         part: &Part,
-    ) -> Result<Vec<Revocation>, RegistryError> {
+    ) -> Result<Vec<Revocation>, ClientsError> {
         let revoked = match part {
-            Part::All => return self.end_client(deed, client_id).await,
+            Part::All => return self.end_client(cause, client_id).await,
             Part::Before(before) => {
                 let ends = |token: &StoredRegistrationToken| token.created <= *before;
-                self.end_registration_tokens(deed, &client_id, ends).await?;
+                self.end_registration_tokens(cause, &client_id, ends).await?;
                 Revoked::ClientBefore { client_id, before: *before }
             }
             // It may be in use again: what was obtained so far.
             Part::Of(credential) => {
                 let ends = |token: &StoredRegistrationToken| token.id == *credential;
-                self.end_registration_tokens(deed, &client_id, ends).await?;
-                Revoked::Credential { client_id, credential: credential.clone(), before: deed.now }
+                self.end_registration_tokens(cause, &client_id, ends).await?;
+                Revoked::Credential { client_id, credential: credential.clone(), before: cause.now }
             }
         };
-        let until = self.revoker.revocations.horizon(deed.now);
+        let until = self.revoker.revocations.horizon(cause.now);
         let revocation = Revocation { revoked, until };
-        self.end(deed, &revocation).await?;
+        self.end(cause, &revocation).await?;
         Ok(vec![revocation])
     }
 
@@ -127,91 +127,91 @@ impl TokenRevocation {
     /// of an epoch that nobody may know: those issued so far end by their date too.
     async fn end_client(
         &self,
-        deed: &Deed<'_>,
+        cause: &Cause<'_>,
         client_id: ClientId,
-    ) -> Result<Vec<Revocation>, RegistryError> {
-        let until = self.revoker.revocations.horizon(deed.now);
+    ) -> Result<Vec<Revocation>, ClientsError> {
+        let until = self.revoker.revocations.horizon(cause.now);
         for _ in 0..ATTEMPTS {
-            let found = self.registry.read(&client_id).await?;
+            let found = self.repository.read(&client_id).await?;
             let Some(old) = found.filter(|client| !client.is_damaged()) else {
                 let epoch = self.revoker.revocations.next_epoch(&client_id, 0);
                 let both = [
                     Revoked::ClientEpoch { client_id: client_id.clone(), epoch },
-                    Revoked::ClientBefore { client_id, before: deed.now },
+                    Revoked::ClientBefore { client_id, before: cause.now },
                 ];
                 let both = both.map(|revoked| Revocation { revoked, until });
                 for revocation in &both {
-                    self.end(deed, revocation).await?;
+                    self.end(cause, revocation).await?;
                 }
                 return Ok(both.into());
             };
             let epoch = self.revoker.revocations.next_epoch(&client_id, old.token_epoch);
-            if self.raise(deed, &old, epoch).await? {
+            if self.raise(cause, &old, epoch).await? {
                 let revoked = Revoked::ClientEpoch { client_id, epoch };
                 return Ok(vec![Revocation { revoked, until }]);
             }
         }
-        Err(RegistryError::Raced)
+        Err(ClientsError::Raced)
     }
 
     async fn raise(
         &self,
-        deed: &Deed<'_>,
+        cause: &Cause<'_>,
         old: &Client,
         epoch: u64,
-    ) -> Result<bool, RegistryError> {
+    ) -> Result<bool, ClientsError> {
         let new = Client {
             token_epoch: epoch,
             registration_tokens: Vec::new(),
-            updater: deed.authority.author().actor.to_string(),
+            updater: cause.authority.author().actor.to_string(),
             ..old.clone()
         };
         let revoked = Revoked::ClientEpoch { client_id: old.id.clone(), epoch };
-        let record = self.record(deed, &revoked)?;
-        Ok(self.registry.replace(old, &new, &record).await?)
+        let record = self.record(cause, &revoked)?;
+        Ok(self.repository.replace(old, &new, &record).await?)
     }
 
     /// Ends what a client is looked after with, as far as the order is about it.
     async fn end_registration_tokens(
         &self,
-        deed: &Deed<'_>,
+        cause: &Cause<'_>,
         id: &ClientId,
         ends: impl Fn(&StoredRegistrationToken) -> bool + Send,
-    ) -> Result<(), RegistryError> {
+    ) -> Result<(), ClientsError> {
         for _ in 0..ATTEMPTS {
-            let Some(old) = self.registry.read(id).await? else { return Ok(()) };
+            let Some(old) = self.repository.read(id).await? else { return Ok(()) };
             let mut new =
-                Client { updater: deed.authority.author().actor.to_string(), ..old.clone() };
+                Client { updater: cause.authority.author().actor.to_string(), ..old.clone() };
             new.registration_tokens.retain(|token| !ends(token));
             if new.registration_tokens.len() == old.registration_tokens.len() {
                 return Ok(());
             }
-            let (author, action) = (deed.authority.author(), Action::RegistrationTokenDeleted);
+            let (author, action) = (cause.authority.author(), Action::RegistrationTokenDeleted);
             let pair = (Some(&old), Some(&new));
-            let record = self.recorder.change(author, action, pair, deed.now)?;
-            if self.registry.replace(&old, &new, &record).await? {
+            let record = self.recorder.change(author, action, pair, cause.now)?;
+            if self.repository.replace(&old, &new, &record).await? {
                 return Ok(());
             }
         }
-        Err(RegistryError::Raced)
+        Err(ClientsError::Raced)
     }
 
-    async fn end(&self, deed: &Deed<'_>, revocation: &Revocation) -> Result<(), RegistryError> {
-        let record = self.record(deed, &revocation.revoked)?;
+    async fn end(&self, cause: &Cause<'_>, revocation: &Revocation) -> Result<(), ClientsError> {
+        let record = self.record(cause, &revocation.revoked)?;
         let Revocation { revoked, until } = revocation.clone();
         Ok(self.revoker.revoke(revoked, until, &record).await?)
     }
 
-    fn record(&self, deed: &Deed<'_>, revoked: &Revoked) -> Result<AuditRecord, RegistryError> {
+    fn record(&self, cause: &Cause<'_>, revoked: &Revoked) -> Result<AuditRecord, ClientsError> {
         let mut about = Map::from_iter([("revoked".to_owned(), Value::from(revoked.name()))]);
-        if let Some(reason) = &deed.reason {
+        if let Some(reason) = &cause.reason {
             about.insert("reason".to_owned(), reason.as_str().into());
         }
-        let author = deed.authority.author();
-        let record = self.recorder.deed(author, Action::TokensRevoked, about, deed.now)?;
+        let author = cause.authority.author();
+        let record = self.recorder.record(author, Action::TokensRevoked, about, cause.now)?;
         let record = AuditRecord { client_id: revoked.client_id().cloned(), ..record };
         Ok(match revoked {
-            Revoked::Token { .. } => self.rate.shared(deed.authority.lineage(), record),
+            Revoked::Token { .. } => self.rate.shared(cause.authority.lineage(), record),
             _ => record,
         })
     }
@@ -222,20 +222,20 @@ fn end_of(
     exp: Option<Timestamp>,
     now: Timestamp,
     horizon: Timestamp,
-) -> Result<Timestamp, RegistryError> {
+) -> Result<Timestamp, ClientsError> {
     match exp {
         None => Ok(horizon),
         Some(exp) if exp <= now => {
-            Err(RegistryError::Malformed("`exp` is past: the token is dead already".to_owned()))
+            Err(ClientsError::Malformed("`exp` is past: the token is dead already".to_owned()))
         }
         Some(exp) => Ok((exp + RESERVE).min(horizon)),
     }
 }
 
 /// Tokens that are not issued yet cannot be called back.
-fn past(moment: Timestamp, now: Timestamp) -> Result<Timestamp, RegistryError> {
+fn past(moment: Timestamp, now: Timestamp) -> Result<Timestamp, ClientsError> {
     if moment <= now {
         return Ok(moment);
     }
-    Err(RegistryError::Malformed("`issued_before` must not be in the future".to_owned()))
+    Err(ClientsError::Malformed("`issued_before` must not be in the future".to_owned()))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::clients::error::RegistryError;
+use crate::clients::error::ClientsError;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::printable::excerpt;
@@ -40,7 +40,7 @@ const LONGEST_REASON: usize = 1000;
 
 impl Order {
     /// Reads an order, and why it is given. What would say two things at once is refused.
-    pub fn parse(object: &Value) -> Result<(Self, Option<String>), RegistryError> {
+    pub fn parse(object: &Value) -> Result<(Self, Option<String>), ClientsError> {
         let empty = Map::new();
         let members = Members(object.as_object().unwrap_or(&empty));
         members.refuse_unknown()?;
@@ -79,9 +79,9 @@ impl Order {
 struct Members<'a>(&'a Map<String, Value>);
 
 impl Members<'_> {
-    fn refuse_unknown(&self) -> Result<(), RegistryError> {
+    fn refuse_unknown(&self) -> Result<(), ClientsError> {
         match self.0.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
-            Some(unknown) => refused(&format!("there is no member `{}`", excerpt(unknown))),
+            Some(unknown) => refused(&format!("unknown member `{}`", excerpt(unknown))),
             None => Ok(()),
         }
     }
@@ -92,7 +92,7 @@ impl Members<'_> {
         subjects.into_iter().filter(|name| self.0.contains_key(*name)).collect()
     }
 
-    fn text(&self, name: &str) -> Result<Option<&str>, RegistryError> {
+    fn text(&self, name: &str) -> Result<Option<&str>, ClientsError> {
         match self.0.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -100,19 +100,19 @@ impl Members<'_> {
         }
     }
 
-    fn required_name(&self, name: &str) -> Result<String, RegistryError> {
+    fn required_name(&self, name: &str) -> Result<String, ClientsError> {
         let text = self.text(name)?.unwrap_or_default();
         let legal = (1..=LONGEST_NAME).contains(&text.len()) && !text.contains(char::is_control);
         if legal { Ok(text.to_owned()) } else { refused(&format!("`{name}` is malformed")) }
     }
 
-    fn client(&self) -> Result<ClientId, RegistryError> {
+    fn client(&self) -> Result<ClientId, ClientsError> {
         let text = self.text("client_id")?.unwrap_or_default();
         text.parse().map_err(|error| malformed(format!("`client_id`: {error}")))
     }
 
     /// A `NumericDate`, or a date of RFC 3339.
-    fn moment(&self, name: &str) -> Result<Option<Timestamp>, RegistryError> {
+    fn moment(&self, name: &str) -> Result<Option<Timestamp>, ClientsError> {
         let Some(value) = self.0.get(name) else { return Ok(None) };
         let written = || value.as_str().and_then(Timestamp::from_rfc3339);
         match value.as_u64().map(Timestamp).or_else(written).filter(|at| *at <= LATEST) {
@@ -123,22 +123,22 @@ impl Members<'_> {
         }
     }
 
-    fn required_moment(&self, name: &str) -> Result<Timestamp, RegistryError> {
+    fn required_moment(&self, name: &str) -> Result<Timestamp, ClientsError> {
         self.moment(name)?.ok_or_else(|| malformed(format!("`{name}` is missing")))
     }
 
-    fn must_be_true(&self, name: &str) -> Result<(), RegistryError> {
+    fn must_be_true(&self, name: &str) -> Result<(), ClientsError> {
         match self.0.get(name) {
             Some(Value::Bool(true)) => Ok(()),
             _ => refused(&format!("`{name}` must be true")),
         }
     }
 
-    fn reason(&self) -> Result<Option<String>, RegistryError> {
+    fn reason(&self) -> Result<Option<String>, ClientsError> {
         let reason = self.text("reason")?.map(str::to_owned);
         let too_long = reason.as_ref().is_some_and(|text| text.chars().count() > LONGEST_REASON);
         if too_long {
-            return refused(&format!("`reason` has {LONGEST_REASON} characters at the most"));
+            return refused(&format!("`reason` must have at most {LONGEST_REASON} characters"));
         }
         Ok(reason)
     }
@@ -147,10 +147,10 @@ impl Members<'_> {
 /// The end of the year 9999: no store keeps a later date.
 pub(super) const LATEST: Timestamp = Timestamp(253_402_300_799);
 
-fn malformed(why: String) -> RegistryError {
-    RegistryError::Malformed(why)
+fn malformed(why: String) -> ClientsError {
+    ClientsError::Malformed(why)
 }
 
-fn refused<T>(why: &str) -> Result<T, RegistryError> {
+fn refused<T>(why: &str) -> Result<T, ClientsError> {
     Err(malformed(why.to_owned()))
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::audit::{Action, AuditQuery};
-use crate::clients::error::RegistryError;
+use crate::clients::error::ClientsError;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::permission::AUDIT_READ;
@@ -14,7 +14,7 @@ use crate::domain::printable::misfit;
 use crate::web::aside::aside;
 use crate::web::bearer;
 use crate::web::error::Refusal;
-use crate::web::lobby::Running;
+use crate::web::state::Running;
 
 use super::clients::no_store;
 
@@ -43,12 +43,12 @@ pub(in crate::http) async fn list(
     bearer::authority(&app, &request, AUDIT_READ).await?;
     let query: web::Query<Query> =
         web::Query::from_query(request.query_string()).map_err(|error| {
-            RegistryError::Malformed(format!("query: {}", misfit(&error.to_string())))
+            ClientsError::Malformed(format!("query: {}", misfit(&error.to_string())))
         })?;
     let asked = query.into_inner().parsed()?;
 
     let one_more = AuditQuery { limit: asked.limit + 1, ..asked.clone() };
-    let records = app.audit_trail.records(&one_more).await.map_err(RegistryError::from)?;
+    let records = app.audit_trail.records(&one_more).await.map_err(ClientsError::from)?;
 
     let shown = aside(move || {
         let page = records.get(..asked.limit).unwrap_or(&records);
@@ -59,7 +59,7 @@ pub(in crate::http) async fn list(
 }
 
 impl Query {
-    fn parsed(self) -> Result<AuditQuery, RegistryError> {
+    fn parsed(self) -> Result<AuditQuery, ClientsError> {
         let limit = self.limit.unwrap_or(PAGE);
         if !(1..=LONGEST_PAGE).contains(&limit) {
             return Err(malformed(&format!("`limit` must be from 1 to {LONGEST_PAGE}")));
@@ -68,13 +68,13 @@ impl Query {
         let action = |name: &String| name.parse::<Action>().is_ok();
         let actor = |name: &String| !name.is_empty() && !name.contains(char::is_control);
         Ok(AuditQuery {
-            client_id: checked(self.client_id, client, "`client_id` is no client id")?,
-            actor: checked(self.actor, actor, "`actor` is no name of an actor")?,
-            action: checked(self.action, action, "`action` is no name of a deed")?,
+            client_id: checked(self.client_id, client, "`client_id` is not a client id")?,
+            actor: checked(self.actor, actor, "`actor` is not an actor")?,
+            action: checked(self.action, action, "unknown audit action")?,
             from: moment("from", self.from)?,
             to: moment("to", self.to)?,
             after: match self.cursor {
-                Some(cursor) if !is_cursor(&cursor) => return Err(RegistryError::Cursor),
+                Some(cursor) if !is_cursor(&cursor) => return Err(ClientsError::Cursor),
                 cursor => cursor,
             },
             limit,
@@ -86,7 +86,7 @@ fn checked(
     value: Option<String>,
     is_good: impl Fn(&String) -> bool,
     why: &str,
-) -> Result<Option<String>, RegistryError> {
+) -> Result<Option<String>, ClientsError> {
     match value {
         Some(value) if !is_good(&value) => Err(malformed(why)),
         value => Ok(value),
@@ -98,13 +98,13 @@ fn is_cursor(text: &str) -> bool {
 }
 
 /// A `NumericDate`, or a date as RFC 3339 has it.
-fn moment(name: &str, text: Option<String>) -> Result<Option<Timestamp>, RegistryError> {
+fn moment(name: &str, text: Option<String>) -> Result<Option<Timestamp>, ClientsError> {
     let Some(text) = text else { return Ok(None) };
     let number = || text.parse().ok().filter(|_| !text.starts_with('+')).map(Timestamp);
     let why = || malformed(&format!("`{name}` must be seconds since the Unix epoch, or RFC 3339"));
     number().or_else(|| Timestamp::from_rfc3339(&text)).map(Some).ok_or_else(why)
 }
 
-fn malformed(why: &str) -> RegistryError {
-    RegistryError::Malformed(why.to_owned())
+fn malformed(why: &str) -> ClientsError {
+    ClientsError::Malformed(why.to_owned())
 }

@@ -8,14 +8,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::assembly::App;
-use crate::clients::error::RegistryError;
+use crate::clients::error::ClientsError;
 use crate::domain::jwk::Algorithm;
 use crate::domain::permission::KEYS_WRITE;
 use crate::domain::printable::excerpt;
 use crate::signing::Ring;
-use crate::signing::signing_keys::{self, Wish};
+use crate::signing::signing_keys::{self, RotationRequest};
 use crate::web::error::Refusal;
-use crate::web::lobby::Running;
+use crate::web::state::Running;
 use crate::web::{bearer, body, json};
 
 pub(in crate::http) async fn list(
@@ -24,7 +24,7 @@ pub(in crate::http) async fn list(
 ) -> Result<HttpResponse, Refusal> {
     bearer::authority(&app, &request, KEYS_WRITE).await?;
 
-    let shared = app.signing_keys.store.published().await.map_err(RegistryError::from)?;
+    let shared = app.signing_keys.store.published().await.map_err(ClientsError::from)?;
 
     let (now, settings) = (app.clock.now(), &app.config.settings);
     let times = (
@@ -53,9 +53,9 @@ pub(in crate::http) async fn rotate(
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
     let authority = bearer::authority(&app, &request, KEYS_WRITE).await?;
-    let wish = wish(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
+    let rotation = rotation(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
 
-    let asked = app.signing_keys.rotate(&authority, wish, app.clock.now()).await?;
+    let asked = app.signing_keys.rotate(&authority, rotation, app.clock.now()).await?;
     carried_out(&app).await;
 
     Ok(HttpResponse::Accepted().insert_header((CACHE_CONTROL, "no-store")).json(json!({
@@ -80,22 +80,22 @@ pub(in crate::http) async fn retire(
 }
 
 /// The members of the body, each of which may be left out, as may the body.
-fn wish(body: &[u8]) -> Result<Wish, RegistryError> {
+fn rotation(body: &[u8]) -> Result<RotationRequest, ClientsError> {
     if body.is_empty() {
-        return Ok(Wish::default());
+        return Ok(RotationRequest::default());
     }
     let object = json::object(body)?;
     let mut names = object.as_object().into_iter().flat_map(serde_json::Map::keys);
     if let Some(unknown) = names.find(|name| !["algorithm", "now"].contains(&name.as_str())) {
         let unknown = excerpt(unknown);
-        return Err(RegistryError::Malformed(format!("there is no member `{unknown}`")));
+        return Err(ClientsError::Malformed(format!("unknown member `{unknown}`")));
     }
-    let malformed = |error: RegistryError| RegistryError::Malformed(error.to_string());
+    let malformed = |error: ClientsError| ClientsError::Malformed(error.to_string());
     let asked: Asked = json::from_object(object).map_err(malformed)?;
     let algorithm = asked.algorithm.as_deref().map(Algorithm::for_tokens).transpose();
     let algorithm =
-        algorithm.map_err(|error| RegistryError::Malformed(format!("`algorithm` {error}")))?;
-    Ok(Wish { algorithm, hasty: asked.now })
+        algorithm.map_err(|error| ClientsError::Malformed(format!("`algorithm` {error}")))?;
+    Ok(RotationRequest { algorithm, hasty: asked.now })
 }
 
 /// Sees to it at once here. It is durable: what fails now is done at the next look.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::assembly::App;
 use crate::clients::authority::Authority;
-use crate::clients::error::RegistryError;
+use crate::clients::error::ClientsError;
 use crate::clients::revoke::Order;
 use crate::domain::clock::Timestamp;
 use crate::domain::permission::TOKENS_REVOKE;
@@ -16,7 +16,7 @@ use crate::domain::revocation::{Revocation, Revoked};
 use crate::domain::signing_key::KeyState;
 use crate::web::carry_out::carry_out;
 use crate::web::error::Refusal;
-use crate::web::lobby::Running;
+use crate::web::state::Running;
 use crate::web::{bearer, body, json};
 
 /// How long a key that is revoked may keep signing until another can.
@@ -66,7 +66,7 @@ async fn make_way(app: &App, authority: &Authority, kid: &str) {
     match app.signing_keys.retire(authority, kid, retired).await {
         Ok(true) => {}
         Ok(false) if is_ours() => {}
-        Ok(false) | Err(RegistryError::NoSigningKey) => return, // it signs no more
+        Ok(false) | Err(ClientsError::NoSigningKey) => return, // it signs no more
         Err(reason) => {
             tracing::warn!(%reason, kid, "the key is revoked before another can sign");
             return;

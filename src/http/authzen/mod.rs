@@ -11,9 +11,9 @@ use crate::assembly::App;
 use crate::domain::permission::DECIDE;
 use crate::policy::gatekeeper::{Answer, Question, Subject, Verdict, Why};
 use crate::web::error::Refusal;
-use crate::web::lobby::Running;
+use crate::web::state::Running;
 use crate::web::verdict::{self, Asked};
-use crate::web::{Lobby, bearer, body, json};
+use crate::web::{ServerState, bearer, body, json};
 
 use super::oauth::well_known;
 
@@ -25,14 +25,14 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// One question: §6.
 pub(super) async fn evaluation(
     app: Result<Running, Refusal>,
-    lobby: web::Data<Lobby>,
+    state: web::Data<ServerState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> HttpResponse {
     let answer = async {
         let app = app?;
         let asked = asked(&app, &request, payload).await?;
-        one(&lobby, &app, &asked).await
+        one(&state, &app, &asked).await
     };
     echoing(&request, answer.await)
 }
@@ -40,7 +40,7 @@ pub(super) async fn evaluation(
 /// Several at once: §7. Without any it is as one question.
 pub(super) async fn evaluations(
     app: Result<Running, Refusal>,
-    lobby: web::Data<Lobby>,
+    state: web::Data<ServerState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> HttpResponse {
@@ -48,8 +48,8 @@ pub(super) async fn evaluations(
         let app = app?;
         let asked = asked(&app, &request, payload).await?;
         match Batch::of(&asked)? {
-            Some(batch) => several(&lobby, &app, &batch).await,
-            None => one(&lobby, &app, &asked).await,
+            Some(batch) => several(&state, &app, &batch).await,
+            None => one(&state, &app, &asked).await,
         }
     };
     echoing(&request, answer.await)
@@ -72,17 +72,17 @@ async fn asked(app: &App, request: &HttpRequest, payload: web::Payload) -> Resul
     Ok(json::object(&body::read(request, payload, json::MEDIA_TYPE).await?)?)
 }
 
-async fn one(lobby: &Lobby, app: &App, asked: &Value) -> Result<Value, Refusal> {
+async fn one(state: &ServerState, app: &App, asked: &Value) -> Result<Value, Refusal> {
     let sent = Sent::read(asked, &Value::Null)?;
-    Ok(shown(&judge(lobby, app, &sent).await?))
+    Ok(shown(&judge(state, app, &sent).await?))
 }
 
-async fn several(lobby: &Lobby, app: &App, batch: &Batch<'_>) -> Result<Value, Refusal> {
+async fn several(state: &ServerState, app: &App, batch: &Batch<'_>) -> Result<Value, Refusal> {
     let mut answers = Vec::new();
     for sent in &batch.evaluations {
         let (answer, shown) = match sent {
             Ok(sent) => {
-                let verdict = judge(lobby, app, sent).await?;
+                let verdict = judge(state, app, sent).await?;
                 (verdict.why.answer(), shown(&verdict))
             }
             Err(malformed) => (Answer::Forbidden, error(malformed)),
@@ -99,7 +99,7 @@ async fn several(lobby: &Lobby, app: &App, batch: &Batch<'_>) -> Result<Value, R
     Ok(json!({ "evaluations": answers }))
 }
 
-async fn judge(lobby: &Lobby, app: &App, sent: &Sent<'_>) -> Result<Verdict, Refusal> {
+async fn judge(state: &ServerState, app: &App, sent: &Sent<'_>) -> Result<Verdict, Refusal> {
     let judged = match (sent.subject, sent.path) {
         (None, _) => Ok(Verdict::at_once(Why::UnknownSubject)),
         (_, None) => Ok(Verdict::at_once(Why::UnknownResource)),
@@ -114,7 +114,7 @@ async fn judge(lobby: &Lobby, app: &App, sent: &Sent<'_>) -> Result<Verdict, Ref
         }
     };
     let client_id = sent.subject.and_then(Subject::client_id);
-    verdict::note(lobby, judged, Asked { method: Some(sent.method), header: None, client_id })
+    verdict::note(state, judged, Asked { method: Some(sent.method), header: None, client_id })
 }
 
 /// A yes has no context: who does not understand one may take it for a no, §5.5.

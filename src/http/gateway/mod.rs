@@ -20,7 +20,7 @@ use crate::policy::gatekeeper::{Question, Verdict, Why};
 use crate::policy::{AnswerHeader, Identity};
 use crate::web::error::Refusal;
 use crate::web::verdict::{self, Asked};
-use crate::web::{Lobby, bearer, lobby};
+use crate::web::{ServerState, bearer, state};
 
 use original::{FORWARDED, MIA, ORIGINAL, Original, Source, Unclear};
 
@@ -31,19 +31,19 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// For Mia-Platform's gateway and Envoy.
 pub(super) async fn auth(
-    lobby: Data<Lobby>,
+    state: Data<ServerState>,
     names: Data<Names>,
     call: HttpRequest,
     body: Payload,
 ) -> HttpResponse {
-    let gateways = &lobby.config().gateways;
+    let gateways = &state.config().gateways;
     let source = match gateways.auth {
         AuthSource::Mia => Source::Headers(&MIA),
         AuthSource::Path => Source::Call { route: &names.auth_route },
     };
 
     let question = Original::of(&call, &source).and_then(|original| names.told(&call, original));
-    let judged = judge(&lobby, &call, question).await;
+    let judged = judge(&state, &call, question).await;
     skip(&call, body).await;
 
     let nobody = |answer| with(answer, &names.mia, &Identity::NOBODY);
@@ -56,18 +56,18 @@ pub(super) async fn auth(
 
 /// For nginx, Traefik, Caddy and others.
 pub(super) async fn forward_auth(
-    lobby: Data<Lobby>,
+    state: Data<ServerState>,
     names: Data<Names>,
     call: HttpRequest,
     body: Payload,
 ) -> HttpResponse {
-    let source = match lobby.config().gateways.forward_auth {
+    let source = match state.config().gateways.forward_auth {
         ForwardAuthSource::Forwarded => Source::Headers(&FORWARDED),
         ForwardAuthSource::Original => Source::Headers(&ORIGINAL),
     };
 
     let question = Original::of(&call, &source).map(Original::untold);
-    let judged = judge(&lobby, &call, question).await;
+    let judged = judge(&state, &call, question).await;
     skip(&call, body).await;
 
     match judged {
@@ -77,12 +77,12 @@ pub(super) async fn forward_auth(
 }
 
 async fn judge(
-    lobby: &Lobby,
+    state: &ServerState,
     call: &HttpRequest,
     question: Result<Question<'_>, Unclear<'_>>,
 ) -> Result<Verdict, Refusal> {
-    let app = lobby.app().ok_or_else(lobby::starting)?;
-    let resource = |path| lobby.config().gateways.resource_of(path);
+    let app = state.app().ok_or_else(state::starting)?;
+    let resource = |path| state.config().gateways.resource_of(path);
     let mut metadata = None;
     let (judged, asked) = match question {
         Ok(question) => {
@@ -95,7 +95,7 @@ async fn judge(
             (Ok(Verdict::at_once(Why::Unclear)), Asked { header, ..Asked::default() })
         }
     };
-    let settled = verdict::settle(lobby, judged, asked);
+    let settled = verdict::settle(state, judged, asked);
     settled.map_err(|no| no.about(metadata.map(ProtectedResource::metadata_url)))
 }
 

@@ -15,7 +15,7 @@ use crate::oauth::authenticate::{AuthenticatedClient, Presented};
 use crate::oauth::error::{AuthFailure, OAuthError};
 use crate::telemetry::{LimitLabels, Metrics};
 use crate::web::form::Form;
-use crate::web::{Lobby, address};
+use crate::web::{ServerState, address};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -29,15 +29,15 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// so that failures at all of them count together.
 pub(in crate::http) async fn authenticated(
     app: &App,
-    lobby: &Lobby,
+    state: &ServerState,
     request: &HttpRequest,
     presented: &Presented,
     now: Timestamp,
 ) -> Result<AuthenticatedClient, OAuthError> {
     let trusted = &app.config.settings.trusted_proxies;
-    let caller = address::counted(request, trusted, lobby.strangers());
+    let caller = address::counted(request, trusted, state.untrusted_proxies());
     let proved = app.authenticator.authenticate(presented, caller, now).await;
-    proved.inspect_err(|error| count(error, lobby.metrics()))
+    proved.inspect_err(|error| count(error, state.metrics()))
 }
 
 /// Counts a refusal that is about how often somebody asks.

@@ -10,8 +10,8 @@ use crate::oauth::error::{OAuthError, TokenFault};
 use crate::oauth::introspect::Caller;
 use crate::web::error::Refusal;
 use crate::web::form::{self, Form};
-use crate::web::lobby::Running;
-use crate::web::{Lobby, bearer};
+use crate::web::state::Running;
+use crate::web::{ServerState, bearer};
 
 use super::credentials;
 
@@ -20,13 +20,13 @@ const SIGNED: &str = "application/token-introspection+jwt";
 
 pub(in crate::http) async fn post(
     app: Running,
-    lobby: web::Data<Lobby>,
+    state: web::Data<ServerState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
     let form = form::read_with_token(&app, &request, payload).await?;
     let now = app.clock.now();
-    let (caller, token) = caller(&app, &lobby, &request, &form, now).await?;
+    let (caller, token) = caller(&app, &state, &request, &form, now).await?;
 
     let answer = app.introspection.answer(&app.judge, &caller, token, now).await?;
 
@@ -42,7 +42,7 @@ pub(in crate::http) async fn post(
 /// Who asks, and about what: the bearer of a token, or a client that proves itself.
 async fn caller<'a>(
     app: &App,
-    lobby: &Lobby,
+    state: &ServerState,
     request: &HttpRequest,
     form: &'a Form,
     now: Timestamp,
@@ -52,7 +52,7 @@ async fn caller<'a>(
         Err(TokenFault::Missing | TokenFault::Repeated) => {
             let presented = credentials::presented(request, form)?;
             let token = token?;
-            let client = credentials::authenticated(app, lobby, request, &presented, now).await?;
+            let client = credentials::authenticated(app, state, request, &presented, now).await?;
             Ok((Caller::client(&client), token))
         }
         _ => {

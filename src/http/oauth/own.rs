@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::assembly::App;
 use crate::audit::Action;
-use crate::clients::change::Precondition;
+use crate::clients::change::{By, Precondition};
 use crate::clients::draft::{ClientMetadata, Registered};
 use crate::clients::own::Owner;
 use crate::clients::view;
@@ -18,8 +18,8 @@ use crate::http::admin::clients::{
 use crate::oauth::error::TokenFault;
 use crate::web::carry_out::carry_out;
 use crate::web::error::Refusal;
-use crate::web::lobby::Running;
-use crate::web::{Lobby, bearer, body, json, origin};
+use crate::web::state::Running;
+use crate::web::{ServerState, bearer, body, json, origin};
 
 use super::register;
 
@@ -31,7 +31,7 @@ async fn owner(app: &App, request: &HttpRequest) -> Result<Owner, Refusal> {
     };
     let id = segment(request, "client_id");
     let now = app.clock.now();
-    let owner = app.enrolment.owner(&id, token, origin::of(app, request), now).await?;
+    let owner = app.clients.owner(&id, token, origin::of(app, request), now).await?;
     app.logins.note_use(&owner.client().id, &owner.credential(), now);
     Ok(owner)
 }
@@ -40,8 +40,8 @@ async fn owner(app: &App, request: &HttpRequest) -> Result<Owner, Refusal> {
 /// never refused for how often it is done.
 async fn changing(app: &App, request: &HttpRequest) -> Result<Owner, Refusal> {
     let owner = owner(app, request).await?;
-    if let Some(lobby) = Lobby::of(request) {
-        lobby.rate().changes(owner.client(), app.clock.now())?;
+    if let Some(state) = ServerState::of(request) {
+        state.rate().changes(owner.client(), app.clock.now())?;
     }
     Ok(owner)
 }
@@ -72,7 +72,7 @@ pub(in crate::http) async fn put(
     let metadata: ClientMetadata = json::from_object(object.clone())?;
 
     let now = app.clock.now();
-    let replaced = app.enrolment.replace_metadata(&app.keys, owner, &object, &metadata, now);
+    let replaced = app.clients.replace_metadata(&app.keys, owner, &object, &metadata, now);
     let registered = replaced.await?;
 
     Ok(shown(&app, &registered))
@@ -87,8 +87,8 @@ pub(in crate::http) async fn delete(
     let app = app.shared();
     carry_out(async move {
         let authority = owner.authority();
-        let deed = (authority, Action::ClientDeleted);
-        app.enrolment.remove(authority.id(), &Precondition::None, deed, app.clock.now()).await?;
+        let by = By { authority, action: Action::ClientDeleted, now: app.clock.now() };
+        app.clients.remove(authority.id(), &Precondition::None, by).await?;
         Ok(done())
     })
     .await
@@ -103,7 +103,7 @@ pub(in crate::http) async fn add_secret(
     let lives = new_secret(&request, payload).await?;
 
     let authority = owner.authority();
-    let added = app.enrolment.add_secret(authority.id(), lives, authority, app.clock.now()).await?;
+    let added = app.clients.add_secret(authority.id(), lives, authority, app.clock.now()).await?;
 
     Ok(shown_secret(&added))
 }
@@ -118,8 +118,7 @@ pub(in crate::http) async fn add_key(
 
     let (authority, now) = (owner.authority(), app.clock.now());
     let key = (key, &*proofs);
-    let added =
-        app.enrolment.add_key(&app.keys, authority.id(), key, lives, authority, now).await?;
+    let added = app.clients.add_key(&app.keys, authority.id(), key, lives, authority, now).await?;
 
     Ok(shown_key(&added))
 }
@@ -132,9 +131,7 @@ pub(in crate::http) async fn delete_secret(
     let (secret, tokens) = (credential_id(&request), removal(&request)?);
 
     let authority = owner.authority();
-    app.enrolment
-        .delete_secret(authority.id(), &secret, tokens, authority, app.clock.now())
-        .await?;
+    app.clients.delete_secret(authority.id(), &secret, tokens, authority, app.clock.now()).await?;
 
     Ok(done())
 }
@@ -147,7 +144,7 @@ pub(in crate::http) async fn delete_key(
     let (key, tokens) = (credential_id(&request), removal(&request)?);
 
     let authority = owner.authority();
-    app.enrolment.delete_key(authority.id(), &key, tokens, authority, app.clock.now()).await?;
+    app.clients.delete_key(authority.id(), &key, tokens, authority, app.clock.now()).await?;
 
     Ok(done())
 }
@@ -164,7 +161,7 @@ pub(in crate::http) async fn regenerate(
     carry_out(async move {
         let (authority, keys, now) = (owner.authority(), (keys, &*proofs), app.clock.now());
         let registered =
-            app.enrolment.regenerate(&app.keys, authority.id(), keys, authority, now).await?;
+            app.clients.regenerate(&app.keys, authority.id(), keys, authority, now).await?;
         let uri = register::uri(&app, &registered.client.id);
         Ok(register::created(&view::registration(&registered, &uri)))
     })

@@ -8,19 +8,19 @@ use serde_json::Value;
 
 use crate::assembly::App;
 use crate::clients::draft::ClientMetadata;
-use crate::clients::error::RegistryError;
+use crate::clients::error::ClientsError;
 use crate::clients::view;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::oauth::error::TokenFault;
 use crate::web::error::Refusal;
-use crate::web::lobby::Running;
 use crate::web::rate::RegistrationRate;
-use crate::web::{Lobby, address, bearer, body, json, origin};
+use crate::web::state::Running;
+use crate::web::{ServerState, address, bearer, body, json, origin};
 
 pub(in crate::http) async fn post(
     app: Running,
-    lobby: web::Data<Lobby>,
+    state: web::Data<ServerState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
@@ -41,7 +41,7 @@ pub(in crate::http) async fn post(
     let origin = origin::of(&app, &request);
     let registered = app.registration.register(outline, &metadata, origin, now).await?;
 
-    lobby.metrics().clients_registered.inc();
+    state.metrics().clients_registered.inc();
     let uri = uri(&app, &registered.client.id);
     Ok(created(&view::registration(&registered, &uri)))
 }
@@ -52,7 +52,7 @@ fn admit(
     request: &HttpRequest,
     token: Option<&str>,
     now: Timestamp,
-) -> Result<(), RegistryError> {
+) -> Result<(), ClientsError> {
     let admit = || app.registration.admit(token);
     match rate_and_address(app, request) {
         Some((rate, address)) => rate.shows_a_token(address, now, admit),
@@ -61,7 +61,7 @@ fn admit(
 }
 
 /// Refuses registrations that come too often from one address.
-fn keep_to_the_rate(app: &App, request: &HttpRequest, now: Timestamp) -> Result<(), RegistryError> {
+fn keep_to_the_rate(app: &App, request: &HttpRequest, now: Timestamp) -> Result<(), ClientsError> {
     let known = rate_and_address(app, request);
     known.map_or(Ok(()), |(rate, address)| rate.registers(address, now))
 }
@@ -71,7 +71,7 @@ fn rate_and_address<'a>(
     request: &'a HttpRequest,
 ) -> Option<(&'a RegistrationRate, IpAddr)> {
     let address = address::caller(request, &app.config.settings.trusted_proxies);
-    Lobby::of(request).map(Lobby::rate).zip(address)
+    ServerState::of(request).map(ServerState::rate).zip(address)
 }
 
 /// Where a client looks after its registration: RFC 7592 §3.

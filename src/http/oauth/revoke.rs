@@ -7,14 +7,14 @@ use serde_json::json;
 use crate::oauth::error::OAuthError;
 use crate::web::carry_out::carry_out;
 use crate::web::error::Refusal;
-use crate::web::lobby::Running;
-use crate::web::{Lobby, form, origin};
+use crate::web::state::Running;
+use crate::web::{ServerState, form, origin};
 
 use super::credentials;
 
 pub(in crate::http) async fn post(
     app: Running,
-    lobby: web::Data<Lobby>,
+    state: web::Data<ServerState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
@@ -23,7 +23,7 @@ pub(in crate::http) async fn post(
     let token = form.value("token").ok_or(OAuthError::Missing("token"))?.to_owned();
     let (now, origin) = (app.clock.now(), origin::of(&app, &request));
 
-    let client = credentials::authenticated(&app, &lobby, &request, &presented, now).await?;
+    let client = credentials::authenticated(&app, &state, &request, &presented, now).await?;
     let app = app.shared();
     carry_out(
         async move { Ok(app.own_tokens.revoke(&app.judge, &client, &token, origin, now).await?) },

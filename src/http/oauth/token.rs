@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::oauth::token::check_grant;
 use crate::web::error::Refusal;
-use crate::web::lobby::Running;
-use crate::web::{Lobby, form};
+use crate::web::state::Running;
+use crate::web::{ServerState, form};
 
 use super::credentials;
 
@@ -23,7 +23,7 @@ struct Success {
 
 pub(in crate::http) async fn post(
     app: Running,
-    lobby: web::Data<Lobby>,
+    state: web::Data<ServerState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
@@ -32,13 +32,13 @@ pub(in crate::http) async fn post(
     let presented = credentials::presented(&request, &form)?;
     let now = app.clock.now();
 
-    let client = credentials::authenticated(&app, &lobby, &request, &presented, now).await?;
+    let client = credentials::authenticated(&app, &state, &request, &presented, now).await?;
     // Not before: a list of whatever length must cost nothing to those who have proved nothing.
     let asked = form.token_request(&app.issuer.rules.lists)?;
     let issued = app.issuer.issue(&client, asked, now);
-    let issued = issued.inspect_err(|error| credentials::count(error, lobby.metrics()))?;
+    let issued = issued.inspect_err(|error| credentials::count(error, state.metrics()))?;
 
-    lobby.metrics().tokens_issued.inc();
+    state.metrics().tokens_issued.inc();
     tracing::debug!(client_id = %client.client().id, "token issued");
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(Success {
         access_token: issued.access_token,

@@ -9,7 +9,7 @@ use crate::oauth::NotOurs;
 use crate::oauth::error::TokenFault;
 use crate::web::bearer;
 use crate::web::error::Refusal;
-use crate::web::lobby::Running;
+use crate::web::state::Running;
 
 pub(in crate::http) async fn get(
     app: Running,

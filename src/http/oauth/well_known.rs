@@ -13,7 +13,7 @@ use crate::domain::jwk::Algorithm;
 use crate::domain::resource::WELL_KNOWN;
 use crate::domain::signing_key::PUBLICATION_LEAD;
 use crate::web::error::Refusal;
-use crate::web::lobby::Running;
+use crate::web::state::Running;
 
 /// The key set: RFC 7517 §5.
 pub(in crate::http) async fn jwks(app: Running, request: HttpRequest) -> HttpResponse {

@@ -11,7 +11,7 @@ use utoipa_swagger_ui::Config;
 use crate::config::Resolved;
 use crate::domain::error_code::ErrorCode;
 use crate::http::{TABLE, Where};
-use crate::web::Lobby;
+use crate::web::ServerState;
 use crate::web::error::Refusal;
 
 /// The contract as it is written.
@@ -28,8 +28,8 @@ pub(in crate::http) async fn json(request: HttpRequest) -> Result<HttpResponse, 
     let mut shown = PARSED
         .clone()
         .ok_or_else(|| Refusal::new(ErrorCode::ServerError, "the contract cannot be read"))?;
-    if let Some(lobby) = Lobby::of(&request) {
-        locate(&mut shown, lobby.config());
+    if let Some(state) = ServerState::of(&request) {
+        locate(&mut shown, state.config());
     }
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-cache")).json(shown))
 }
@@ -91,6 +91,6 @@ pub(in crate::http) async fn page(request: HttpRequest) -> Result<HttpResponse, 
             .content_type(file.content_type)
             .insert_header((CACHE_CONTROL, "no-cache"))
             .body(file.bytes.into_owned())),
-        _ => Err(Refusal::new(ErrorCode::NotFound, "there is no such file")),
+        _ => Err(Refusal::new(ErrorCode::NotFound, "no such file")),
     }
 }

@@ -16,7 +16,7 @@ use crate::domain::credential_report::WARNING_DAYS;
 use crate::domain::error_code::ErrorCode;
 use crate::oauth::News;
 use crate::telemetry::{KindLabels, WithinDays};
-use crate::web::Lobby;
+use crate::web::ServerState;
 use crate::web::error::Refusal;
 
 /// Whether the process lives.
@@ -26,7 +26,7 @@ pub(super) async fn healthz() -> HttpResponse {
 
 /// Whether requests should be sent here; with `for=tokeninfo`, those that only ask about tokens.
 pub(super) async fn ready(
-    lobby: web::Data<Lobby>,
+    state: web::Data<ServerState>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
     let mut only_judging = false;
@@ -39,8 +39,8 @@ pub(super) async fn ready(
             _ => {}
         }
     }
-    let good = if only_judging { lobby.can_judge() } else { lobby.is_ready() };
-    Ok(reported(good, &with_store(status(good), lobby.app())))
+    let good = if only_judging { state.can_judge() } else { state.is_ready() };
+    Ok(reported(good, &with_store(status(good), state.app())))
 }
 
 /// That the store can be read only, if so: `/tokeninfo` and whatever needs no write is served.
@@ -53,8 +53,8 @@ fn with_store(mut status: Map<String, Value>, app: Option<&Arc<App>>) -> Map<Str
 
 /// Whether everything that it needs answers; and for how long nothing was heard of other replicas,
 /// while tokens are judged by what was known then.
-pub(super) async fn check_up(lobby: web::Data<Lobby>) -> HttpResponse {
-    let Some(app) = lobby.app() else { return report(false) };
+pub(super) async fn check_up(state: web::Data<ServerState>) -> HttpResponse {
+    let Some(app) = state.app() else { return report(false) };
     let has_files = app.ring.are_files_readable();
     let good = app.upkeep.ping().await.is_ok() && app.ring.can_sign() && has_files;
     let mut status = with_store(status(good), Some(app));
@@ -68,12 +68,12 @@ pub(super) async fn check_up(lobby: web::Data<Lobby>) -> HttpResponse {
     reported(good, &status)
 }
 
-pub(super) async fn metrics(lobby: web::Data<Lobby>) -> HttpResponse {
+pub(super) async fn metrics(state: web::Data<ServerState>) -> HttpResponse {
     let answers =
-        lobby.app().is_some_and(|app| app.feed.store_answers() && app.upkeep.takes_writes());
-    let metrics = lobby.metrics();
+        state.app().is_some_and(|app| app.feed.store_answers() && app.upkeep.takes_writes());
+    let metrics = state.metrics();
     metrics.store_up.set(i64::from(answers));
-    if let Some(app) = lobby.app() {
+    if let Some(app) = state.app() {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         metrics.revocations.set(count(app.revocations.len()));
         metrics.key_files_readable.set(i64::from(app.ring.are_files_readable()));

@@ -2,7 +2,8 @@
 //! one of them without a trace is looked for.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::domain::claims::AccessTokenClaims;
 use crate::domain::clock::Timestamp;
@@ -39,6 +40,6 @@ impl InUse {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ClientId, (u64, Timestamp)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

@@ -1,9 +1,9 @@
 //! Single tokens that were revoked, by name.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use parking_lot::RwLock;
 
 use crate::domain::clock::Timestamp;
 
@@ -43,21 +43,19 @@ impl TokenSet {
     pub(super) fn insert(&self, name: TokenName, until: Timestamp) {
         let until = u32::try_from(until.0).unwrap_or(u32::MAX);
         if let Some(part) = self.0.get(name.part()) {
-            let mut part = part.write().unwrap_or_else(PoisonError::into_inner);
+            let mut part = part.write();
             let stands = part.entry(name).or_insert(until);
             *stands = until.max(*stands);
         }
     }
 
     pub(super) fn contains(&self, name: TokenName) -> bool {
-        self.0.get(name.part()).is_some_and(|part| {
-            part.read().unwrap_or_else(PoisonError::into_inner).contains_key(&name)
-        })
+        self.0.get(name.part()).is_some_and(|part| part.read().contains_key(&name))
     }
 
     pub(super) fn forget_expired(&self, now: Timestamp) {
         for part in &self.0 {
-            let mut part = part.write().unwrap_or_else(PoisonError::into_inner);
+            let mut part = part.write();
             part.retain(|_, until| now.0 < u64::from(*until));
             if part.capacity() > 4 * part.len().max(16) {
                 part.shrink_to_fit();
@@ -66,6 +64,6 @@ impl TokenSet {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.iter().map(|part| part.read().unwrap_or_else(PoisonError::into_inner).len()).sum()
+        self.0.iter().map(|part| part.read().len()).sum()
     }
 }

@@ -8,13 +8,13 @@ use crate::audit::AuditRecord;
 use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
 use crate::domain::store_error::StoreError;
-use crate::replication::{ChangeLog, Changes, RevocationPage, Standing, StandingPage};
+use crate::replication::{ChangeLog, Changes, ClientStatus, ClientStatusPage, RevocationPage};
 use crate::revocation::RevocationStore;
 use crate::store::revocation::{Kept, known, of_row, to_text};
 
 use super::audit::{self, seconds};
 use super::rows::text;
-use super::{EmbeddedStore, standing};
+use super::{EmbeddedStore, status};
 
 /// How many revocations are read at once.
 const AT_ONCE: usize = 10_000;
@@ -25,7 +25,7 @@ impl ChangeLog for EmbeddedStore {
         // Before the changes: what is written meanwhile is seen the next time again.
         let now_ms = DateTime::now().timestamp_millis();
         let changed = move |connection: &Connection| {
-            let clients = standings(connection, "updated_at >= ?1", since_ms)?;
+            let clients = statuses(connection, "updated_at >= ?1", since_ms)?;
             let made = revocations(connection, "created_at >= ?1 ORDER BY name", &since_ms)?;
             Ok((clients, made))
         };
@@ -39,16 +39,16 @@ impl ChangeLog for EmbeddedStore {
         since_ms: i64,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<StandingPage, StoreError> {
-        let behind = after.and_then(standing::place).unwrap_or((since_ms, i64::MIN));
+    ) -> Result<ClientStatusPage, StoreError> {
+        let behind = after.and_then(status::place).unwrap_or((since_ms, i64::MIN));
         let unreadable = self.unreadable.clone();
-        self.read(move |connection| standing::page(connection, behind, limit, &unreadable)).await
+        self.read(move |connection| status::page(connection, behind, limit, &unreadable)).await
     }
 
-    async fn standings(&self, ids: &[ClientId]) -> Result<Vec<Standing>, StoreError> {
+    async fn statuses(&self, ids: &[ClientId]) -> Result<Vec<ClientStatus>, StoreError> {
         let ids = ids.to_vec();
         let all = move |connection: &Connection| {
-            let each = ids.iter().map(|id| standings(connection, "client_id = ?1", id.as_str()));
+            let each = ids.iter().map(|id| statuses(connection, "client_id = ?1", id.as_str()));
             each.collect::<rusqlite::Result<Vec<_>>>()
         };
         Ok(self.read(all).await?.into_iter().flatten().collect())
@@ -64,15 +64,15 @@ impl ChangeLog for EmbeddedStore {
     }
 }
 
-/// The standings of these clients.
-fn standings(
+/// The statuses of these clients.
+fn statuses(
     connection: &Connection,
     which: &str,
     value: impl rusqlite::ToSql,
-) -> rusqlite::Result<Vec<Standing>> {
-    let mut rows = connection.prepare_cached(&standing::select(which))?;
-    let found = rows.query_map([value], standing::read)?.collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(found.into_iter().filter_map(|found| found.standing).collect())
+) -> rusqlite::Result<Vec<ClientStatus>> {
+    let mut rows = connection.prepare_cached(&status::select(which))?;
+    let found = rows.query_map([value], status::read)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(found.into_iter().filter_map(|found| found.status).collect())
 }
 
 fn revocations(

@@ -5,7 +5,7 @@ use mongodb::bson::DateTime;
 use rusqlite::{Connection, Transaction, params};
 
 use crate::audit::AuditRecord;
-use crate::clients::{Cursor, Inserted, ListQuery, Page, Registry};
+use crate::clients::{ClientRepository, Cursor, Inserted, ListQuery, Page};
 use crate::domain::client::Client;
 use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
@@ -16,7 +16,7 @@ use super::rows::{READABLE, ROW, add, changed, find, page, privileged, read, tic
 use super::{EmbeddedStore, audit};
 
 #[async_trait]
-impl Registry for EmbeddedStore {
+impl ClientRepository for EmbeddedStore {
     async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError> {
         let (id, row) = (client.id.clone(), audit::Row::of(record)?);
         let mut document = record::to_document(client);

@@ -20,7 +20,7 @@ mod readers;
 mod rows;
 mod schema;
 mod signing_keys;
-mod standing;
+mod status;
 mod transfer;
 mod unused;
 mod upkeep;

@@ -1,9 +1,10 @@
 //! Reading: beside the writing thread, and never in its way.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, InterruptHandle, OpenFlags};
 
 /// How many read at once; each has a thread and a connection. A client is read in 50 µs, so more
@@ -57,7 +58,7 @@ impl Turn {
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
@@ -84,13 +85,13 @@ impl Readers {
         turn: &Turn,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self.idle.lock().pop();
         let connection = match idle {
             Some(connection) => connection,
             None => reader(&self.file)?,
         };
         let outcome = turn.take(&connection, read);
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.idle.lock();
         if idle.len() < AT_ONCE {
             idle.push(connection);
         }

@@ -1,4 +1,4 @@
-//! The public halves of the signing keys, and wishes for new ones.
+//! The public halves of the signing keys, and requests for new ones.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -8,7 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
 use crate::signing::SigningKeyStore;
-use crate::signing::signing_keys::{Retired, SigningKeyDeeds};
+use crate::signing::signing_keys::{Retired, SigningKeyChanges};
 use crate::store::{Document, signing_key_record as record};
 
 use super::rows::{from_text, text, to_text};
@@ -23,11 +23,11 @@ impl SigningKeyStore for EmbeddedStore {
         self.writer.write(publish).await
     }
 
-    async fn bury(&self, kid: &str) -> Result<(), StoreError> {
+    async fn leave_tombstone(&self, kid: &str) -> Result<(), StoreError> {
         let (kid, remains) = (kid.to_owned(), record::remains(kid));
-        let buried = (remains.clone(), record::LIVING.to_vec());
-        let bury = move |transaction: &Transaction<'_>| put(transaction, &kid, buried, remains);
-        self.writer.write(bury).await
+        let condition = (remains.clone(), record::LIVING.to_vec());
+        let write = move |transaction: &Transaction<'_>| put(transaction, &kid, condition, remains);
+        self.writer.write(write).await
     }
 
     async fn forget(&self, kid: &str) -> Result<(), StoreError> {
@@ -40,7 +40,7 @@ impl SigningKeyStore for EmbeddedStore {
 }
 
 #[async_trait]
-impl SigningKeyDeeds for EmbeddedStore {
+impl SigningKeyChanges for EmbeddedStore {
     async fn published(&self) -> Result<SharedKeys, StoreError> {
         let all = |connection: &Connection| {
             let mut rows = connection.prepare_cached("SELECT kid, document FROM signing_keys")?;
@@ -65,7 +65,7 @@ impl SigningKeyDeeds for EmbeddedStore {
         let row = audit::Row::of(record)?;
         let retire = move |transaction: &Transaction<'_>| {
             let Some(mut held) = find(transaction, &kid)? else { return Ok(Retired::Unknown) };
-            if held.contains_key(record::RETIRED_AT) || held.contains_key(record::BURIED) {
+            if held.contains_key(record::RETIRED_AT) || held.contains_key(record::TOMBSTONE) {
                 return Ok(Retired::Before);
             }
             held.extend(retirement);

@@ -1,4 +1,4 @@
-//! Records of deeds. They are written where they are read, so none is ever on its way.
+//! Audit records. They are written where they are read, so none is ever on its way.
 
 use async_trait::async_trait;
 

@@ -9,15 +9,15 @@ use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
-use crate::replication::{ChangeLog, Changes, RevocationPage, Standing, StandingPage};
+use crate::replication::{ChangeLog, Changes, ClientStatus, ClientStatusPage, RevocationPage};
 use crate::revocation::RevocationStore;
 use crate::store::{audit, record};
 
 use super::{MemoryStore, Tables};
 
 impl Tables {
-    fn standings(&self) -> impl Iterator<Item = Standing> {
-        self.clients.values().filter_map(|(_, document)| record::to_standing(document))
+    fn statuses(&self) -> impl Iterator<Item = ClientStatus> {
+        self.clients.values().filter_map(|(_, document)| record::to_status(document))
     }
 
     /// Keeps a revocation; false if it is there already, and then for as long as the longer of the
@@ -46,7 +46,7 @@ impl ChangeLog for MemoryStore {
         let tables = self.tables();
         let made = tables.revocations.values().filter(|(made_ms, _)| *made_ms >= since_ms);
         Ok(Changes {
-            clients: tables.standings().filter(|it| it.updated_at_ms >= since_ms).collect(),
+            clients: tables.statuses().filter(|it| it.updated_at_ms >= since_ms).collect(),
             revocations: made.map(|(_, revocation)| revocation.clone()).collect(),
             unknown_revocations: 0,
             now_ms: tables.now_ms(),
@@ -58,20 +58,20 @@ impl ChangeLog for MemoryStore {
         since_ms: i64,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<StandingPage, StoreError> {
+    ) -> Result<ClientStatusPage, StoreError> {
         let tables = self.tables();
         let done: usize = after.and_then(|after| after.parse().ok()).unwrap_or_default();
-        let changed = tables.standings().filter(|it| it.updated_at_ms >= since_ms);
-        let page: Vec<Standing> = changed.skip(done).take(limit).collect();
+        let changed = tables.statuses().filter(|it| it.updated_at_ms >= since_ms);
+        let page: Vec<ClientStatus> = changed.skip(done).take(limit).collect();
         let looked_at = page.len();
         let next = (looked_at == limit).then(|| (done + looked_at).to_string());
-        let ended = |it: &Standing| it.state != State::Public || it.epoch > 0;
-        let standings = page.into_iter().filter(ended).collect();
-        Ok(StandingPage { standings, looked_at, next })
+        let ended = |it: &ClientStatus| it.state != State::Public || it.epoch > 0;
+        let statuses = page.into_iter().filter(ended).collect();
+        Ok(ClientStatusPage { statuses, looked_at, next })
     }
 
-    async fn standings(&self, ids: &[ClientId]) -> Result<Vec<Standing>, StoreError> {
-        Ok(self.tables().standings().filter(|it| ids.contains(&it.id)).collect())
+    async fn statuses(&self, ids: &[ClientId]) -> Result<Vec<ClientStatus>, StoreError> {
+        Ok(self.tables().statuses().filter(|it| ids.contains(&it.id)).collect())
     }
 
     async fn revocations(&self, _after: Option<&str>) -> Result<RevocationPage, StoreError> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::audit::AuditRecord;
-use crate::clients::{Cursor, Inserted, ListQuery, Page, Registry};
+use crate::clients::{ClientRepository, Cursor, Inserted, ListQuery, Page};
 use crate::domain::client::Client;
 use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
@@ -13,7 +13,7 @@ use crate::store::{Document, audit, record};
 use super::MemoryStore;
 
 #[async_trait]
-impl Registry for MemoryStore {
+impl ClientRepository for MemoryStore {
     async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError> {
         audit::to_text(record)?;
         let mut tables = self.tables();

@@ -8,10 +8,10 @@ mod signing_keys;
 mod unused;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use mongodb::bson::DateTime;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::audit::AuditRecord;
 use crate::clients::{Inserted, Login, SharedFacts, UnreadableCount, Upkeep};
@@ -49,7 +49,7 @@ struct Tables {
 
 impl MemoryStore {
     fn tables(&self) -> MutexGuard<'_, Tables> {
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock()
     }
 }
 

@@ -9,7 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
 use crate::signing::SigningKeyStore;
-use crate::signing::signing_keys::{Retired, SigningKeyDeeds};
+use crate::signing::signing_keys::{Retired, SigningKeyChanges};
 use crate::store::{audit, signing_key_record};
 
 use super::MemoryStore;
@@ -22,10 +22,10 @@ impl SigningKeyStore for MemoryStore {
         Ok(())
     }
 
-    async fn bury(&self, kid: &str) -> Result<(), StoreError> {
+    async fn leave_tombstone(&self, kid: &str) -> Result<(), StoreError> {
         let remains = signing_key_record::remains(kid);
-        let buried = (remains.clone(), signing_key_record::LIVING.to_vec());
-        self.tables().put_key(kid, buried, remains);
+        let tombstone = (remains.clone(), signing_key_record::LIVING.to_vec());
+        self.tables().put_key(kid, tombstone, remains);
         Ok(())
     }
 
@@ -41,7 +41,7 @@ impl SigningKeyStore for MemoryStore {
 }
 
 #[async_trait]
-impl SigningKeyDeeds for MemoryStore {
+impl SigningKeyChanges for MemoryStore {
     async fn published(&self) -> Result<SharedKeys, StoreError> {
         let tables = self.tables();
         let named = tables.signing_keys.iter().map(|(name, held)| (name.as_str(), held));
@@ -57,7 +57,7 @@ impl SigningKeyDeeds for MemoryStore {
         audit::to_text(record)?;
         let mut tables = self.tables();
         let Some(held) = tables.signing_keys.get_mut(kid) else { return Ok(Retired::Unknown) };
-        let ended = [signing_key_record::RETIRED_AT, signing_key_record::BURIED];
+        let ended = [signing_key_record::RETIRED_AT, signing_key_record::TOMBSTONE];
         if ended.iter().any(|name| held.contains_key(name)) {
             return Ok(Retired::Before);
         }

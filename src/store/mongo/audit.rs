@@ -1,4 +1,4 @@
-//! Records of deeds: written into the document of the deed, and moved on from there into a
+//! Audit records: written into the changed document, and moved on from there into a
 //! collection of their own. Nothing is lost between the two, and nothing is there twice.
 
 use async_trait::async_trait;

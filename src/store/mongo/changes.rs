@@ -11,7 +11,7 @@ use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
-use crate::replication::{ChangeLog, Changes, RevocationPage, Standing, StandingPage};
+use crate::replication::{ChangeLog, Changes, ClientStatus, ClientStatusPage, RevocationPage};
 use crate::revocation::RevocationStore;
 use crate::store::revocation::{CREATED_AT, UNTIL, known, of_document, to_document};
 use crate::store::unreadable::Unreadable;
@@ -38,7 +38,7 @@ impl ChangeLog for MongoStore {
         since_ms: i64,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<StandingPage, StoreError> {
+    ) -> Result<ClientStatusPage, StoreError> {
         let after = after.and_then(paging::place_of);
         let page = |database| async move {
             let clients = clients(&database);
@@ -52,15 +52,15 @@ impl ChangeLog for MongoStore {
             Ok(date) => date.timestamp_millis() >= since_ms,
             Err(_) => true,
         };
-        let changed = found.iter().filter(is_changed).filter_map(record::to_standing);
-        let standings = changed.filter(|it| it.state != State::Public || it.epoch > 0).collect();
-        Ok(StandingPage { standings, looked_at, next })
+        let changed = found.iter().filter(is_changed).filter_map(record::to_status);
+        let statuses = changed.filter(|it| it.state != State::Public || it.epoch > 0).collect();
+        Ok(ClientStatusPage { statuses, looked_at, next })
     }
 
-    async fn standings(&self, ids: &[ClientId]) -> Result<Vec<Standing>, StoreError> {
+    async fn statuses(&self, ids: &[ClientId]) -> Result<Vec<ClientStatus>, StoreError> {
         let ids: Vec<&str> = ids.iter().map(ClientId::as_str).collect();
         let these = doc! { record::CLIENT_ID: { "$in": ids } };
-        self.run(|database| async move { standings(&clients(&database), these).await }).await
+        self.run(|database| async move { statuses(&clients(&database), these).await }).await
     }
 
     async fn revocations(&self, after: Option<&str>) -> Result<RevocationPage, StoreError> {
@@ -133,7 +133,7 @@ async fn changes(
     let hello = database.run_command(doc! { "hello": 1 }).await?;
     let now = hello.get_datetime("localTime").copied().unwrap_or_else(|_| DateTime::now());
     let since = doc! { "$gte": moment(since_ms) };
-    let clients = standings(&clients(database), doc! { record::UPDATED_AT: &since }).await?;
+    let clients = statuses(&clients(database), doc! { record::UPDATED_AT: &since }).await?;
     let revocations = revocations(database).clone_with_type::<RawDocumentBuf>();
     let made = revocations.find(doc! { CREATED_AT: since }).await?;
     let made = made.try_collect::<Vec<_>>().await?;
@@ -160,12 +160,12 @@ fn perhaps_ended_since(since_ms: i64) -> Document {
     doc! { "$and": [{ "$or": changed }, { "$or": ended }] }
 }
 
-async fn standings(
+async fn statuses(
     clients: &Collection<Document>,
     which: Document,
-) -> Result<Vec<Standing>, Error> {
+) -> Result<Vec<ClientStatus>, Error> {
     let found = found(clients, which).await?;
-    Ok(found.iter().filter_map(record::to_standing).collect())
+    Ok(found.iter().filter_map(record::to_status).collect())
 }
 
 /// What tells how these clients stand.

@@ -10,7 +10,7 @@ use mongodb::options::UpdateModifications;
 use mongodb::{Collection, Database};
 
 use crate::audit::AuditRecord;
-use crate::clients::{Cursor, Inserted, ListQuery, Page, Registry};
+use crate::clients::{ClientRepository, Cursor, Inserted, ListQuery, Page};
 use crate::domain::client::{Client, Revision};
 use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
@@ -21,7 +21,7 @@ use crate::store::{Document, record};
 use super::{MongoStore, audit, clients, paging, readable, unless_duplicate};
 
 #[async_trait]
-impl Registry for MongoStore {
+impl ClientRepository for MongoStore {
     /// An upsert, because only an update can take the date from the server's clock. Its filter
     /// matches nothing ever, so that it never touches a document: the unique index decides.
     async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError> {

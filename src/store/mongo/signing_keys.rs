@@ -1,4 +1,4 @@
-//! The public halves of the signing keys; their `kid` is the `_id`. Beside them, wishes for new ones.
+//! The public halves of the signing keys; their `kid` is the `_id`. Beside them, requests for new ones.
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
@@ -11,7 +11,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
 use crate::signing::SigningKeyStore;
-use crate::signing::signing_keys::{Retired, SigningKeyDeeds};
+use crate::signing::signing_keys::{Retired, SigningKeyChanges};
 use crate::store::{Document, signing_key_record as record};
 
 use super::{MongoStore, SIGNING_KEYS, audit, readable, unless_duplicate};
@@ -24,10 +24,11 @@ impl SigningKeyStore for MongoStore {
         self.run(|database| async move { put(&keys(&database), &kid, renewal, first).await }).await
     }
 
-    async fn bury(&self, kid: &str) -> Result<(), StoreError> {
+    async fn leave_tombstone(&self, kid: &str) -> Result<(), StoreError> {
         let (kid, remains) = (kid.to_owned(), record::remains(kid));
-        let buried = update((remains.clone(), record::LIVING.to_vec()));
-        self.run(|database| async move { put(&keys(&database), &kid, buried, remains).await }).await
+        let tombstone = update((remains.clone(), record::LIVING.to_vec()));
+        self.run(|database| async move { put(&keys(&database), &kid, tombstone, remains).await })
+            .await
     }
 
     async fn forget(&self, kid: &str) -> Result<(), StoreError> {
@@ -40,7 +41,7 @@ impl SigningKeyStore for MongoStore {
 }
 
 #[async_trait]
-impl SigningKeyDeeds for MongoStore {
+impl SigningKeyChanges for MongoStore {
     async fn published(&self) -> Result<SharedKeys, StoreError> {
         let all = |database| async move {
             let keys = keys(&database).clone_with_type::<RawDocumentBuf>();
@@ -61,7 +62,7 @@ impl SigningKeyDeeds for MongoStore {
         let key = doc! { "_id": kid };
         // A null in a filter matches what is missing.
         let living =
-            doc! { "_id": kid, record::RETIRED_AT: Bson::Null, record::BURIED: Bson::Null };
+            doc! { "_id": kid, record::RETIRED_AT: Bson::Null, record::TOMBSTONE: Bson::Null };
         let mut retirement = record::retirement(at);
         retirement.extend(audit::added(record)?);
         let retirement = doc! { "$set": retirement };

@@ -22,7 +22,7 @@ use crate::domain::jwks_uri::JwksUri;
 use crate::domain::permission::Permission;
 use crate::domain::scope::Scope;
 use crate::domain::state::State;
-use crate::replication::Standing;
+use crate::replication::ClientStatus;
 
 use credentials::{
     key_document, keys, registration_token_document, registration_tokens, secret_document, secrets,
@@ -203,12 +203,12 @@ fn epoch(document: &Document, limits: &mut Limits<'_>) -> u64 {
 }
 
 /// How a client stands. One whose state or epoch cannot be read is not in use.
-pub(in crate::store) fn to_standing(document: &Document) -> Option<Standing> {
+pub(in crate::store) fn to_status(document: &Document) -> Option<ClientStatus> {
     let mut limits = Limits::of(document);
     let state = limits.read(STATE, "", |state| state.as_str()?.parse().ok());
     let epoch = epoch(document, &mut limits);
     let is_read = limits.unreadable().is_empty() && !document.contains_key(DAMAGE);
-    Some(Standing {
+    Some(ClientStatus {
         id: document.get_str(CLIENT_ID).ok()?.parse().ok()?,
         state: state.filter(|_| is_read).unwrap_or(State::Draft),
         epoch,

@@ -1,4 +1,4 @@
-//! Records of deeds, revocations and removal.
+//! Audit records, revocations and removal.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use latchkey::domain::revocation::{Revocation, Revoked};
 use latchkey::domain::state::State;
 use latchkey::store::Store;
 
-use super::{add, client, deed, ended_since, id, read};
+use super::{add, audit_record, client, ended_since, id, read};
 use crate::harness::nested;
 use crate::stores::{Place, on_every_store};
 
@@ -44,7 +44,7 @@ pub(super) async fn everything(store: &dyn Store) -> Vec<AuditRecord> {
 
 async fn each_change_leaves_its_record_once(place: &Place) {
     let store = &*place.store;
-    let [inserted, replaced, again, lost, duplicate] = std::array::from_fn(|_| deed());
+    let [inserted, replaced, again, lost, duplicate] = std::array::from_fn(|_| audit_record());
     assert_eq!(store.insert(&client("svc"), &inserted).await.unwrap(), Inserted::Yes);
     assert_eq!(store.insert(&client("svc"), &duplicate).await.unwrap(), Inserted::Duplicate);
     let first = read(store, &id("svc")).await;
@@ -60,13 +60,13 @@ async fn each_change_leaves_its_record_once(place: &Place) {
     assert_eq!(everything(store).await, [again, replaced, inserted], "however often it is moved");
     let third = read(store, &id("svc")).await;
     assert_eq!(third.revision.version, Some(3), "to move a record changes no client");
-    assert!(store.replace(&third, &third, &deed()).await.unwrap());
+    assert!(store.replace(&third, &third, &audit_record()).await.unwrap());
 }
 
 async fn a_record_that_cannot_be_written_whole_is_refused_with_the_change(place: &Place) {
     let store = &*place.store;
     let deep = || {
-        let mut record = deed();
+        let mut record = audit_record();
         record.after.insert("metadata".to_owned(), nested(33));
         record
     };
@@ -92,7 +92,7 @@ async fn records_are_found_by_what_they_say(place: &Place) {
         let actor = if n < 3 { "alice" } else { "bob" }.to_owned();
         let at = Timestamp(1_700_000_000 + n);
         let id = format!("{}{n:04}", AuditRecord::first_id(at));
-        let record = AuditRecord { id, at, actor, client_id, ..deed() };
+        let record = AuditRecord { id, at, actor, client_id, ..audit_record() };
         assert!(store.append(&record).await.unwrap());
         assert!(!store.append(&record).await.unwrap(), "it is there already");
         records.push(record);
@@ -127,7 +127,7 @@ async fn each_record_is_told_until_it_was_told(place: &Place) {
     let store = &*place.store;
     let [early, late] = [1_600_000_000, 1_700_000_000].map(|at| {
         let at = Timestamp(at);
-        AuditRecord { id: format!("{}x", AuditRecord::first_id(at)), at, ..deed() }
+        AuditRecord { id: format!("{}x", AuditRecord::first_id(at)), at, ..audit_record() }
     });
     for record in [&late, &early] {
         assert!(store.append(record).await.unwrap());
@@ -142,14 +142,14 @@ async fn each_record_is_told_until_it_was_told(place: &Place) {
 
 async fn a_removed_client_is_gone_and_its_record_is_not(place: &Place) {
     let store = &*place.store;
-    let made = deed();
+    let made = audit_record();
     assert_eq!(store.insert(&client("svc"), &made).await.unwrap(), Inserted::Yes);
     let svc = read(store, &id("svc")).await;
     let stale = Client { revision: latchkey::domain::client::Revision::default(), ..svc.clone() };
-    assert!(!store.remove(&stale, &deed()).await.unwrap(), "another revision");
-    let removed = deed();
+    assert!(!store.remove(&stale, &audit_record()).await.unwrap(), "another revision");
+    let removed = audit_record();
     assert!(store.remove(&svc, &removed).await.unwrap());
-    assert!(!store.remove(&svc, &deed()).await.unwrap(), "it is gone already");
+    assert!(!store.remove(&svc, &audit_record()).await.unwrap(), "it is gone already");
     assert!(store.read(&svc.id).await.unwrap().is_none());
 
     assert_eq!(everything(store).await, [removed, made]);
@@ -175,7 +175,7 @@ fn revocations() -> Vec<Revocation> {
 
 async fn revocations_may_share_a_record(place: &Place) {
     let store = &*place.store;
-    let record = deed();
+    let record = audit_record();
     for n in 0..3_u64 {
         let revoked = Revoked::Token { jti: format!("jti{n}") };
         let revocation = Revocation { revoked, until: Timestamp(1_800_000_000) };
@@ -189,7 +189,7 @@ async fn every_revocation_comes_back(place: &Place) {
     let store = &*place.store;
     let all = revocations();
     for revocation in all.iter().chain(&all) {
-        store.revoke(revocation, &deed()).await.unwrap();
+        store.revoke(revocation, &audit_record()).await.unwrap();
     }
     assert_eq!(everything(store).await.len(), all.len(), "to revoke twice is to revoke once");
     let page = store.revocations(None).await.unwrap();
@@ -203,7 +203,7 @@ async fn every_revocation_comes_back(place: &Place) {
     let earlier = Revocation { until: Timestamp(1_800_000_000), ..all[0].clone() };
     let later = Revocation { until: Timestamp(1_900_000_009), ..all[1].clone() };
     for again in [&earlier, &later] {
-        store.revoke(again, &deed()).await.unwrap();
+        store.revoke(again, &audit_record()).await.unwrap();
     }
     store.import_revocations(vec![earlier, later.clone()]).await.unwrap();
     assert_eq!(store.sweep(Timestamp(1_900_000_001), 100).await.unwrap(), all.len() - 1);
@@ -216,7 +216,7 @@ async fn revocations_are_seen_by_date(place: &Place) {
     let store = &*place.store;
     let start = store.changes(i64::MAX).await.unwrap().now_ms;
     let [one, ..] = &revocations()[..] else { unreachable!() };
-    store.revoke(one, &deed()).await.unwrap();
+    store.revoke(one, &audit_record()).await.unwrap();
     let since = store.changes(start - place.date_step_ms).await.unwrap();
     assert_eq!(since.revocations, std::slice::from_ref(one));
     let later = store.changes(start + 3_600_000).await.unwrap();
@@ -263,7 +263,7 @@ async fn clients_with_ended_tokens_are_found(place: &Place) {
     assert!(ended(now + 3_600_000).await.is_empty());
 
     let asked = ["draft", "untouched", "who"].map(id);
-    let found = store.standings(&asked).await.unwrap();
+    let found = store.statuses(&asked).await.unwrap();
     let found: BTreeSet<String> = found.into_iter().map(|it| it.id.to_string()).collect();
     assert_eq!(found, ["draft", "untouched"].map(str::to_owned).into_iter().collect());
 }
@@ -272,7 +272,7 @@ async fn old_records_are_swept(place: &Place) {
     let store = &*place.store;
     for at in [10, 20, 30].map(Timestamp) {
         let id = format!("{}x", AuditRecord::first_id(at));
-        assert!(store.append(&AuditRecord { id, at, ..deed() }).await.unwrap());
+        assert!(store.append(&AuditRecord { id, at, ..audit_record() }).await.unwrap());
     }
     assert_eq!(store.sweep_audit(Timestamp(20), 10).await.unwrap(), 1);
     let left: Vec<u64> = everything(store).await.iter().map(|record| record.at.0).collect();

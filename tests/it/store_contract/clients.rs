@@ -10,7 +10,7 @@ use latchkey::domain::clock::Timestamp;
 use latchkey::domain::signing_key::SharedKeys;
 use latchkey::store::Store;
 
-use super::{add, client, deed, full_client, id, read};
+use super::{add, audit_record, client, full_client, id, read};
 use crate::stores::{Place, on_every_store};
 
 on_every_store! {
@@ -29,7 +29,7 @@ on_every_store! {
 async fn an_id_is_taken_once(place: &Place) {
     let rivals = (0..8).map(|n| Client { name: format!("rival {n}"), ..client("svc") });
     let rivals: Vec<Client> = rivals.collect();
-    let record = deed();
+    let record = audit_record();
     let inserted = join_all(rivals.iter().map(|rival| place.store.insert(rival, &record))).await;
     let winners: Vec<_> = inserted
         .iter()
@@ -40,7 +40,10 @@ async fn an_id_is_taken_once(place: &Place) {
 
     let before = read(&*place.store, &id("svc")).await;
     assert_eq!(before.name, winners[0].1.name);
-    assert_eq!(place.store.insert(&client("svc"), &deed()).await.unwrap(), Inserted::Duplicate);
+    assert_eq!(
+        place.store.insert(&client("svc"), &audit_record()).await.unwrap(),
+        Inserted::Duplicate
+    );
     assert_eq!(read(&*place.store, &id("svc")).await, before, "a duplicate touches nothing");
 }
 
@@ -70,17 +73,17 @@ async fn a_former_id_leads_to_its_client(place: &Place) {
         assert_eq!(successors(former).await, names, "{former}");
     }
     let renamed = Client { name: "renamed".to_owned(), ..fork.clone() };
-    assert!(store.replace(&fork, &renamed, &deed()).await.unwrap());
+    assert!(store.replace(&fork, &renamed, &audit_record()).await.unwrap());
     assert_eq!(successors("first").await, ["fork", "third"], "a change leaves them alone");
     let fork = read(store, &fork.id).await;
-    assert!(store.remove(&fork, &deed()).await.unwrap());
+    assert!(store.remove(&fork, &audit_record()).await.unwrap());
     assert_eq!(successors("first").await, ["third"], "one of them is removed");
 }
 
 async fn absence_is_an_answer(place: &Place) {
     let store = &*place.store;
     assert!(store.read(&id("who")).await.unwrap().is_none());
-    assert!(!store.replace(&client("who"), &client("who"), &deed()).await.unwrap());
+    assert!(!store.replace(&client("who"), &client("who"), &audit_record()).await.unwrap());
     assert!(store.read(&id("who")).await.unwrap().is_none(), "a rewrite adds nothing");
     assert!(store.agreed("nothing").await.unwrap().is_none());
     assert_eq!(store.published().await.unwrap(), SharedKeys::default());
@@ -111,7 +114,7 @@ async fn a_rewrite_needs_the_revision_it_is_based_on(place: &Place) {
     let store = &*place.store;
     let first = add(store, &client("svc")).await;
     let renamed = Client { name: "renamed".to_owned(), ..first.clone() };
-    assert!(store.replace(&first, &renamed, &deed()).await.unwrap());
+    assert!(store.replace(&first, &renamed, &audit_record()).await.unwrap());
 
     let second = read(store, &first.id).await;
     assert_eq!((second.name.as_str(), second.revision.version), ("renamed", Some(2)));
@@ -132,10 +135,16 @@ async fn a_rewrite_needs_the_revision_it_is_based_on(place: &Place) {
         ),
         ("no date", Revision { updated_at_ms: None, ..right }),
     ] {
-        assert!(!store.replace(&at(revision), &client("svc"), &deed()).await.unwrap(), "{why}");
+        assert!(
+            !store.replace(&at(revision), &client("svc"), &audit_record()).await.unwrap(),
+            "{why}"
+        );
     }
     assert_eq!(read(store, &first.id).await, second);
-    assert!(store.replace(&second, &second, &deed()).await.unwrap(), "also if nothing changes");
+    assert!(
+        store.replace(&second, &second, &audit_record()).await.unwrap(),
+        "also if nothing changes"
+    );
 }
 
 async fn of_racing_rewrites_one_is_carried_out(place: &Place) {
@@ -143,7 +152,7 @@ async fn of_racing_rewrites_one_is_carried_out(place: &Place) {
     let old = add(store, &client("svc")).await;
     let rivals = (0..8).map(|n| Client { name: format!("rival {n}"), ..old.clone() });
     let rivals: Vec<Client> = rivals.collect();
-    let record = deed();
+    let record = audit_record();
     let replaced = join_all(rivals.iter().map(|new| store.replace(&old, new, &record))).await;
     let winners: Vec<_> =
         replaced.iter().zip(&rivals).filter(|(replaced, _)| *replaced.as_ref().unwrap()).collect();
@@ -159,7 +168,7 @@ async fn a_rewrite_takes_away_what_is_gone(place: &Place) {
     let store = &*place.store;
     let full = add(store, &full_client()).await;
     let bare = Client { revision: full.revision, ..client("full") };
-    assert!(store.replace(&full, &bare, &deed()).await.unwrap());
+    assert!(store.replace(&full, &bare, &audit_record()).await.unwrap());
     let found = read(store, &full.id).await;
     assert_eq!(found.keys, []);
     assert_eq!(
@@ -169,7 +178,7 @@ async fn a_rewrite_takes_away_what_is_gone(place: &Place) {
 
     let again = Client { revision: read(store, &full.id).await.revision, ..bare };
     let full = Client { revision: again.revision, ..full };
-    assert!(store.replace(&again, &full, &deed()).await.unwrap());
+    assert!(store.replace(&again, &full, &audit_record()).await.unwrap());
     let found = read(store, &full.id).await;
     assert_eq!(found, Client { revision: found.revision, ..full });
 }
@@ -207,7 +216,7 @@ async fn a_list_has_everything_once_and_oldest_first(place: &Place) {
     let svc = read(store, &id("a")).await;
     assert!(
         store
-            .replace(&svc, &Client { name: "renamed".to_owned(), ..svc.clone() }, &deed())
+            .replace(&svc, &Client { name: "renamed".to_owned(), ..svc.clone() }, &audit_record())
             .await
             .unwrap()
     );
@@ -229,20 +238,25 @@ async fn a_permission_is_held_or_not(place: &Place) {
     let svc = add(store, &Client { permissions, ..client("svc") }).await;
     held([false, false]).await;
     let permissions = vec!["x".parse().unwrap(), ours.clone()];
-    assert!(store.replace(&svc, &Client { permissions, ..svc.clone() }, &deed()).await.unwrap());
+    assert!(
+        store.replace(&svc, &Client { permissions, ..svc.clone() }, &audit_record()).await.unwrap()
+    );
     held([true, false]).await;
     add(store, &Client { permissions: vec![other.clone()], ..client("reader") }).await;
     held([true, true]).await;
     let svc = read(store, &svc.id).await;
     assert!(
-        store.replace(&svc, &Client { permissions: vec![], ..svc.clone() }, &deed()).await.unwrap()
+        store
+            .replace(&svc, &Client { permissions: vec![], ..svc.clone() }, &audit_record())
+            .await
+            .unwrap()
     );
     held([false, true]).await;
 }
 
 async fn what_was_begun_goes_on_without_its_caller(place: &Place) {
     let svc = client("svc");
-    let _ = place.store.insert(&svc, &deed()).now_or_never(); // polled once, and dropped
+    let _ = place.store.insert(&svc, &audit_record()).now_or_never(); // polled once, and dropped
     for _ in 0..1000 {
         if place.store.read(&svc.id).await.unwrap().is_some() {
             return;

@@ -6,7 +6,7 @@ use latchkey::domain::jwk::PublicJwk;
 use latchkey::domain::state::State;
 use latchkey::store::Store;
 
-use super::{add, client, deed, jwks, login, read};
+use super::{add, audit_record, client, jwks, login, read};
 use crate::stores::{Place, on_every_store};
 
 on_every_store! {
@@ -51,9 +51,9 @@ async fn a_key_leads_to_its_holders(place: &Place) {
     assert_eq!(one.len(), 1, "and no more");
     let two = read(store, &"two".parse().unwrap()).await;
     let removed = Client { state: State::Deleted, ..two.clone() };
-    assert!(store.replace(&two, &removed, &deed()).await.unwrap());
+    assert!(store.replace(&two, &removed, &audit_record()).await.unwrap());
     assert_eq!(holders(store, &[rsa]).await, ["one"], "nobody has what a removed client had");
-    assert!(store.replace(&read(store, &two.id).await, &two, &deed()).await.unwrap());
+    assert!(store.replace(&read(store, &two.id).await, &two, &audit_record()).await.unwrap());
 
     let plain = PublicJwk { kid: "whatever".to_owned(), ..rsa.clone() };
     assert_eq!(holders(store, &[&plain]).await, ["one", "two"], "under whatever name");
@@ -65,12 +65,12 @@ async fn a_rewrite_keeps_the_lookup_right(place: &Place) {
     let svc = add(store, &with_keys("svc", &[rsa, ed])).await;
 
     let renamed = Client { name: "renamed".to_owned(), ..svc.clone() };
-    assert!(store.replace(&svc, &renamed, &deed()).await.unwrap());
+    assert!(store.replace(&svc, &renamed, &audit_record()).await.unwrap());
     assert_eq!(holders(store, &[rsa]).await, ["svc"], "another change leaves it alone");
 
     let svc = read(store, &svc.id).await;
     let rotated = Client { keys: with_keys("svc", &[ed, ec]).keys, ..svc.clone() };
-    assert!(store.replace(&svc, &rotated, &deed()).await.unwrap());
+    assert!(store.replace(&svc, &rotated, &audit_record()).await.unwrap());
     for (key, names) in [(rsa, &[][..]), (ed, &["svc"]), (ec, &["svc"])] {
         assert_eq!(holders(store, &[key]).await, names, "rotated");
     }
@@ -80,7 +80,7 @@ async fn a_rewrite_keeps_the_lookup_right(place: &Place) {
 
     let svc = read(store, &svc.id).await;
     let bare = Client { keys: Vec::new(), ..svc.clone() };
-    assert!(store.replace(&svc, &bare, &deed()).await.unwrap());
+    assert!(store.replace(&svc, &bare, &audit_record()).await.unwrap());
     for key in [rsa, ed, ec] {
         assert!(holders(store, &[key]).await.is_empty(), "without keys");
     }
@@ -94,7 +94,7 @@ async fn a_published_set_comes_back(place: &Place) {
     assert_eq!(found.jwks_uri, svc.jwks_uri);
     let inline =
         Client { jwks_uri: None, keys: with_keys("svc", &jwks().each_ref()).keys, ..found.clone() };
-    assert!(store.replace(&found, &inline, &deed()).await.unwrap());
+    assert!(store.replace(&found, &inline, &audit_record()).await.unwrap());
     let found = read(store, &svc.id).await;
     assert_eq!((found.jwks_uri, found.keys.len()), (None, 3));
 }

@@ -23,7 +23,7 @@ use latchkey::domain::provenance::Provenance;
 use latchkey::domain::registration_token::{RegistrationToken, StoredRegistrationToken};
 use latchkey::domain::secret_hash::SecretHash;
 use latchkey::domain::state::State;
-use latchkey::replication::Standing;
+use latchkey::replication::ClientStatus;
 use latchkey::store::Store;
 use serde_json::{Map, Value, json};
 
@@ -31,11 +31,11 @@ pub fn id(text: &str) -> ClientId {
     text.parse().unwrap()
 }
 
-/// The record of some deed, a new one each time.
-pub fn deed() -> AuditRecord {
+/// Some audit record, a new one each time.
+pub fn audit_record() -> AuditRecord {
     static RECORDER: LazyLock<Recorder> = LazyLock::new(|| Recorder::new(Arc::new(SystemEntropy)));
     let (author, now) = (Author::server(), Timestamp(1_700_000_000));
-    RECORDER.deed(&author, Action::ClientUpdated, Map::new(), now).unwrap()
+    RECORDER.record(&author, Action::ClientUpdated, Map::new(), now).unwrap()
 }
 
 pub fn client(name: &str) -> Client {
@@ -124,7 +124,7 @@ pub fn login(client: &ClientId, at: Timestamp) -> Login {
 }
 
 pub async fn add(store: &dyn Store, client: &Client) -> Client {
-    assert_eq!(store.insert(client, &deed()).await.unwrap(), Inserted::Yes);
+    assert_eq!(store.insert(client, &audit_record()).await.unwrap(), Inserted::Yes);
     read(store, &client.id).await
 }
 
@@ -133,12 +133,12 @@ pub async fn read(store: &dyn Store, id: &ClientId) -> Client {
 }
 
 /// What a start reads of clients that ended, page by page.
-pub async fn ended_since(store: &dyn Store, since_ms: i64, limit: usize) -> Vec<Standing> {
+pub async fn ended_since(store: &dyn Store, since_ms: i64, limit: usize) -> Vec<ClientStatus> {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let page = store.ended_since(since_ms, after.as_deref(), limit).await.unwrap();
         assert!(page.looked_at <= limit, "{page:?}");
-        found.extend(page.standings);
+        found.extend(page.statuses);
         after = page.next;
         if after.is_none() {
             return found;

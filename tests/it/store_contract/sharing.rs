@@ -15,7 +15,7 @@ use mongodb::bson::doc;
 use serde_json::{Value, json};
 
 use super::audit::everything;
-use super::{add, client, deed, id, jwks, secret};
+use super::{add, audit_record, client, id, jwks, secret};
 use crate::stores::{Place, on_every_store};
 
 on_every_store! {
@@ -52,7 +52,9 @@ async fn a_checksummed_secret_is_noticed(place: &Place) {
     let svc = add(store, &Client { secrets, ..client("svc") }).await;
     assert!(!store.has_checksummed_secrets().await.unwrap());
     let secrets = vec![secret("operators", false), secret("ours", true)];
-    assert!(store.replace(&svc, &Client { secrets, ..svc.clone() }, &deed()).await.unwrap());
+    assert!(
+        store.replace(&svc, &Client { secrets, ..svc.clone() }, &audit_record()).await.unwrap()
+    );
     assert!(store.has_checksummed_secrets().await.unwrap());
 }
 
@@ -126,7 +128,7 @@ fn renewed_after_all(jwk: &PublicJwk) -> PublishedKey {
 fn record(action: Action) -> AuditRecord {
     let recorder = Recorder::new(Arc::new(SystemEntropy));
     let Value::Object(about) = json!({ "kid": "k", "now": true }) else { unreachable!() };
-    recorder.deed(&Author::server(), action, about, Timestamp(1_700_000_000)).unwrap()
+    recorder.record(&Author::server(), action, about, Timestamp(1_700_000_000)).unwrap()
 }
 
 async fn a_signing_key_retires_once_and_for_good(place: &Place) {
@@ -146,15 +148,15 @@ async fn a_signing_key_retires_once_and_for_good(place: &Place) {
     let retired = PublishedKey { retired: Some(at), ..key };
     assert_eq!(store.published().await.unwrap().keys, std::slice::from_ref(&retired));
 
-    store.bury(&rsa.kid).await.unwrap();
-    store.bury("of another store").await.unwrap();
+    store.leave_tombstone(&rsa.kid).await.unwrap();
+    store.leave_tombstone("of another store").await.unwrap();
     store.publish(&retired).await.unwrap();
     let other = renewed_after_all(&ed25519);
     store.publish(&other).await.unwrap();
     let mut shared = store.published().await.unwrap();
-    shared.buried.sort_unstable();
-    assert_eq!(shared.keys, [other], "what is buried does not return");
-    assert_eq!(shared.buried, [rsa.kid.as_str(), "of another store"]);
+    shared.tombstones.sort_unstable();
+    assert_eq!(shared.keys, [other], "what is tombstones does not return");
+    assert_eq!(shared.tombstones, [rsa.kid.as_str(), "of another store"]);
     let after_all = store.retire(&rsa.kid, at, &late).await.unwrap();
     assert_eq!(after_all, Retired::Before);
 }
@@ -178,7 +180,7 @@ async fn a_wish_for_new_signing_keys_is_kept_until_it_is_forgotten(place: &Place
     let mut shared = store.published().await.unwrap();
     shared.rotations.sort_by_key(|wish| wish.id.clone());
     assert_eq!(shared.rotations, [plain, full.clone()], "the first of a name stays");
-    assert!(shared.keys.is_empty() && shared.buried.is_empty());
+    assert!(shared.keys.is_empty() && shared.tombstones.is_empty());
     assert_eq!(everything(store).await, [first]);
     store.forget_request("1").await.unwrap();
     assert_eq!(store.published().await.unwrap().rotations, [full]);

@@ -8,7 +8,7 @@ use latchkey::domain::state::State;
 use latchkey::store::Store;
 use mongodb::bson::doc;
 
-use super::{add, client, deed, id, login, read};
+use super::{add, audit_record, client, id, login, read};
 use crate::stores::{Place, on_every_store};
 
 on_every_store! {
@@ -24,7 +24,7 @@ const AFTER: Timestamp = Timestamp(1_700_000_001);
 async fn remove_unused(store: &dyn Store, limit: usize) -> Vec<ClientId> {
     let mut removed = Vec::new();
     for client in store.unused(AFTER, limit).await.unwrap() {
-        assert!(store.remove_unused(&client, &deed()).await.unwrap());
+        assert!(store.remove_unused(&client, &audit_record()).await.unwrap());
         removed.push(client.id);
     }
     removed.sort();
@@ -41,8 +41,8 @@ async fn who_is_used_after_all_stays(place: &Place) {
     assert_eq!(found.len(), 3);
     store.write_logins(&[login(&used.id, AFTER)]).await.unwrap();
     let before = read(store, &changed.id).await;
-    assert!(store.replace(&before, &before, &deed()).await.unwrap());
-    let record = deed();
+    assert!(store.replace(&before, &before, &audit_record()).await.unwrap());
+    let record = audit_record();
     for it in &found {
         let removed = store.remove_unused(it, &record).await.unwrap();
         assert_eq!(removed, it.id == gone.id, "{}", it.id);
@@ -73,7 +73,7 @@ async fn who_was_never_used_goes(place: &Place) {
     assert_eq!(store.import(vec![theirs]).await.unwrap().new, 1);
     let rewritten = add(store, &client("was changed")).await;
     let renamed = Client { name: "renamed".to_owned(), ..rewritten.clone() };
-    assert!(store.replace(&rewritten, &renamed, &deed()).await.unwrap());
+    assert!(store.replace(&rewritten, &renamed, &audit_record()).await.unwrap());
     add(store, &client("never used")).await;
     add(store, &came("registered itself", Provenance::Registered)).await;
 

@@ -6,13 +6,13 @@ use latchkey::clients::Login;
 use latchkey::domain::client::{Client, ClientKey};
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::id::{ClientId, CredentialId};
-use latchkey::replication::Standing;
+use latchkey::replication::ClientStatus;
 use latchkey::store::{Document, MemoryStore, Store, UsedAssertion};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, doc};
 use serde_json::{Value, json};
 
-use super::{add, client, deed, full_client, id, jwks, read, secret};
+use super::{add, audit_record, client, full_client, id, jwks, read, secret};
 use crate::stores::{Place, on_every_store};
 
 on_every_store! {
@@ -85,7 +85,10 @@ async fn a_login_is_no_change(place: &Place) {
     assert_eq!(now, seen);
 
     let renamed = Client { name: "renamed".to_owned(), ..before.clone() };
-    assert!(store.replace(&before, &renamed, &deed()).await.unwrap(), "a login breaks no rewrite");
+    assert!(
+        store.replace(&before, &renamed, &audit_record()).await.unwrap(),
+        "a login breaks no rewrite"
+    );
     let login = read(store, &names[0]).await.last_login;
     assert_eq!(login, Some(Timestamp(1_750_000_001)), "and a rewrite no login");
 }
@@ -124,7 +127,10 @@ async fn the_last_use_of_each_credential_is_noted(place: &Place) {
 
     // Arrays are replaced whole; what was noted is not in them.
     let fewer = Client { secrets: before.secrets[..1].to_vec(), ..before.clone() };
-    assert!(store.replace(&before, &fewer, &deed()).await.unwrap(), "nor in the way of one");
+    assert!(
+        store.replace(&before, &fewer, &audit_record()).await.unwrap(),
+        "nor in the way of one"
+    );
     let found = read(store, &id("svc")).await;
     assert_eq!(found.secrets.len(), 1);
     assert_eq!(found.secrets[0].last_used, Some(Timestamp(days[1])));
@@ -162,13 +168,13 @@ async fn changes_are_seen_by_date(place: &Place) {
     let first = add(store, &client("svc")).await;
     seen(&first).await;
     add(store, &client("other")).await;
-    assert!(store.replace(&first, &first, &deed()).await.unwrap());
+    assert!(store.replace(&first, &first, &audit_record()).await.unwrap());
     seen(&read(store, &first.id).await).await;
     assert_eq!(store.changes(i64::MAX).await.unwrap().clients, []);
 }
 
-fn standing(client: &Client) -> Standing {
-    Standing {
+fn standing(client: &Client) -> ClientStatus {
+    ClientStatus {
         id: client.id.clone(),
         state: client.state,
         epoch: client.token_epoch,

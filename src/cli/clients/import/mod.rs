@@ -30,7 +30,7 @@ const DEEPEST_SENT: usize = 60;
 const ATTEMPTS: usize = 10;
 const PAUSE: Duration = Duration::from_secs(1);
 
-pub(super) const ABOUT: &str = "Bring in the clients of another platform.\n\n\
+pub(super) const ABOUT: &str = "Import clients from another platform.\n\n\
     Each keeps its id. One with a public key goes on as it is, and so does one whose secret, or \
     its bcrypt or argon2 hash, comes along; any other is given a new secret, which is shown this \
     once. Clients that are here already are left alone, so this can be run again. The source is \

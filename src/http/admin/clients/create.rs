@@ -9,14 +9,14 @@ use crate::clients::create::{self, Grants};
 use crate::clients::draft::ClientMetadata;
 use crate::domain::permission::CLIENTS_WRITE;
 use crate::web::error::Refusal;
-use crate::web::lobby::Running;
-use crate::web::{Lobby, bearer, body, json};
+use crate::web::state::Running;
+use crate::web::{ServerState, bearer, body, json};
 
 use super::created;
 
 pub(in crate::http) async fn post(
     app: Running,
-    lobby: web::Data<Lobby>,
+    state: web::Data<ServerState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
@@ -29,10 +29,10 @@ pub(in crate::http) async fn post(
     let longest = Duration::from_secs(app.config.settings.max_token_lifetime);
     let now = app.clock.now();
     let registered =
-        create::create(&app.enrolment, &app.keys, &authority, &metadata, grants, longest, now)
+        create::create(&app.clients, &app.keys, &authority, &metadata, grants, longest, now)
             .await?;
 
-    lobby.metrics().clients_registered.inc();
+    state.metrics().clients_registered.inc();
     let client_id = &registered.client.id;
     let mut response = created(&app, &registered);
     // Relative: the admin's listener may be reached by another name than the issuer's.

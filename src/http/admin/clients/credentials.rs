@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::clients::credentials::{Added, Lives, Tokens};
 use crate::clients::draft::ClientMetadata;
-use crate::clients::error::RegistryError;
+use crate::clients::error::ClientsError;
 use crate::clients::public_key::SentKeys;
 use crate::clients::view;
 use crate::domain::jwk::PublicJwk;
@@ -19,7 +19,7 @@ use crate::domain::printable::excerpt;
 use crate::domain::secret::ClientSecret;
 use crate::web::carry_out::carry_out;
 use crate::web::error::Refusal;
-use crate::web::lobby::Running;
+use crate::web::state::Running;
 use crate::web::{bearer, body, json};
 
 use super::{client_id, credential_id, done, tokens};
@@ -32,9 +32,9 @@ struct SecretRequest {
     overlap: Option<u64>,
 }
 
-fn lives(expires_in: Option<u64>, overlap: Option<u64>) -> Result<Lives, RegistryError> {
+fn lives(expires_in: Option<u64>, overlap: Option<u64>) -> Result<Lives, ClientsError> {
     if expires_in == Some(0) {
-        return Err(RegistryError::Metadata("`expires_in` must be at least 1".to_owned()));
+        return Err(ClientsError::Metadata("`expires_in` must be at least 1".to_owned()));
     }
     let seconds = |seconds: Option<u64>| seconds.map(Duration::from_secs);
     Ok(Lives { expires_in: seconds(expires_in), overlap: seconds(overlap) })
@@ -74,9 +74,10 @@ pub(in crate::http) async fn new_key(
     let mut members = optional_object(request, payload).await?;
     let mut number = |name: &str| match members.remove(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => value.as_u64().map(Some).ok_or_else(|| {
-            RegistryError::Metadata(format!("`{name}` must be a number of seconds"))
-        }),
+        Some(value) => value
+            .as_u64()
+            .map(Some)
+            .ok_or_else(|| ClientsError::Metadata(format!("`{name}` must be a number of seconds"))),
     };
     let lives = lives(number("expires_in")?, number("overlap")?)?;
     let NewKeys { keys: key, proofs } = keys_of(members)?;
@@ -105,10 +106,10 @@ async fn optional_object(
 }
 
 /// Keys in whichever form, and nothing beside them but their proofs.
-fn keys_of(members: Map<String, Value>) -> Result<NewKeys, RegistryError> {
+fn keys_of(members: Map<String, Value>) -> Result<NewKeys, ClientsError> {
     if let Some(name) = members.keys().find(|name| !KEYS.contains(&name.as_str())) {
         let name = excerpt(name);
-        return Err(RegistryError::Metadata(format!("there is no member `{name}`")));
+        return Err(ClientsError::Metadata(format!("unknown member `{name}`")));
     }
     let metadata: ClientMetadata = json::from_object(Value::Object(members))?;
     Ok(NewKeys { keys: metadata.keys()?, proofs: metadata.proofs()? })
@@ -159,7 +160,7 @@ pub(in crate::http) async fn add_secret(
     let lives = new_secret(&request, payload).await?;
 
     let id = client_id(&request)?;
-    let added = app.enrolment.add_secret(&id, lives, &authority, app.clock.now()).await?;
+    let added = app.clients.add_secret(&id, lives, &authority, app.clock.now()).await?;
 
     Ok(shown_secret(&added))
 }
@@ -174,7 +175,7 @@ pub(in crate::http) async fn add_key(
 
     let (id, now) = (client_id(&request)?, app.clock.now());
     let new = (new, &*proofs);
-    let added = app.enrolment.add_key(&app.keys, &id, new, lives, &authority, now).await?;
+    let added = app.clients.add_key(&app.keys, &id, new, lives, &authority, now).await?;
 
     let mut shown = key(&added);
     view::warn(&mut shown, &added.left_out);
@@ -189,7 +190,7 @@ pub(in crate::http) async fn delete_secret(
     let authority = bearer::authority(&app, &request, CLIENTS_WRITE).await?;
     let (id, secret, tokens) = (client_id(&request)?, credential_id(&request), removal(&request)?);
 
-    app.enrolment.delete_secret(&id, &secret, tokens, &authority, app.clock.now()).await?;
+    app.clients.delete_secret(&id, &secret, tokens, &authority, app.clock.now()).await?;
 
     Ok(done())
 }
@@ -201,7 +202,7 @@ pub(in crate::http) async fn delete_key(
     let authority = bearer::authority(&app, &request, CLIENTS_WRITE).await?;
     let (id, key, tokens) = (client_id(&request)?, credential_id(&request), removal(&request)?);
 
-    app.enrolment.delete_key(&id, &key, tokens, &authority, app.clock.now()).await?;
+    app.clients.delete_key(&id, &key, tokens, &authority, app.clock.now()).await?;
 
     Ok(done())
 }
@@ -213,7 +214,7 @@ pub(in crate::http) async fn delete_registration_token(
     let authority = bearer::authority(&app, &request, CLIENTS_WRITE).await?;
     let (id, token) = (client_id(&request)?, credential_id(&request));
 
-    app.enrolment.delete_registration_token(&id, &token, &authority, app.clock.now()).await?;
+    app.clients.delete_registration_token(&id, &token, &authority, app.clock.now()).await?;
 
     Ok(done())
 }
@@ -230,7 +231,7 @@ pub(in crate::http) async fn regenerate(
     let app = app.shared();
     carry_out(async move {
         let keys = (keys, &*proofs);
-        let registered = app.enrolment.regenerate(&app.keys, &id, keys, &authority, now).await?;
+        let registered = app.clients.regenerate(&app.keys, &id, keys, &authority, now).await?;
         Ok(super::created(&app, &registered))
     })
     .await

@@ -11,8 +11,8 @@ use crate::clients::{Login, view};
 use crate::domain::permission::ADMIN;
 use crate::web::aside::aside;
 use crate::web::error::Refusal;
-use crate::web::lobby::Running;
-use crate::web::{Lobby, bearer, body, json as json_body};
+use crate::web::state::Running;
+use crate::web::{ServerState, bearer, body, json as json_body};
 
 use super::{malformed, no_store};
 
@@ -33,7 +33,7 @@ struct Request {
 
 pub(in crate::http) async fn import(
     app: Running,
-    lobby: web::Data<Lobby>,
+    state: web::Data<ServerState>,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
@@ -55,7 +55,7 @@ pub(in crate::http) async fn import(
         mode: if dry_run { Mode::Try } else { Mode::Do },
         now: app.clock.now(),
     };
-    let imported = app.enrolment.import(clients, terms).await?;
+    let imported = app.clients.import(clients, terms).await?;
 
     let logins = imported.iter().filter_map(|client| {
         let id = client.client_id.as_deref()?.parse().ok()?;
@@ -66,7 +66,7 @@ pub(in crate::http) async fn import(
         tracing::warn!(reason = %error, "the last logins of imported clients were not written");
     }
     let added = imported.iter().filter(|client| client.is_new() && !dry_run).count();
-    lobby.metrics().clients_registered.inc_by(u64::try_from(added).unwrap_or_default());
+    state.metrics().clients_registered.inc_by(u64::try_from(added).unwrap_or_default());
     let results: Vec<Value> = imported.iter().map(shown).collect();
     Ok(no_store().json(json!({ "results": results })))
 }

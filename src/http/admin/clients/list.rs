@@ -4,7 +4,7 @@ use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
-use crate::clients::error::RegistryError;
+use crate::clients::error::ClientsError;
 use crate::clients::list::{self, Filter};
 use crate::clients::{Cursor, view};
 use crate::domain::clock::Timestamp;
@@ -13,7 +13,7 @@ use crate::domain::printable::misfit;
 use crate::web::aside::aside;
 use crate::web::bearer;
 use crate::web::error::Refusal;
-use crate::web::lobby::Running;
+use crate::web::state::Running;
 
 use super::{malformed, no_store};
 
@@ -48,9 +48,9 @@ pub(in crate::http) async fn list(
     let filter = query.filter()?;
     let after = query.cursor.map(Cursor);
 
-    let page = list::list(&*app.registry, &filter, after, limit).await;
+    let page = list::list(&*app.repository, &filter, after, limit).await;
 
-    let page = page.map_err(RegistryError::from)?.ok_or(RegistryError::Cursor)?;
+    let page = page.map_err(ClientsError::from)?.ok_or(ClientsError::Cursor)?;
     let watch = app.credentials.at(app.clock.now());
     let shown = aside(move || {
         let clients: Vec<_> = page.clients.iter().map(|it| view::client(it, watch)).collect();
@@ -61,7 +61,7 @@ pub(in crate::http) async fn list(
 }
 
 impl Query {
-    fn filter(&self) -> Result<Filter, RegistryError> {
+    fn filter(&self) -> Result<Filter, ClientsError> {
         let parsed =
             |name: &str, error: &dyn std::fmt::Display| malformed(&format!("`{name}`: {error}"));
         let state = self.state.as_deref().map(str::parse).transpose();

@@ -1,4 +1,4 @@
-//! `/clients`: what an admin does with them. One file per deed.
+//! `/clients`: what an admin does with them. One file a verb.
 
 mod create;
 mod credentials;
@@ -13,7 +13,7 @@ use crate::assembly::App;
 use crate::clients::change::Precondition;
 use crate::clients::credentials::Tokens;
 use crate::clients::draft::Registered;
-use crate::clients::error::RegistryError;
+use crate::clients::error::ClientsError;
 use crate::clients::view;
 use crate::domain::client::Client;
 use crate::domain::id::{ClientId, CredentialId};
@@ -32,8 +32,8 @@ pub(in crate::http) use list::list;
 pub(in crate::http) use one::{delete, patch, show, state};
 
 /// The client that the path names.
-pub(in crate::http) fn client_id(request: &HttpRequest) -> Result<ClientId, RegistryError> {
-    segment(request, "client_id").parse().map_err(|_| RegistryError::NotFound)
+pub(in crate::http) fn client_id(request: &HttpRequest) -> Result<ClientId, ClientsError> {
+    segment(request, "client_id").parse().map_err(|_| ClientsError::NotFound)
 }
 
 /// One segment of the path, decoded whole: the router leaves `%2F`, `%25` and `%2B` as they are.
@@ -61,7 +61,7 @@ fn precondition(request: &HttpRequest) -> Precondition {
 }
 
 /// `revoke_tokens`, the only parameter of those that know it.
-fn tokens(request: &HttpRequest) -> Result<Tokens, RegistryError> {
+fn tokens(request: &HttpRequest) -> Result<Tokens, ClientsError> {
     let mut tokens = Tokens::Keep;
     for (name, value) in form_urlencoded::parse(request.query_string().as_bytes()) {
         tokens = match (&*name, &*value) {
@@ -70,14 +70,14 @@ fn tokens(request: &HttpRequest) -> Result<Tokens, RegistryError> {
             ("revoke_tokens", _) => {
                 return Err(malformed("`revoke_tokens` must be true or false"));
             }
-            _ => return Err(malformed(&format!("there is no parameter `{}`", excerpt(&name)))),
+            _ => return Err(malformed(&format!("unknown parameter `{}`", excerpt(&name)))),
         };
     }
     Ok(tokens)
 }
 
-fn malformed(why: &str) -> RegistryError {
-    RegistryError::Malformed(why.to_owned())
+fn malformed(why: &str) -> ClientsError {
+    ClientsError::Malformed(why.to_owned())
 }
 
 /// A client as it stands, with its tag.

@@ -7,14 +7,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::audit::Action;
+use crate::clients::change::By;
 use crate::clients::credentials::Tokens;
-use crate::clients::error::RegistryError;
+use crate::clients::error::ClientsError;
 use crate::clients::update::Update;
 use crate::domain::permission::{CLIENTS_READ, CLIENTS_WRITE};
 use crate::domain::state::State;
 use crate::web::carry_out::carry_out;
 use crate::web::error::Refusal;
-use crate::web::lobby::Running;
+use crate::web::state::Running;
 use crate::web::{bearer, body, json};
 
 use super::{client_id, done, precondition, shown, tokens};
@@ -29,9 +30,9 @@ pub(in crate::http) async fn show(
     bearer::authority(&app, &request, CLIENTS_READ).await?;
     let id = client_id(&request)?;
 
-    let found = app.registry.read(&id).await.map_err(RegistryError::from)?;
+    let found = app.repository.read(&id).await.map_err(ClientsError::from)?;
 
-    Ok(shown(&app, &found.ok_or(RegistryError::NotFound)?))
+    Ok(shown(&app, &found.ok_or(ClientsError::NotFound)?))
 }
 
 pub(in crate::http) async fn patch(
@@ -51,7 +52,7 @@ pub(in crate::http) async fn patch(
     let update = Update { patch, revoke_tokens };
     let longest = Duration::from_secs(app.config.settings.max_token_lifetime);
     let (condition, now) = (precondition(&request), app.clock.now());
-    let client = app.enrolment.update(&id, &update, &condition, (&authority, longest), now).await?;
+    let client = app.clients.update(&id, &update, &condition, (&authority, longest), now).await?;
 
     Ok(shown(&app, &client))
 }
@@ -75,7 +76,7 @@ pub(in crate::http) async fn state(
     let Transition { to } = json::from_object(object)?;
 
     let condition = precondition(&request);
-    app.enrolment.bring_to(&id, to, &condition, &authority, app.clock.now()).await?;
+    app.clients.bring_to(&id, to, &condition, &authority, app.clock.now()).await?;
 
     Ok(done())
 }
@@ -89,8 +90,8 @@ pub(in crate::http) async fn delete(
 
     let (app, condition) = (app.shared(), precondition(&request));
     carry_out(async move {
-        let deed = (&authority, Action::ClientDeleted);
-        app.enrolment.remove(&id, &condition, deed, app.clock.now()).await?;
+        let by = By { authority: &authority, action: Action::ClientDeleted, now: app.clock.now() };
+        app.clients.remove(&id, &condition, by).await?;
         Ok(done())
     })
     .await

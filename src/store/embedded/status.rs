@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, ToSql};
 
 use crate::domain::free_form;
 use crate::domain::state::State;
-use crate::replication::{Standing, StandingPage};
+use crate::replication::{ClientStatus, ClientStatusPage};
 use crate::store::record;
 use crate::store::unreadable::Unreadable;
 
@@ -14,7 +14,7 @@ use super::rows::{READABLE, find, lost, text, to_bson};
 
 /// What a row says of it.
 pub(super) struct Found {
-    pub(super) standing: Option<Standing>,
+    pub(super) status: Option<ClientStatus>,
     client_id: String,
     is_readable: bool,
     place: Place,
@@ -41,8 +41,8 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
         let value = free_form::read(&text(row, column)?).ok();
         document.extend(value.map(|value| to_bson((name.to_owned(), value))));
     }
-    let standing = record::to_standing(&document);
-    Ok(Found { standing, client_id, is_readable: row.get(5).unwrap_or(false), place })
+    let status = record::to_status(&document);
+    Ok(Found { status, client_id, is_readable: row.get(5).unwrap_or(false), place })
 }
 
 /// Where a page goes on.
@@ -58,7 +58,7 @@ pub(super) fn page(
     (since, behind): Place,
     limit: usize,
     unreadable: &Unreadable,
-) -> rusqlite::Result<StandingPage> {
+) -> rusqlite::Result<ClientStatusPage> {
     let rest = |found: usize| i64::try_from(limit - found).unwrap_or(i64::MAX);
     // One moment after the other: the index has those of the same in the order of their numbers.
     let same = "updated_at = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
@@ -74,9 +74,9 @@ pub(super) fn page(
     let last = found.last().filter(|_| found.len() == limit);
     let next = last.map(|Found { place: (updated_at, seq), .. }| format!("{updated_at} {seq}"));
     let looked_at = found.len();
-    let ended = |it: &Standing| it.state != State::Public || it.epoch > 0;
-    let standings = found.into_iter().filter_map(|found| found.standing).filter(ended).collect();
-    Ok(StandingPage { standings, looked_at, next })
+    let ended = |it: &ClientStatus| it.state != State::Public || it.epoch > 0;
+    let statuses = found.into_iter().filter_map(|found| found.status).filter(ended).collect();
+    Ok(ClientStatusPage { statuses, looked_at, next })
 }
 
 /// If a page of the file is damaged, one by one.
@@ -104,6 +104,6 @@ fn one(connection: &Connection, place: Place) -> rusqlite::Result<Found> {
     }
     let sql = "SELECT client_id FROM clients INDEXED BY sqlite_autoindex_clients_1 WHERE seq = ?1";
     let client_id = connection.prepare_cached(sql)?.query_row([place.1], |row| text(row, 0))?;
-    let standing = record::to_standing(&lost(client_id.clone()));
-    Ok(Found { standing, client_id, is_readable: false, place })
+    let status = record::to_status(&lost(client_id.clone()));
+    Ok(Found { status, client_id, is_readable: false, place })
 }

@@ -1,11 +1,13 @@
 //! How clients stand, as far as their tokens are concerned, whoever changed them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
+
 use crate::audit::{Action, AuditRecord, Author, Recorder};
-use crate::clients::Registry;
+use crate::clients::ClientRepository;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::id::ClientId;
 use crate::domain::revocation::{Revocation, Revoked};
@@ -14,19 +16,19 @@ use crate::domain::store_error::StoreError;
 use crate::revocation::revocations::Revocations;
 use crate::revocation::revoke::Revoker;
 
-use super::{ChangeLog, Standing};
+use super::{ChangeLog, ClientStatus};
 
 /// How many clients are looked at in one question.
 const AT_ONCE: usize = 500;
 
 /// Brings what became of clients into the list of revocations, and makes it last.
-pub struct Standings {
+pub struct ClientStatuses {
     /// What is in force here.
     pub revocations: Arc<Revocations>,
     /// Where what vanished is written down.
     pub revoker: Arc<Revoker>,
     /// Where epochs are raised.
-    pub registry: Arc<dyn Registry>,
+    pub repository: Arc<dyn ClientRepository>,
     /// What makes records.
     pub recorder: Arc<Recorder>,
     /// The time.
@@ -40,7 +42,7 @@ pub struct Standings {
 /// What was made to last, and what is still to be.
 #[derive(Debug, Default)]
 pub struct Settling {
-    waiting: HashMap<ClientId, Standing>,
+    waiting: HashMap<ClientId, ClientStatus>,
     // The epochs below which the tokens of clients that left have ended in the store too.
     ended: HashMap<ClientId, u64>,
 }
@@ -51,7 +53,7 @@ impl Settling {
     }
 }
 
-impl Standings {
+impl ClientStatuses {
     /// For how long what happened to a client matters.
     pub(super) fn memory(&self) -> Duration {
         self.revocations.memory()
@@ -63,23 +65,23 @@ impl Standings {
         }
     }
 
-    pub(super) fn see(&self, standing: &Standing) {
-        let Standing { id, state, epoch, .. } = standing;
+    pub(super) fn see(&self, status: &ClientStatus) {
+        let ClientStatus { id, state, epoch, .. } = status;
         self.revocations.see_client(id, *state, *epoch, self.clock.now());
         if self.shared {
-            let settled = self.is_settled(standing);
+            let settled = self.is_settled(status);
             let mut settling = self.settling();
             if settled {
                 settling.waiting.remove(id);
             } else {
-                settling.waiting.insert(id.clone(), standing.clone());
+                settling.waiting.insert(id.clone(), status.clone());
             }
         }
     }
 
     /// Whether its tokens that ended stay so when this process is gone.
-    fn is_settled(&self, standing: &Standing) -> bool {
-        let Standing { id, state, epoch, .. } = standing;
+    fn is_settled(&self, status: &ClientStatus) -> bool {
+        let ClientStatus { id, state, epoch, .. } = status;
         match state {
             State::Public => *epoch >= self.revocations.epoch(id),
             State::Deleted | State::Draft | State::Trash => {
@@ -91,18 +93,19 @@ impl Standings {
 
     /// Makes what was seen last. What fails is tried again, and keeps no news waiting.
     pub(super) async fn settle(&self) {
-        let all: Vec<Standing> = self.settling().waiting.values().take(AT_ONCE).cloned().collect();
-        for standing in all {
-            match self.settle_one(&standing).await {
+        let all: Vec<ClientStatus> =
+            self.settling().waiting.values().take(AT_ONCE).cloned().collect();
+        for status in all {
+            match self.settle_one(&status).await {
                 // Unless it has been seen again meanwhile.
                 Ok(()) => {
                     let mut settling = self.settling();
-                    if settling.waiting.get(&standing.id) == Some(&standing) {
-                        settling.waiting.remove(&standing.id);
+                    if settling.waiting.get(&status.id) == Some(&status) {
+                        settling.waiting.remove(&status.id);
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(client_id = %standing.id, %error, "its tokens may come back");
+                    tracing::warn!(client_id = %status.id, %error, "its tokens may come back");
                 }
             }
         }
@@ -111,19 +114,19 @@ impl Standings {
     /// A client that another tool unpublished gets a revocation, because it may be published again
     /// while nobody looks. One that is published again has the epoch of its old tokens: that is
     /// raised in the document.
-    async fn settle_one(&self, standing: &Standing) -> Result<(), StoreError> {
-        match standing.state {
-            State::Public => self.raise(&standing.id, self.revocations.epoch(&standing.id)).await,
+    async fn settle_one(&self, status: &ClientStatus) -> Result<(), StoreError> {
+        match status.state {
+            State::Public => self.raise(&status.id, self.revocations.epoch(&status.id)).await,
             State::Deleted | State::Draft | State::Trash => {
-                let in_use = self.revocations.epoch_in_use(&standing.id).unwrap_or_default();
-                let first_good = standing.epoch.max(in_use) + 1;
-                self.end(&standing.id, first_good, standing.state).await
+                let in_use = self.revocations.epoch_in_use(&status.id).unwrap_or_default();
+                let first_good = status.epoch.max(in_use) + 1;
+                self.end(&status.id, first_good, status.state).await
             }
         }
     }
 
     async fn raise(&self, id: &ClientId, epoch: u64) -> Result<(), StoreError> {
-        let Some(old) = self.registry.read(id).await? else { return Ok(()) };
+        let Some(old) = self.repository.read(id).await? else { return Ok(()) };
         if old.state != State::Public || old.token_epoch >= epoch {
             return Ok(());
         }
@@ -134,7 +137,7 @@ impl Standings {
         let pair = (Some(&old), Some(&new));
         let record = self.recorder.change(&author, Action::ClientLeft, pair, now);
         // If somebody else changed it first, it is looked at again.
-        self.registry.replace(&old, &new, &record.map_err(StoreError::new)?).await.map(drop)
+        self.repository.replace(&old, &new, &record.map_err(StoreError::new)?).await.map(drop)
     }
 
     /// Looks for clients that left no trace: deleted, or changed under a date that was passed by.
@@ -148,12 +151,12 @@ impl Standings {
         self.settling().ended.retain(|id, _| self.revocations.epoch_in_use(id).is_some());
         for batch in in_use.chunks(AT_ONCE) {
             let ids: Vec<ClientId> = batch.iter().map(|(id, _)| id.clone()).collect();
-            let found = log.standings(&ids).await?;
-            for standing in &found {
-                self.see(standing);
+            let found = log.statuses(&ids).await?;
+            for status in &found {
+                self.see(status);
             }
             for (id, epoch) in batch {
-                if found.iter().any(|standing| standing.id == *id) {
+                if found.iter().any(|status| status.id == *id) {
                     continue;
                 }
                 if !self.settling().has_ended(id, *epoch) {
@@ -177,12 +180,12 @@ impl Standings {
     fn left(&self, id: &ClientId, state: State, now: Timestamp) -> Result<AuditRecord, StoreError> {
         let state = serde_json::to_value(state).map_err(StoreError::new)?;
         let about = serde_json::Map::from_iter([("__STATE__".to_owned(), state)]);
-        let record = self.recorder.deed(&Author::server(), Action::ClientLeft, about, now);
+        let record = self.recorder.record(&Author::server(), Action::ClientLeft, about, now);
         let record = record.map_err(StoreError::new)?;
         Ok(AuditRecord { client_id: Some(id.clone()), ..record })
     }
 
     fn settling(&self) -> MutexGuard<'_, Settling> {
-        self.settling.lock().unwrap_or_else(PoisonError::into_inner)
+        self.settling.lock()
     }
 }

@@ -15,26 +15,26 @@ use crate::domain::error_code::ErrorCode;
 use crate::telemetry::Metrics;
 use crate::web::Patience;
 
-use super::address::Strangers;
+use super::address::UntrustedProxies;
 use super::error::Refusal;
 use super::rate::RegistrationRate;
 
 /// What every listener shares, from the first moment on.
 #[derive(Clone)]
-pub struct Lobby(Arc<Inner>);
+pub struct ServerState(Arc<Inner>);
 
 struct Inner {
     config: Resolved,
     patience: Patience,
     metrics: Metrics,
     rate: RegistrationRate,
-    strangers: Strangers,
+    untrusted_proxies: UntrustedProxies,
     app: OnceLock<Arc<App>>,
     stopping: AtomicBool,
 }
 
-impl Lobby {
-    /// A lobby before the parts are put together.
+impl ServerState {
+    /// A state before the parts are put together.
     #[must_use]
     pub fn new(config: Resolved, patience: Patience) -> Self {
         let settings = &config.settings;
@@ -42,7 +42,7 @@ impl Lobby {
         Self(Arc::new(Inner {
             metrics: Metrics::default(),
             rate,
-            strangers: Strangers::default(),
+            untrusted_proxies: UntrustedProxies::default(),
             config,
             patience,
             app: OnceLock::new(),
@@ -78,8 +78,8 @@ impl Lobby {
         &self.0.rate
     }
 
-    pub(crate) fn strangers(&self) -> &Strangers {
-        &self.0.strangers
+    pub(crate) fn untrusted_proxies(&self) -> &UntrustedProxies {
+        &self.0.untrusted_proxies
     }
 
     pub(crate) fn app(&self) -> Option<&Arc<App>> {
@@ -141,7 +141,7 @@ impl FromRequest for Running {
     type Future = Ready<Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let app = Lobby::of(request).and_then(Lobby::app).cloned();
+        let app = ServerState::of(request).and_then(ServerState::app).cloned();
         ready(app.map(Self).ok_or_else(starting))
     }
 }
