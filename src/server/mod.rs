@@ -1,5 +1,6 @@
 //! The listeners, from the first byte to the last.
 
+mod background;
 pub mod connections;
 pub mod grpc;
 mod grpc_incoming;
@@ -18,13 +19,12 @@ use tokio::task::JoinSet;
 
 use crate::assembly::{App, Environment, OpenStore, StartError, assemble};
 use crate::audit::outbox;
-use crate::clients::{logins, unused};
 use crate::config::{Resolved, Settings};
 use crate::http::routes::Listener;
-use crate::oauth::quota;
 use crate::telemetry::{LimitLabels, Metrics};
 use crate::web::{Patience, ServerState};
 
+use background::Background;
 use connections::{Bounds, Counts, Places};
 use listening::Site;
 use tls::Certificate;
@@ -92,7 +92,7 @@ pub struct Server {
     stops: Vec<listening::Stop>,
     grpc: Option<grpc::Stop>,
     serving: JoinSet<io::Result<()>>,
-    background: JoinSet<()>,
+    background: Background,
     shutdown_delay: Duration,
 }
 
@@ -113,7 +113,7 @@ pub fn serve(bound: Bound, config: &Resolved) -> io::Result<Server> {
         stops: Vec::new(),
         grpc: None,
         serving: JoinSet::new(),
-        background: JoinSet::new(),
+        background: Background::default(),
         shutdown_delay: Duration::from_secs(settings.shutdown_delay),
     };
     let main = Listener::Main { admin: bound.admin.is_none(), gateways: bound.gateways.is_none() };
@@ -200,25 +200,7 @@ impl Server {
                 Err(error) => return Err(error),
             }
         };
-        self.background.spawn(app.feed.clone().run());
-        self.background.spawn(sweep::run(
-            app.upkeep.clone(),
-            app.revocations.clone(),
-            app.clock.clone(),
-            app.config.audit_retention(),
-        ));
-        self.background.spawn(room::run(app.upkeep.clone()));
-        self.background.spawn(outbox::run(app.outbox.clone()));
-        self.background.spawn(logins::run(app.logins.clone(), app.upkeep.clone()));
-        self.background.spawn(quota::run(app.quotas.clone(), app.clock.clone()));
-        self.background.spawn(unused::run(app.unused.clone(), app.clock.clone()));
-        self.background.spawn(app.credentials.clone().run());
-        if let Some(policy) = &app.gatekeeper.policy {
-            self.background.spawn(policy.clone().watch());
-        }
-        if let Some(delivery) = &app.delivery {
-            self.background.spawn(delivery.clone().run());
-        }
+        self.background.start(&app);
         self.state.open(app.clone());
         Ok(app)
     }
@@ -261,7 +243,7 @@ impl Server {
             }
             app.credentials.stop().await;
         }
-        self.background.shutdown().await;
+        self.background.stop().await;
         if let Some(app) = self.state.app() {
             // What a database that hangs does not take is given up; audit records stay where they
             // were written, and another replica moves them on.
