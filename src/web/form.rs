@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
+use zeroize::Zeroizing;
 
 use crate::assembly::App;
 use crate::domain::audience::{self, Audience};
@@ -26,9 +27,9 @@ const RESOURCE: &str = "resource";
 /// How many parameters a form may have beside those that may be repeated.
 const MOST_OTHERS: usize = 64;
 
-/// The parameters that were sent with a value. Holds secrets: never log it.
+/// The parameters that were sent with a value. Holds secrets: never log it. They are wiped with it.
 pub struct Form {
-    values: BTreeMap<String, String>,
+    values: BTreeMap<String, Zeroizing<String>>,
     audience: Vec<String>,
     resource: Vec<String>,
 }
@@ -73,7 +74,8 @@ impl Form {
                 AUDIENCE => form.audience.push(value.into_owned()),
                 RESOURCE => form.resource.push(value.into_owned()),
                 _ => {
-                    if form.values.insert(name.to_string(), value.into_owned()).is_some() {
+                    let value = Zeroizing::new(value.into_owned());
+                    if form.values.insert(name.to_string(), value).is_some() {
                         return Err(OAuthError::Repeated(name.into_owned()));
                     }
                 }
@@ -86,7 +88,7 @@ impl Form {
     /// The value of a parameter, if it was sent with one.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(String::as_str)
+        self.values.get(name).map(|value| value.as_str())
     }
 
     /// What is asked for, beside the proof of who asks. For callers that have proved it: here the

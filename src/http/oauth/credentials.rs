@@ -1,5 +1,7 @@
 //! What a caller shows to prove who it is: exactly one thing, in one place. RFC 6749 §2.3.
 
+use std::mem::take;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use base64::Engine;
@@ -7,6 +9,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::DecodePaddingMode;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::GeneralPurposeConfig;
+use zeroize::Zeroizing;
 
 use crate::assembly::App;
 use crate::domain::clock::Timestamp;
@@ -124,13 +127,16 @@ fn basic(header: &HeaderValue) -> Option<(String, ClientSecret)> {
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let pair = String::from_utf8(BASE64.decode(encoded.trim()).ok()?).ok()?;
-    let (id, secret) = pair.split_once(':')?;
-    Some((form_decoded(id)?, form_decoded(secret)?.into()))
+    let decoded = Zeroizing::new(BASE64.decode(encoded.trim()).ok()?);
+    let (id, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+    let (id, mut secret) = (form_decoded(id)?, form_decoded(secret)?);
+    Some((id.to_string(), take(&mut *secret).into()))
 }
 
 /// Decodes one value. A separator in it would be an error in the encoding; there it is itself.
-fn form_decoded(text: &str) -> Option<String> {
-    let one = format!("v={}", text.replace('&', "%26"));
-    form_urlencoded::parse(one.as_bytes()).next().map(|(_, value)| value.into_owned())
+fn form_decoded(text: &str) -> Option<Zeroizing<String>> {
+    let escaped = Zeroizing::new(text.replace('&', "%26"));
+    let one = Zeroizing::new(format!("v={}", *escaped));
+    let (_, value) = form_urlencoded::parse(one.as_bytes()).next()?;
+    Some(Zeroizing::new(value.into_owned()))
 }
