@@ -89,7 +89,7 @@ pub async fn assemble(
     let clients = Arc::new(Clients {
         repository: parts.clients.clone(),
         pepper: pepper.clone(),
-        // Of its own, so that those who register keep nobody waiting who wants a token.
+        // A separate queue, so that registrations cannot delay token requests.
         hashes: parts.hashes.beside(PATIENCE),
         entropy: parts.environment.entropy.clone(),
         recorder: parts.recorder.clone(),

@@ -57,7 +57,7 @@ pub struct Copied {
     pub signing_keys: usize,
     /// Assertions that were used, and must not be again.
     pub used_assertions: usize,
-    /// What calls tokens back.
+    /// What revokes tokens.
     pub revocations: usize,
     /// Records of who changed what that are new in the other store.
     pub audit_records: usize,
@@ -81,7 +81,7 @@ pub async fn copy_store(
     }
     while source.move_on(AT_ONCE).await? > 0 {} // no record stays behind in a document
     let mut copied = Copied {
-        // Before any client: no token that was called back is good on the other side.
+        // Before any client: no revoked token is good on the other side.
         revocations: copy_revocations(&*source, &*target).await?,
         audit_records: copy_audit_records(&*source, &*target).await?,
         signing_keys: copy_signing_keys(&*source, &*target).await?,

@@ -19,7 +19,7 @@ pub(super) async fn set_up_admin(app: &App, folder: Option<&Path>) -> Result<(),
         app.clients.install_admin(&credentials, &Author::server(), now).await?;
         tracing::info!(client_id = %credentials.client_id, "the configured administrator is set");
         for former in app.clients.end_former_admins(&credentials.client_id, now).await? {
-            tracing::info!(client_id = %former, "the former administrator has ended");
+            tracing::info!(client_id = %former, "ended the former administrator");
         }
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! The adapters chosen at start, put together. The only module that names concrete ones.
+//! Puts the adapters together. Only this module names stores and `outbound`.
 
 pub mod admin_file;
 mod assemble;
@@ -70,17 +70,17 @@ pub struct App {
     pub registration: Registration,
     /// Lets the keys of clients in.
     pub keys: Arc<KeyAdmission>,
-    /// Adds clients.
+    /// Creates, changes and removes clients.
     pub clients: Arc<Clients>,
-    /// The clients, as far as they are remembered.
+    /// Looks clients up, in the cache first.
     pub client_store: Arc<dyn ClientStore>,
-    /// The clients.
+    /// Reads and writes clients.
     pub repository: Arc<dyn ClientRepository>,
     /// The signing keys.
     pub ring: Arc<KeyRing>,
-    /// What a person may do with them.
+    /// Retires signing keys and requests rotations.
     pub signing_keys: SigningKeys,
-    /// What carries it out here, and shares them with the other replicas.
+    /// Publishes our signing keys, and takes in those of other replicas.
     pub key_exchange: Arc<KeyExchange>,
     /// News of other replicas.
     pub feed: Arc<Feed>,
@@ -92,7 +92,7 @@ pub struct App {
     pub unused: Arc<UnusedSweep>,
     /// The store, for its upkeep.
     pub upkeep: Arc<dyn Upkeep>,
-    /// Audit records on their way.
+    /// Moves audit records to where they are read.
     pub outbox: Arc<dyn Outbox>,
     /// Audit records.
     pub audit_trail: Arc<dyn AuditTrail>,
@@ -108,7 +108,7 @@ pub struct App {
     pub own_tokens: OwnTokens,
     /// Ends tokens for administrators.
     pub token_revocation: TokenRevocation,
-    /// What ends it.
+    /// Stores revocations and puts them in force.
     pub revoker: Arc<Revoker>,
     /// What makes the records of who did what.
     pub recorder: Arc<Recorder>,

@@ -1,4 +1,4 @@
-//! What several of the use-cases share, and the use-cases that are made of it.
+//! The parts that several others share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ const CLIENTS_REMEMBERED: Duration = Duration::from_secs(10);
 /// heard of sooner.
 const ABSENCE_REMEMBERED: Duration = Duration::from_secs(1);
 
-/// What several of the use-cases share.
+/// The parts that several others share.
 pub(super) struct Parts {
     pub(super) environment: Environment,
     pub(super) store: Arc<dyn Store>,

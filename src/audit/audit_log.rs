@@ -1,4 +1,4 @@
-//! Audit events in the log, each when its change is written.
+//! Writes each audit event to the log, when its change has been stored.
 
 use crate::domain::id::ClientId;
 

@@ -126,7 +126,7 @@ impl Delivery {
         match self.tell(&mut backlog).await {
             Ok(more) => more,
             Err(error) => {
-                tracing::debug!(%error, cause = ?std::error::Error::source(&error), "nothing told");
+                tracing::debug!(%error, cause = ?std::error::Error::source(&error), "cannot read webhook events from the store");
                 false
             }
         }
@@ -194,7 +194,7 @@ impl Delivery {
 
     /// Notes the failure; true if it is of no use to go on with the next.
     fn is_away(&self, record: &AuditRecord, why: &Undelivered, backlog: &mut Backlog) -> bool {
-        tracing::warn!(audit = record.action.name(), id = record.id, reason = %why, "webhook not told");
+        tracing::warn!(audit = record.action.name(), id = record.id, reason = %why, "webhook delivery failed");
         let now = self.clock.now();
         let known = backlog.refused.contains_key(&record.id);
         let room = known || backlog.refused.len() < MOST_REFUSED;

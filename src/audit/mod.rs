@@ -53,11 +53,10 @@ pub trait Outbox: Send + Sync {
     /// Adds a record that belongs to no change in a document. False if it is there already.
     async fn append(&self, record: &AuditRecord) -> Result<bool, StoreError>;
 
-    /// Up to `limit` records that nobody was told of yet, the oldest first, but none of events
-    /// before `from`.
+    /// Up to `limit` records that were not delivered yet, the oldest first, none older than `from`.
     async fn untold(&self, from: Timestamp, limit: usize) -> Result<Vec<AuditRecord>, StoreError>;
 
-    /// Notes that somebody was told.
+    /// Marks records as delivered.
     async fn told(&self, ids: &[String]) -> Result<(), StoreError>;
 
     /// Takes or renews the lease of this name for `holder`, if no other holds it at `now`.

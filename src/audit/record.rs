@@ -72,7 +72,7 @@ pub enum Action {
     /// New signing keys were asked for.
     #[serde(rename = "signing_key.rotated")]
     SigningKeyRotated,
-    /// Tokens were called back.
+    /// Tokens were revoked.
     #[serde(rename = "tokens.revoked")]
     TokensRevoked,
     /// Something was done, and the record of it cannot be read: it is damaged, or of a newer version.

@@ -114,7 +114,7 @@ impl Access {
         }
         from_file(Path::new(ADMIN_FILE))?.ok_or_else(|| {
             format!(
-                "as whom? Run this where `{ADMIN_FILE}` is, name such a file with --admin-file, \
+                "no administrator credentials: run this where `{ADMIN_FILE}` is, name such a file with --admin-file, \
                  give --client-id and --secret-file, or set LATCHKEY_ADMIN_CLIENT_ID and \
                  LATCHKEY_ADMIN_SECRET"
             )

@@ -1,4 +1,4 @@
-//! `latchkey revoke`: an administrator calls tokens back, over HTTP.
+//! `latchkey revoke`: an administrator revokes tokens, over HTTP.
 
 use std::io::{IsTerminal, Write};
 

@@ -65,8 +65,7 @@ impl Clients {
         now: Timestamp,
     ) -> Result<(), ClientsError> {
         if credentials.client_id.is_reserved() {
-            let why =
-                format!("`{}` stands for no client; choose another id", credentials.client_id);
+            let why = format!("`{}` is reserved; choose another id", credentials.client_id);
             return Err(ClientsError::Metadata(why));
         }
         if let Form::Forged = credentials.secret.form(&credentials.client_id, &self.pepper) {
@@ -120,7 +119,7 @@ impl Clients {
                 if former.provenance.is_none() && former.creator == FORMER_SERVER {
                     let (client_id, why) =
                         (&former.id, "it may be of a former start, and was changed since");
-                    tracing::warn!(%client_id, why, "an administrator is left alone: end it if it should be gone");
+                    tracing::warn!(%client_id, why, "kept an administrator that an earlier start may have made; delete it if it is not needed");
                 }
                 continue;
             }

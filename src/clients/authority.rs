@@ -1,4 +1,4 @@
-//! Who may act.
+//! The right to change clients.
 
 use crate::audit::{Author, Origin};
 use crate::domain::actor::Actor;
@@ -12,8 +12,8 @@ use crate::domain::state::State;
 use super::draft::Clients;
 use super::error::ClientsError;
 
-/// The right to act as somebody: the bearer of a live token that holds the permission, or
-/// a client that looks after itself.
+/// The right to make a change: that of the bearer of a live token which holds the permission, or of a
+/// client that manages itself.
 #[derive(Debug)]
 pub struct Authority {
     id: ClientId,

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How many ids are remembered of which there is no client.
 const MOST_ABSENT: usize = 10_000;
 
-/// A repository whose clients are remembered until they change.
+/// A [`ClientRepository`] whose clients are remembered until they change.
 ///
 /// What this process writes is forgotten at once; what others write is forgotten by
 /// [`forget`](ClientCache::forget), which the feed calls, and after a while in any case: a client

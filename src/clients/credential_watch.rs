@@ -88,7 +88,7 @@ impl CredentialWatch {
             if let Err(error) = self.look(now).await {
                 self.findings().next_look = now + PAUSE;
                 let cause = std::error::Error::source(&error);
-                tracing::warn!(%error, ?cause, "credentials were not looked through");
+                tracing::warn!(%error, ?cause, "cannot check credentials for expiry");
             }
         }
     }

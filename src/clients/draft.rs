@@ -1,4 +1,4 @@
-//! A client on its way into the repository: what both kinds of registration share.
+//! A client before it is stored: what registration and creation share.
 
 use std::sync::Arc;
 
@@ -238,7 +238,7 @@ pub struct Registered {
     pub left_out: Vec<LeftOut>,
 }
 
-/// Adds clients, and makes their secrets.
+/// Creates, changes and removes clients, with their audit records.
 pub struct Clients {
     /// Where they are kept.
     pub repository: Arc<dyn ClientRepository>,

@@ -21,7 +21,7 @@ pub enum ClientsError {
     #[error(transparent)]
     Busy(#[from] Busy),
     /// The client is not as it was said to be: RFC 9110 §13.1.1.
-    #[error("the client was changed since; read it again")]
+    #[error("the client has changed; read it again")]
     Changed,
     /// A cursor that no list ended with.
     #[error("`cursor` is not valid")]
@@ -75,7 +75,7 @@ pub enum ClientsError {
     #[error("the client has no such credential")]
     NoCredential,
     /// Others change the same client all the time.
-    #[error("others are changing this client; try again")]
+    #[error("the client is being changed by others; try again")]
     Raced,
     /// The registration access token is that of no client that is there.
     #[error("the registration access token is wrong, or the client is gone")]
@@ -90,7 +90,7 @@ pub enum ClientsError {
     #[error("`proof`: {0}")]
     Proof(#[from] ProofFault),
     /// Another client has the key.
-    #[error("another client has this key: make one that only this client will have")]
+    #[error("another client has this key; generate a new one")]
     SharedKey,
     /// Randomness ran out.
     #[error(transparent)]

@@ -1,5 +1,5 @@
-//! The registered clients: how they come, change and go, and their credentials. One file a verb; here
-//! are the ports that the verbs need.
+//! Registered clients and their credentials: how they are created, changed and removed. One file for
+//! each operation; the ports are here.
 
 pub mod admin;
 pub mod audit;
@@ -169,7 +169,7 @@ pub trait SharedFacts: Send + Sync {
     async fn has_checksummed_secrets(&self) -> Result<bool, StoreError>;
 }
 
-/// What the tasks need of a store.
+/// What background tasks need of a store.
 #[async_trait]
 pub trait Upkeep: Send + Sync {
     /// Whether it answers.
@@ -214,7 +214,7 @@ pub struct Login {
     pub used: Vec<(CredentialId, Timestamp)>,
 }
 
-/// Clients kept at hand, which the feed keeps honest.
+/// Cached clients. The feed invalidates them.
 pub trait ClientCache: Send + Sync {
     /// Forgets a client: the next use reads it again.
     fn forget(&self, id: &ClientId);

@@ -90,8 +90,9 @@ impl Clients {
             return;
         };
         let pair = (Some(&orphan), None);
-        let record = self.recorder.change(authority.author(), Action::ClientDeleted, pair, now);
-        if let Ok(record) = record {
+        if let Ok(record) =
+            self.recorder.change(authority.author(), Action::ClientDeleted, pair, now)
+        {
             let _ = self.repository.remove(&orphan, &record).await;
         }
     }

@@ -1,4 +1,4 @@
-//! The tokens of a client, or of one of its credentials, are called back.
+//! The tokens of a client, or of one of its credentials, are revoked.
 
 use crate::audit::{Action, AuditRecord};
 use crate::domain::client::Client;

@@ -97,7 +97,7 @@ pub async fn run(sweep: Arc<UnusedSweep>, clock: Arc<dyn Clock>) {
     while sweep.age.is_some() {
         interval.tick().await;
         if let Err(error) = sweep.sweep(clock.now()).await {
-            tracing::warn!(%error, cause = ?std::error::Error::source(&error), "unused clients stay");
+            tracing::warn!(%error, cause = ?std::error::Error::source(&error), "cannot remove unused clients");
         }
     }
 }

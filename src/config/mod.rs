@@ -62,11 +62,11 @@ pub struct Settings {
     #[arg(long, requires = "tls_certificate", help_heading = "Listening")]
     pub tls_key: Option<PathBuf>,
 
-    /// Networks of proxies whose `X-Forwarded-For` is believed, such as `10.0.0.0/8,::1/128`
+    /// Networks of proxies whose `X-Forwarded-For` is trusted, such as `10.0.0.0/8,::1/128`
     #[arg(long, value_delimiter = ',', help_heading = "Listening")]
     pub trusted_proxies: Vec<IpNet>,
 
-    /// What every route but the status routes begins with, e.g. /oidc
+    /// Path prefix of every route but the status routes, such as /oidc
     #[arg(long, default_value = "", value_parser = prefix, help_heading = "Listening")]
     pub service_prefix: String,
 
@@ -90,11 +90,11 @@ pub struct Settings {
     #[arg(long, help_heading = "Listening")]
     pub max_connections_per_address: Option<u32>,
 
-    /// Seconds between the signal to stop and the end of accepting, for load balancers to notice
+    /// Seconds to go on accepting after the signal to stop, so that load balancers notice
     #[arg(long, default_value_t = 0, help_heading = "Listening")]
     pub shutdown_delay: u64,
 
-    /// Seconds that requests under way are given to end
+    /// Seconds to let running requests finish
     #[arg(long, default_value_t = 30, help_heading = "Listening")]
     pub shutdown_timeout: u64,
 
@@ -114,7 +114,7 @@ pub struct Settings {
     #[arg(long, default_value_t = 64, help_heading = "Storage")]
     pub token_cache: u64,
 
-    /// Seconds without news of other replicas after which no token is judged; 0: never
+    /// Seconds without news from other replicas after which every token is answered 503; 0: no limit
     #[arg(long, default_value_t = 0, help_heading = "Storage")]
     pub max_staleness: u64,
 
@@ -155,7 +155,7 @@ pub struct Settings {
     #[arg(long, help_heading = "Tokens")]
     pub signing_key_password_file: Option<PathBuf>,
 
-    /// Days after which the key that signs is succeeded by a new one; 0: never
+    /// Days after which the signing key is rotated; 0: never
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=36500), help_heading = "Tokens")]
     pub key_rotation_days: u64,
 
@@ -163,11 +163,11 @@ pub struct Settings {
     #[arg(long, default_value_t = 36000, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Tokens")]
     pub token_lifetime: u64,
 
-    /// Seconds that a token may live at all, whatever its client says
+    /// Longest lifetime of any token, in seconds, whatever its client is granted
     #[arg(long, default_value_t = 86400, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Tokens")]
     pub max_token_lifetime: u64,
 
-    /// Audiences of which a token that has any must have one, to be good at /tokeninfo
+    /// Audiences accepted at /tokeninfo: a token with audiences must have one of these
     #[arg(long, value_delimiter = ',', help_heading = "Tokens")]
     pub accepted_audiences: Vec<Audience>,
 
@@ -180,12 +180,12 @@ pub struct Settings {
           default_missing_value = "true", value_name = "BOOL", help_heading = "Tokens")]
     pub require_audience: bool,
 
-    /// Tell those who introspect tokens of others only of tokens for an audience of their own
+    /// Limit introspection to tokens that share an audience with the caller
     #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1,
           default_missing_value = "true", value_name = "BOOL", help_heading = "Tokens")]
     pub introspection_own_audiences: bool,
 
-    /// Seconds that clocks may be apart
+    /// Tolerated clock difference, in seconds
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=600), help_heading = "Tokens")]
     pub clock_skew: u64,
 
@@ -197,7 +197,7 @@ pub struct Settings {
     #[arg(long, default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Clients")]
     pub assertion_lifetime: u64,
 
-    /// Until when every client may send the token endpoint's URL as `aud` (RFC 3339)
+    /// Date until which every client may send the token endpoint's URL as `aud` (RFC 3339)
     #[arg(long, value_parser = date, help_heading = "Clients")]
     pub legacy_audience_until: Option<String>,
 
@@ -205,12 +205,12 @@ pub struct Settings {
     #[arg(long, value_enum, help_heading = "Clients")]
     pub registration: Option<RegistrationSetting>,
 
-    /// What to show for registering, with --registration token
+    /// The initial access token, with --registration token
     #[arg(long, value_parser = secret, help_heading = "Clients")]
     #[serde(serialize_with = "redacted")]
     pub initial_access_token: Option<SecretString>,
 
-    /// A file with that token
+    /// A file with the initial access token
     #[arg(long, help_heading = "Clients")]
     pub initial_access_token_file: Option<PathBuf>,
 
@@ -238,7 +238,7 @@ pub struct Settings {
     #[arg(long, default_value_t = ListLimits::DEFAULT.groups, help_heading = "Clients")]
     pub max_groups: usize,
 
-    /// Registrations from one address, and changes that one client makes to itself, in a minute; 0: any number
+    /// Registrations a minute from one address, and changes a minute that one client makes to itself; 0: no limit
     #[arg(long, default_value_t = 20, help_heading = "Clients")]
     pub registration_rate: u32,
 
@@ -246,7 +246,7 @@ pub struct Settings {
     #[arg(long, default_value_t = 60, help_heading = "Clients")]
     pub revocation_rate: u32,
 
-    /// Whether those who fail to authenticate too often are refused for a while: on or off
+    /// Whether callers that fail to authenticate too often are throttled: on or off
     #[arg(long, value_enum, default_value_t = Switch::On, help_heading = "Clients")]
     pub throttle: Switch,
 
@@ -267,12 +267,12 @@ pub struct Settings {
     #[arg(long, value_delimiter = ',', help_heading = "Clients")]
     pub jwks_uri_hosts: Vec<AdmittedHost>,
 
-    /// Refuse keys that are registered without a proof that their private half is there
+    /// Require a proof of possession for every registered key
     #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1,
           default_missing_value = "true", value_name = "BOOL", help_heading = "Clients")]
     pub require_key_proof: bool,
 
-    /// Refuse keys that another client has
+    /// Refuse keys that another client already has
     #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1,
           default_missing_value = "true", value_name = "BOOL", help_heading = "Clients")]
     pub refuse_shared_keys: bool,
@@ -316,19 +316,19 @@ pub struct Settings {
     #[arg(long, value_delimiter = ',', value_parser = not_empty, help_heading = "Gateways")]
     pub user_properties: Vec<String>,
 
-    /// The header by which the gateway names the kind of client. Needs --gateway-listen and --auth-source mia
+    /// Header with the client type, set by the gateway. Needs --gateway-listen and --auth-source mia
     #[arg(long, default_value = gateways::CLIENT_TYPE, help_heading = "Gateways")]
     pub client_type_header: FieldName,
 
-    /// The header by which the gateway says that a request is of the back office. Needs --gateway-listen and --auth-source mia
+    /// Header that marks a back-office request, set by the gateway. Needs --gateway-listen and --auth-source mia
     #[arg(long, default_value = gateways::BACKOFFICE, help_heading = "Gateways")]
     pub backoffice_header: FieldName,
 
-    /// Other names for headers that say who asks, such as `mia-userid=miauserid,X-Client-Id=X-Consumer`
+    /// Other names for the identity headers, such as `mia-userid=miauserid,X-Client-Id=X-Consumer`
     #[arg(long, value_delimiter = ',', help_heading = "Gateways")]
     pub answer_headers: Vec<Renamed>,
 
-    /// URLs of what is behind the gateways, shown at /.well-known/oauth-protected-resource (RFC 9728)
+    /// URLs of the protected resources behind the gateways, published at /.well-known/oauth-protected-resource (RFC 9728)
     #[arg(long, value_delimiter = ',', help_heading = "Gateways")]
     pub gateway_resources: Vec<ProtectedResource>,
 
@@ -340,7 +340,7 @@ pub struct Settings {
     #[arg(long, help_heading = "Webhook")]
     pub webhook_url: Option<url::Url>,
 
-    /// What messages are signed with: `whsec_` and base64, or any text, of at least 24 bytes
+    /// Secret that signs webhook messages: `whsec_` and base64, or any text of at least 24 bytes
     #[arg(long, value_parser = secret, hide_default_value = true, help_heading = "Webhook")]
     #[serde(serialize_with = "redacted")]
     pub webhook_secret: Option<SecretString>,
@@ -349,11 +349,11 @@ pub struct Settings {
     #[arg(long, help_heading = "Webhook")]
     pub webhook_secret_file: Option<PathBuf>,
 
-    /// Which audit events: names, beginnings such as `client.*`, or `*`
+    /// Audit events to send: names, prefixes such as `client.*`, or `*`
     #[arg(long, value_delimiter = ',', default_value = TOLD_OF, help_heading = "Webhook")]
     pub webhook_events: Vec<Topic>,
 
-    /// What is logged: error, warn, info, debug, trace, or a filter such as info,latchkey=debug
+    /// Log level: error, warn, info, debug, trace, or a filter such as info,latchkey=debug
     #[arg(long, default_value = "info", help_heading = "Logging")]
     pub log_level: String,
 
@@ -366,11 +366,11 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum RegistrationSetting {
-    /// Nobody
+    /// Registration is closed
     Closed,
-    /// Anybody
+    /// Anyone may register
     Open,
-    /// Whoever shows the initial access token
+    /// Callers must send the initial access token
     Token,
 }
 
@@ -392,8 +392,8 @@ pub enum Switch {
 pub enum LogFormat {
     /// Pretty on a terminal, JSON otherwise
     Auto,
-    /// A JSON object a line
+    /// One JSON object per line
     Json,
-    /// For people
+    /// Human-readable
     Pretty,
 }

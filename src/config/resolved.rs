@@ -178,7 +178,7 @@ fn admin(settings: &Settings) -> Result<Option<(String, SecretString)>, ConfigEr
         (None, None) => Ok(None),
         (Some(id), Some(secret)) => match id.parse::<ClientId>() {
             Ok(parsed) if parsed.is_reserved() => conflict(&format!(
-                "admin_client_id must not be `{id}`, which stands for no client; choose another",
+                "admin_client_id must not be `{id}`, which is reserved; choose another",
             )),
             Ok(_) => Ok(Some((id.clone(), secret))),
             Err(malformed) => conflict(&format!("admin_client_id: {malformed}")),

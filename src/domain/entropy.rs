@@ -10,13 +10,13 @@ pub trait Entropy: Send + Sync {
     /// Fills `bytes`.
     ///
     /// # Errors
-    /// When the system has no randomness to give.
+    /// When the system's random number generator failed.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy>;
 }
 
 /// The system could give no random bytes.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the system has no randomness to give")]
+#[error("the system's random number generator failed")]
 pub struct NoEntropy;
 
 impl dyn Entropy + '_ {

@@ -31,7 +31,7 @@ pub const CLIENTS_WRITE: &str = "latchkey:clients:write";
 pub const DECIDE: &str = "latchkey:decide";
 /// May ask what tokens of others are worth.
 pub const INTROSPECT: &str = "latchkey:introspect";
-/// May call tokens back.
+/// May revoke tokens.
 pub const TOKENS_REVOKE: &str = "latchkey:tokens:revoke";
 /// May look at the server's signing keys, ask for new ones and retire old ones.
 pub const KEYS_WRITE: &str = "latchkey:keys:write";

@@ -75,7 +75,8 @@ fn started(count: usize) -> Option<ThreadPool> {
         .start_handler(|_| step_back())
         .panic_handler(|_| tracing::error!("computing a hash failed"))
         .build();
-    pool.inspect_err(|error| tracing::error!(%error, "no threads for slow hashes")).ok()
+    pool.inspect_err(|error| tracing::error!(%error, "cannot start the threads for slow hashes"))
+        .ok()
 }
 
 /// Lets the threads that serve go first, so that a hash takes what they leave. On Linux, and there

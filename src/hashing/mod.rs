@@ -34,7 +34,7 @@ pub struct SlowHashes {
 
 /// The queue is too long, or the process is ending.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("too many secrets and keys are being checked")]
+#[error("the queue of slow hashes is full")]
 pub struct Busy {
     /// When it is worth trying again.
     pub wait: Duration,

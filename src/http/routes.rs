@@ -163,7 +163,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig, state: &ServerState, li
     }
     let origins = &state.config().settings.cors_origins;
     if !origins.is_empty() && listener != Listener::Gateways {
-        // A page must be able to read that no such route.
+        // A page of an allowed origin must be able to read the 404 too.
         config.service(web::resource("/{path:.*}").route(web::to(not_found)).wrap(cors(origins)));
     }
 }

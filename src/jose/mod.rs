@@ -1,4 +1,5 @@
-//! Signed JWTs: the only module that imports `jsonwebtoken`. Behind the ports of [`crate::oauth`].
+//! Signed JWTs: the only module that imports `jsonwebtoken`. Implements ports of [`crate::oauth`],
+//! [`crate::clients`] and [`crate::signing`].
 
 mod assertion;
 mod compact;

@@ -119,7 +119,7 @@ fn imported_claims(
     claims.entry("client_id").or_insert(subject);
     // There its bearer may have chosen them; groups are what an admin gave.
     claims.remove("groups");
-    // A name of its own, so that it can be called back, and nothing else with it.
+    // A name of its own, so that it can be revoked, and nothing else with it.
     claims.entry("jti").or_insert_with(|| name_of(token).into());
     if let Some(aud) = claims.get_mut("aud").filter(|aud| aud.is_string()) {
         *aud = Value::Array(vec![aud.take()]);

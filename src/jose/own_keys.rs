@@ -93,7 +93,7 @@ impl OwnKeys {
                 files.away = true;
                 // Without a key in it, the folder need not be there.
                 if self.has_file_in_folder(&files) {
-                    tracing::error!(%reason, "the signing keys stay as they were");
+                    tracing::error!(%reason, "cannot read the signing keys; keeping the loaded ones");
                 }
             }
             Err(_) => {}
@@ -142,10 +142,10 @@ impl OwnKeys {
         };
         let (old, new) = (kids(&before), kids(&own));
         for kid in new.iter().filter(|kid| !old.contains(kid)) {
-            tracing::info!(kid, "a signing key is there");
+            tracing::info!(kid, "signing key loaded");
         }
         for kid in old.iter().filter(|kid| !new.contains(kid)) {
-            tracing::info!(kid, "a signing key is gone");
+            tracing::info!(kid, "signing key removed");
         }
         *self.keys.write() = own;
     }
@@ -157,7 +157,7 @@ impl OwnKeys {
                 let kid = key.public().kid.as_str();
                 tracing::warn!(
                     kid,
-                    "made a signing key that is in no file: it ends with the process"
+                    "made a signing key in memory only; it is lost when the process ends"
                 );
                 let own = OwnKey { key, path: None, preferred: false, imported: false };
                 self.keys.write().push(Arc::new(own));

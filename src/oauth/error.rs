@@ -58,7 +58,7 @@ pub enum AuthFailure {
     #[error("the client is registered for {0}")]
     Registered(Algorithm),
     /// The keys that the client publishes cannot be had.
-    #[error("the keys at the client's `jwks_uri` cannot be had")]
+    #[error("the keys at the client's `jwks_uri` cannot be fetched")]
     KeysUnavailable,
     /// The signature is wrong.
     #[error("wrong signature")]
@@ -95,7 +95,7 @@ pub enum OAuthError {
     #[error(transparent)]
     Busy(#[from] Busy),
     /// The client was changed while it proved itself.
-    #[error("the client was changed while it was proved; try again")]
+    #[error("the client changed during authentication; try again")]
     Changed,
     /// The client is not who it says.
     #[error("client authentication failed: {0}")]
@@ -300,7 +300,7 @@ pub enum TokenFault {
     /// Two bearer tokens, or one in a place where none may be.
     #[error("more than one Authorization header")]
     Repeated,
-    /// It was called back.
+    /// It was revoked.
     #[error("revoked")]
     Revoked,
 }

@@ -1,5 +1,5 @@
-//! What a machine may ask: who it is, for a token, and what a token is worth. One file per
-//! question; here are the ports that the answers need.
+//! Client authentication, access tokens, introspection and quotas. One file for each operation; the
+//! ports are here.
 
 pub mod authenticate;
 pub mod bearer;
@@ -131,7 +131,7 @@ pub trait IssuanceQuota: Send + Sync {
 
 /// The client got as many tokens as it may.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("this client got as many tokens as it may for now; use the one you have")]
+#[error("the token quota of this client is used up; reuse the current token")]
 pub struct QuotaUsed {
     /// Until it may have another.
     pub wait: Duration,

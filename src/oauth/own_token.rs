@@ -1,4 +1,4 @@
-//! A client calls back a token of its own:
+//! A client revokes a token of its own:
 //! [RFC 7009 §2](https://www.rfc-editor.org/rfc/rfc7009#section-2).
 
 use std::sync::Arc;

@@ -36,7 +36,7 @@ pub struct TokenJudge {
     pub revocations: Arc<Revocations>,
     /// How long nothing may have been heard of other replicas; `None`: for ever.
     pub max_staleness: Option<Duration>,
-    /// The longest that any token lives, whatever it says: for as long it can be called back.
+    /// The longest that any token lives, whatever it says: for as long it can be revoked.
     pub longest_life: Duration,
     /// How far the clocks of two replicas may be apart.
     pub skew: Duration,

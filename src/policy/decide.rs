@@ -53,10 +53,10 @@ pub enum Reason {
     #[error("the expression is true")]
     Permitted,
     /// There is no good token, and the rule is not public.
-    #[error("the rule is not public, and there is no good token")]
+    #[error("the rule is not public, and there is no valid token")]
     LoginRequired,
     /// There is no good token, and without one the expression is false.
-    #[error("the expression is false, and there is no good token")]
+    #[error("the expression is false, and there is no valid token")]
     AnonymousNotPermitted,
     /// The token is good, and the expression is false.
     #[error("the expression is false")]
@@ -68,10 +68,10 @@ pub enum Reason {
     #[error("no rule covers the path")]
     UnknownPath,
     /// The rule of the path says nothing of the method.
-    #[error("the rule of the path does not know the method")]
+    #[error("the rule has no entry for this method")]
     UnknownMethod,
     /// The rule is for requests of the back office alone.
-    #[error("the rule is for requests of the back office alone")]
+    #[error("the rule applies to back-office requests only")]
     BackofficeOnly,
 }
 

@@ -75,10 +75,10 @@ pub enum Why {
     #[error("more than one credential was sent")]
     TwoCredentials,
     /// The gateway passed on what its caller invented, or is not set up as we are told.
-    #[error("it is not clear what the original request was")]
+    #[error("the original request is ambiguous")]
     Unclear,
     /// No published client has this id, or nothing is known of this kind of subject.
-    #[error("nothing is known of this subject")]
+    #[error("unknown subject")]
     UnknownSubject,
     /// The policy is about routes.
     #[error("the resource is not a route")]

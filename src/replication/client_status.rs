@@ -1,4 +1,4 @@
-//! How clients stand, as far as their tokens are concerned, whoever changed them.
+//! Applies what changed in the status of clients to the revocations, whoever changed it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -105,7 +105,7 @@ impl ClientStatuses {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(client_id = %status.id, %error, "its tokens may come back");
+                    tracing::warn!(client_id = %status.id, %error, "cannot store the end of a client's tokens; trying again");
                 }
             }
         }

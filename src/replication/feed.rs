@@ -58,7 +58,7 @@ impl Progress {
     fn tell(&mut self) {
         if self.told.elapsed() >= TOLD_EVERY {
             let Self { revocations, clients, .. } = self;
-            tracing::info!(revocations, clients, "reading what ended before its time");
+            tracing::info!(revocations, clients, "loading revocations and clients");
             self.told = Instant::now();
         }
     }
@@ -206,14 +206,14 @@ impl Feed {
             tokio::time::sleep(BACKGROUND).await;
             match self.statuses.look_again(&*self.log).await {
                 Ok(gone) => gone.iter().for_each(|id| self.clients.forget(id)),
-                Err(error) => tracing::debug!(%error, "not looked in the background"),
+                Err(error) => tracing::debug!(%error, "cannot check for deleted clients"),
             }
         }
     }
 
     fn misunderstood(&self, count: usize) {
         if count > 0 && self.understands.swap(false, Ordering::Relaxed) {
-            tracing::error!(count, "there are revocations that only a newer version understands");
+            tracing::error!(count, "there are revocations that only a newer version supports");
         }
     }
 

@@ -27,14 +27,14 @@ pub trait ChangeLog: Send + Sync {
         limit: usize,
     ) -> Result<ClientStatusPage, StoreError>;
 
-    /// How these clients stand. Of one that is gone nothing is said.
+    /// The status of these clients; none of one that is gone.
     async fn statuses(&self, ids: &[ClientId]) -> Result<Vec<ClientStatus>, StoreError>;
 
     /// Some revocations, behind the place where the last page ended.
     async fn revocations(&self, after: Option<&str>) -> Result<RevocationPage, StoreError>;
 }
 
-/// How a client stands, as far as its tokens are concerned.
+/// The status of a client, as far as its tokens are concerned.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct ClientStatus {
     /// Which.
@@ -47,7 +47,7 @@ pub struct ClientStatus {
     pub updated_at_ms: i64,
 }
 
-/// How some clients stand.
+/// A page of statuses.
 #[derive(Clone, Debug, Default)]
 pub struct ClientStatusPage {
     /// Those that were asked for.

@@ -150,7 +150,7 @@ impl Revocations {
         self.rare().signing_keys.contains_key(kid)
     }
 
-    /// Whether everything that was issued at this moment was called back.
+    /// Whether everything that was issued at this time was revoked.
     #[must_use]
     pub fn has_ended_everything_of(&self, issued: Timestamp) -> bool {
         self.rare().everything.is_some_and(|rule| issued <= rule.before)

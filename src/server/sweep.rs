@@ -31,7 +31,7 @@ pub(super) async fn run(
                 Ok(swept) if swept < BATCH => break,
                 Ok(_) => tokio::task::yield_now().await, // there is more; let others write first
                 Err(error) => {
-                    tracing::debug!(%error, cause = ?std::error::Error::source(&error), "not swept");
+                    tracing::debug!(%error, cause = ?std::error::Error::source(&error), "cannot remove expired records");
                     break;
                 }
             }

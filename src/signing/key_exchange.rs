@@ -24,7 +24,7 @@ use super::{Need, OwnPublicKey, Ring, SigningKeyStore, succession};
 /// Under this name the key that may sign at once is agreed on.
 pub const FIRST_KEY: &str = "first_signing_key";
 
-/// How long a request for new keys is kept for replicas that are not there.
+/// How long a rotation request is kept for replicas that are away.
 const REQUESTS_KEPT: Duration = Duration::from_secs(7 * 86_400);
 
 /// Publishes, looks, makes and forgets.
@@ -182,7 +182,7 @@ impl KeyExchange {
         now: Timestamp,
     ) -> Result<PublishedKey, StoreError> {
         let algorithm = key.jwk.algorithm;
-        let requests = succession::requests(own, shared, algorithm, self.ring.algorithm());
+        let requests = succession::open_requests(own, shared, algorithm, self.ring.algorithm());
         let (mut published, mut hasty) = (now, self.is_pressing(own, shared, algorithm, now));
         for request in requests {
             // Else it would not count as fulfilled.
@@ -248,14 +248,14 @@ impl KeyExchange {
             self.make(own, signing, Need::Pressing);
         }
         for algorithm in Algorithm::FOR_TOKENS {
-            if succession::requests(own, shared, algorithm, signing).next().is_some() {
+            if succession::open_requests(own, shared, algorithm, signing).next().is_some() {
                 self.make(own, algorithm, Need::Requested);
             }
         }
         Ok(requested || !superseded.is_empty())
     }
 
-    /// As the schedule has it. Whether a request was made.
+    /// Requests a rotation if the schedule demands one. Whether it did.
     async fn request_a_younger_key(
         &self,
         own: &[OwnPublicKey],

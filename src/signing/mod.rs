@@ -21,13 +21,13 @@ pub trait SigningKeyStore: SigningKeyChanges {
     /// so does its retirement.
     async fn publish(&self, key: &PublishedKey) -> Result<(), StoreError>;
 
-    /// Takes a retired key back, but for its name: it never returns.
+    /// Removes a retired key, but keeps its `kid` as a tombstone, so that it never returns.
     async fn leave_tombstone(&self, kid: &str) -> Result<(), StoreError>;
 
-    /// Takes a key back.
+    /// Removes a key.
     async fn forget(&self, kid: &str) -> Result<(), StoreError>;
 
-    /// Takes a request for new keys back.
+    /// Removes a rotation request.
     async fn forget_request(&self, id: &str) -> Result<(), StoreError>;
 }
 
@@ -57,7 +57,7 @@ pub trait Ring: Send + Sync {
 pub enum Need {
     /// Without it no token can be signed soon: one that cannot be written to a file will do.
     Pressing,
-    /// It was requested for; the old key serves as long as there is none.
+    /// A rotation request asks for it; the old key serves until it is there.
     Requested,
 }
 

@@ -1,4 +1,4 @@
-//! What a person may do with the server's signing keys: ask for new ones, and retire old ones.
+//! Changes to the server's signing keys: rotation requests and retirement.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub trait SigningKeyChanges: Send + Sync {
         record: &AuditRecord,
     ) -> Result<Retired, StoreError>;
 
-    /// Notes a request, durably, and its record with it. One that is there already stays.
+    /// Stores a rotation request and its audit record, durably. A request of the same id stays as it is.
     async fn request(&self, rotation: &Rotation, record: &AuditRecord) -> Result<(), StoreError>;
 }
 
@@ -85,7 +85,7 @@ impl SigningKeys {
         let (kid, algorithm) = (&old.jwk.kid, Some(old.jwk.algorithm));
         let request = RotationRequest { algorithm, hasty: false };
         let record = self.rotated(&Author::server(), &request, Some(kid), now)?;
-        // Under the name of the key: replicas that share it make one request.
+        // Named after the key, so that replicas that share it store one rotation request.
         let rotation = Rotation {
             id: format!("after {kid}"),
             at: now,

@@ -88,9 +88,8 @@ pub fn corrected_lead(
     (now + PUBLICATION_LEAD < key.published).then_some(PUBLICATION_LEAD)
 }
 
-/// The requests that concern this algorithm of a replica that signs with `signing`, and that none of
-/// its keys fulfils.
-pub fn requests<'s>(
+/// The open rotation requests for this algorithm, on a replica that signs with `signing`.
+pub fn open_requests<'s>(
     own: &'s [OwnPublicKey],
     shared: &'s SharedKeys,
     algorithm: Algorithm,
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn wishes_are_open_until_a_key_was_published_since() {
+    fn requests_are_open_until_a_key_was_published_since() {
         let request = |algorithm, succeeds: Option<&str>| Rotation {
             id: "w".to_owned(),
             at: Timestamp(1100),
@@ -221,7 +220,7 @@ mod tests {
         for (why, request, keys, signing, open) in cases {
             let own = own(&keys, "");
             let shared = SharedKeys { keys, rotations: vec![request], ..SharedKeys::default() };
-            assert_eq!(requests(&own, &shared, ed, signing).next().is_some(), open, "{why}");
+            assert_eq!(open_requests(&own, &shared, ed, signing).next().is_some(), open, "{why}");
         }
     }
 }

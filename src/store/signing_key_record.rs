@@ -11,6 +11,7 @@ use crate::domain::signing_key::{PUBLICATION_LEAD, PublishedKey, Rotation, Share
 use super::record::{date, timestamp};
 
 pub(super) const RETIRED_AT: &str = "retiredAt";
+/// Its stored name is that of earlier versions.
 pub(super) const TOMBSTONE: &str = "buried";
 const KID: &str = "kid";
 const JWK: &str = "jwk";
@@ -20,7 +21,7 @@ const SIGNS_UNTIL: &str = "signsUntil";
 const IMPORTED_AT: &str = "importedAt";
 const REQUESTED_AT: &str = "requestedAt";
 
-/// What stands before the name of a request, where a key has its `kid`.
+/// The prefix of a rotation request's name, where a key has its `kid`.
 const ROTATION: &str = "rotation ";
 
 /// What only a key has that may still be needed.

@@ -43,11 +43,11 @@ pub(crate) fn counted(
 /// Headers by which proxies say for whom they ask: RFC 7239, and what was there before it.
 const FORWARDING: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
 
-/// Peers that forward without being trusted; each is warned of once.
+/// Untrusted peers that send forwarding headers. The log warns once about each.
 #[derive(Debug, Default)]
 pub(crate) struct UntrustedProxies(Mutex<HashSet<IpAddr>>);
 
-/// Of how many peers is warned at the most: the header is anybody's to send.
+/// At most so many warnings: anyone can send the header.
 const WARNINGS: usize = 16;
 
 impl UntrustedProxies {

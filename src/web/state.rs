@@ -1,4 +1,5 @@
-//! Where requests wait for the server to be put together: it listens before its store answers.
+//! What all listeners share. The server listens before its parts are put together; until then requests
+//! get a 503.
 
 use std::future::{Ready, ready};
 use std::ops::Deref;
@@ -34,7 +35,7 @@ struct Inner {
 }
 
 impl ServerState {
-    /// A state before the parts are put together.
+    /// A server whose parts are not put together yet.
     #[must_use]
     pub fn new(config: Resolved, patience: Patience) -> Self {
         let settings = &config.settings;
@@ -50,7 +51,7 @@ impl ServerState {
         }))
     }
 
-    /// Opens the doors.
+    /// Lets requests in.
     pub fn open(&self, app: Arc<App>) {
         let _ = self.0.app.set(app);
     }

@@ -288,7 +288,7 @@ fn the_command_explains_every_row() {
     let text = explain("--path /orders/7 --method POST", &[]);
     assert_eq!(
         text,
-        "unknown_route: the rule of the path does not know the method\n\
+        "unknown_route: the rule has no entry for this method\n\
          path        /orders/7\n\
          rule        /orders\n"
     );

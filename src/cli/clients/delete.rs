@@ -30,7 +30,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: &Arguments) -> Outcome {
     let Arguments { access, id, yes, if_match } = arguments;
     if !yes && !stdin().is_terminal() {
-        return Err("this removes the client for good; say --yes where nobody can be asked".into());
+        return Err("this deletes the client for good: confirm with --yes, as there is no terminal to ask on".into());
     }
     let api = access.open().await?;
     if !yes {

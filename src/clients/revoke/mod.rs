@@ -1,4 +1,4 @@
-//! An administrator calls tokens back.
+//! An administrator revokes tokens.
 
 mod order;
 
@@ -232,7 +232,7 @@ fn end_of(
     }
 }
 
-/// Tokens that are not issued yet cannot be called back.
+/// Tokens that are not issued yet cannot be revoked.
 fn past(moment: Timestamp, now: Timestamp) -> Result<Timestamp, ClientsError> {
     if moment <= now {
         return Ok(moment);

@@ -101,6 +101,6 @@ fn rotation(body: &[u8]) -> Result<RotationRequest, ClientsError> {
 /// Sees to it at once here. It is durable: what fails now is done at the next look.
 async fn carried_out(app: &App) {
     if let Err(reason) = app.key_exchange.exchange().await {
-        tracing::warn!(%reason, "the signing keys are looked at again later");
+        tracing::warn!(%reason, "cannot apply the change of signing keys now; trying again");
     }
 }

@@ -1,4 +1,4 @@
-//! `POST /revocations`: an administrator calls tokens back.
+//! `POST /revocations`: an administrator revokes tokens.
 
 use std::time::Duration;
 

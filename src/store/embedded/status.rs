@@ -1,4 +1,4 @@
-//! How clients stand, as far as their tokens are concerned.
+//! Reads the status of clients.
 
 use mongodb::bson::{DateTime, doc};
 use rusqlite::{Connection, Row, ToSql};

@@ -1,5 +1,5 @@
 //! `/clients/{client_id}/secrets`, `/keys` and `/regenerate`. The same for a client that looks
-//! after itself is in `http/own.rs`.
+//! after itself is in `http/oauth/own.rs`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `/clients`: what an admin does with them. One file a verb.
+//! `/clients`: the routes by which administrators manage clients.
 
 mod create;
 mod credentials;
