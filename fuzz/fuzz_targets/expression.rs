@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use latchkey::gateway::expression::{Expression, Facts};
+use latchkey::policy::expression::{Expression, Facts};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| match text.parse::<Expression>() {

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use latchkey::gateway::RequestPath;
+use latchkey::policy::RequestPath;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|target: &str| {
