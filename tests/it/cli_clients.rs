@@ -106,7 +106,9 @@ async fn rfc9110_s13_1_1_a_tag_that_is_not_current() {
     ] {
         let refused = desk.clients(args);
         assert_eq!(refused.code, Some(1), "{args:?}");
-        assert!(refused.stderr.contains("412") && refused.stderr.contains("changed since"));
+        assert!(
+            refused.stderr.contains("412") && refused.stderr.contains("the client has changed")
+        );
     }
     let untouched = desk.show(&id);
     assert_eq!(

@@ -430,7 +430,7 @@ async fn clients_are_looked_after_with_the_file_of_the_first_start() {
 
     let (admin, secret) = home.admin("data");
     fs::rename(home.path("data/admin.json"), home.path("elsewhere.json")).unwrap();
-    assert!(clients(&["list"]).stderr.contains("as whom?"));
+    assert!(clients(&["list"]).stderr.contains("no administrator credentials"));
     clients(&["list", "--admin-file", "elsewhere.json"]).text();
     fs::write(home.path("secret"), &secret).unwrap();
     clients(&["list", "--client-id", &admin, "--secret-file", "secret"]).text();
