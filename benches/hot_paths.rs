@@ -8,7 +8,7 @@ use std::sync::Arc;
 use criterion::{Criterion, criterion_group, criterion_main};
 use latchkey::assembly::{App, Environment, OpenStore, assemble};
 use latchkey::audit::Origin;
-use latchkey::clients::draft::Registered;
+use latchkey::clients::Registered;
 use latchkey::config::{self, Resolved, Settings, Switch};
 use latchkey::domain::clock::SystemClock;
 use latchkey::domain::entropy::SystemEntropy;

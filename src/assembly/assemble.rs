@@ -4,20 +4,21 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::clients::draft::{Clients, Limits};
 use crate::clients::error::ClientsError;
 use crate::clients::key_admission::KeyAdmission;
 use crate::clients::pepper::{NoPepper, pepper};
 use crate::clients::register::Registration;
 use crate::clients::revoke::TokenRevocation;
+use crate::clients::{Clients, Limits};
 use crate::config::{Resolved, Settings};
 use crate::hashing::PATIENCE;
 use crate::jose::{KeyFolderError, StrictReader};
 use crate::oauth::introspect::Introspection;
-use crate::oauth::own_token::OwnTokens;
+use crate::oauth::revoke::OwnTokens;
+use crate::policy::file::PolicyFile;
 use crate::policy::gatekeeper::Gatekeeper;
-use crate::policy::policy_file::PolicyFile;
-use crate::revocation::revocation_rate::RevocationRate;
+use crate::replication::revocation_orders::RevocationOrders;
+use crate::revocation::rate::RevocationRate;
 use crate::store::UsedProofs;
 
 use super::first_admin::set_up_admin;
@@ -128,6 +129,16 @@ pub async fn assemble(
         },
         keys,
         clients,
+        revocation_orders: RevocationOrders {
+            tokens: TokenRevocation {
+                repository: parts.clients.clone(),
+                revoker: parts.revoker.clone(),
+                recorder: parts.recorder.clone(),
+                rate: revocation_rate.clone(),
+            },
+            keys: parts.key_exchange.clone(),
+            feed: feed.clone(),
+        },
         unused: Arc::new(unused(&config.settings, &parts)),
         signing_keys: parts.signing_keys,
         key_exchange: parts.key_exchange,
@@ -143,12 +154,6 @@ pub async fn assemble(
             sealer: parts.ring.clone(),
         },
         own_tokens: OwnTokens {
-            revoker: parts.revoker.clone(),
-            recorder: parts.recorder.clone(),
-            rate: revocation_rate.clone(),
-        },
-        token_revocation: TokenRevocation {
-            repository: parts.clients.clone(),
             revoker: parts.revoker.clone(),
             recorder: parts.recorder.clone(),
             rate: revocation_rate,

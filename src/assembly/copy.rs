@@ -156,7 +156,7 @@ async fn copy_revocations(from: &dyn Store, to: &dyn Store) -> Result<usize, Cop
     }
 }
 
-/// An event that the webhook was told of is not sent again.
+/// An event that was delivered is not delivered again.
 async fn copy_audit_records(from: &dyn Store, to: &dyn Store) -> Result<usize, CopyError> {
     let untold = from.untold(Timestamp::default(), usize::MAX >> 1).await?;
     let untold: HashSet<String> = untold.into_iter().map(|record| record.id).collect();

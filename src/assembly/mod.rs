@@ -16,13 +16,11 @@ use std::sync::Arc;
 use crate::audit::delivery::Delivery;
 use crate::audit::{AuditTrail, Outbox, Recorder};
 use crate::clients::credential_watch::CredentialWatch;
-use crate::clients::draft::Clients;
 use crate::clients::key_admission::KeyAdmission;
 use crate::clients::logins::PendingLogins;
 use crate::clients::register::Registration;
-use crate::clients::revoke::TokenRevocation;
 use crate::clients::unused::UnusedSweep;
-use crate::clients::{ClientRepository, Upkeep};
+use crate::clients::{ClientRepository, Clients, Upkeep};
 use crate::config::Resolved;
 use crate::domain::clock::Clock;
 use crate::domain::entropy::Entropy;
@@ -30,15 +28,16 @@ use crate::jose::KeyRing;
 use crate::oauth::ClientStore;
 use crate::oauth::authenticate::Authenticator;
 use crate::oauth::introspect::Introspection;
-use crate::oauth::own_token::OwnTokens;
 use crate::oauth::quota::Quotas;
+use crate::oauth::revoke::OwnTokens;
 use crate::oauth::token::TokenIssuer;
 use crate::oauth::tokeninfo::TokenJudge;
 use crate::replication::feed::Feed;
-use crate::revocation::revocations::Revocations;
-use crate::revocation::revoke::Revoker;
+use crate::replication::revocation_orders::RevocationOrders;
+use crate::revocation::list::Revocations;
+use crate::revocation::revoker::Revoker;
 use crate::signing::key_exchange::KeyExchange;
-use crate::signing::signing_keys::SigningKeys;
+use crate::signing::keys::SigningKeys;
 
 pub use crate::policy::gatekeeper::Gatekeeper;
 pub use assemble::{StartError, assemble};
@@ -107,7 +106,7 @@ pub struct App {
     /// Ends tokens for their owners.
     pub own_tokens: OwnTokens,
     /// Ends tokens for administrators.
-    pub token_revocation: TokenRevocation,
+    pub revocation_orders: RevocationOrders,
     /// Stores revocations and puts them in force.
     pub revoker: Arc<Revoker>,
     /// What makes the records of who did what.

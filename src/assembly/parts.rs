@@ -26,10 +26,10 @@ use crate::oauth::tokeninfo::TokenJudge;
 use crate::outbound::RemoteKeySets;
 use crate::replication::client_status::ClientStatuses;
 use crate::replication::feed::Feed;
-use crate::revocation::revocations::Revocations;
-use crate::revocation::revoke::Revoker;
+use crate::revocation::list::Revocations;
+use crate::revocation::revoker::Revoker;
 use crate::signing::key_exchange::{KeyExchange, Memory};
-use crate::signing::signing_keys::SigningKeys;
+use crate::signing::keys::SigningKeys;
 use crate::store::Store;
 
 use super::{Environment, OpenStore, StartError};

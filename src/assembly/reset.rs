@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use crate::audit::{Author, Recorder};
 use crate::clients::admin::AdminCredentials;
-use crate::clients::draft::{Clients, Limits};
 use crate::clients::pepper::pepper;
+use crate::clients::{Clients, Limits};
 use crate::domain::id::ClientId;
 use crate::hashing::SlowHashes;
-use crate::revocation::revocations::Revocations;
-use crate::revocation::revoke::Revoker;
+use crate::revocation::list::Revocations;
+use crate::revocation::revoker::Revoker;
 
 use super::{Environment, OpenStore, StartError, admin_file};
 

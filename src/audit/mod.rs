@@ -1,5 +1,5 @@
 //! Who did what: records that go into the same write as the change, the way they take to where they
-//! are read, and the webhook that is told of some of them.
+//! are read, and the webhook that receives some of them.
 
 pub mod audit_log;
 pub mod delivery;
@@ -39,12 +39,12 @@ pub struct AuditQuery {
     pub to: Option<Timestamp>,
     /// Older than the record of this id.
     pub after: Option<String>,
-    /// How many at the most.
+    /// At most how many.
     pub limit: usize,
 }
 
-/// How audit records go from where they were written with the change to where they are read,
-/// and to whoever is told of them.
+/// The way of audit records from where they were written with the change to where they are read, and
+/// to the webhook.
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// Moves up to `limit` records on. How many were moved.

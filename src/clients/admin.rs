@@ -1,19 +1,17 @@
 //! The first admin: without one, nobody could make the next.
 
 use crate::audit::{Action, Author};
-use crate::domain::client::{AuthMethod, Client, StoredSecret};
+use crate::domain::client::{AuthMethod, Client};
 use crate::domain::clock::Timestamp;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::permission::{ADMIN, Permission};
 use crate::domain::provenance::{FORMER_SERVER, Provenance};
 use crate::domain::secret::{ClientSecret, Form, Pepper};
-use crate::domain::secret_hash::Profile;
 use crate::domain::state::State;
 
-use super::draft::Clients;
 use super::error::ClientsError;
-use super::{ClientRepository, Inserted};
+use super::{ClientRepository, Clients, Inserted};
 
 /// What an admin client is called where nobody named it.
 const NAME: &str = "Latchkey administrator";
@@ -152,7 +150,7 @@ impl Clients {
             && found.auth_method != AuthMethod::PrivateKeyJwt;
         match &found.secrets[..] {
             [only] if is_admin && only.expires.is_none() => {
-                Ok(self.hashes.matches(&only.hash, secret).await?)
+                Ok(self.hashes.matches(&only.verifier.hash, secret).await?)
             }
             _ => Ok(false),
         }
@@ -177,20 +175,7 @@ impl Clients {
         }
         client.grant_types = None;
         client.auth_method = AuthMethod::default();
-        let (id, checksummed) = match credentials.secret.form(&client.id, &self.pepper) {
-            Form::Ours(id) => (id, true),
-            Form::Forged | Form::Foreign => (CredentialId::random(&*self.entropy)?, false),
-        };
-        let profile = Profile::of_secret(checksummed);
-        let hash = self.hashes.hash(&credentials.secret, profile, &self.entropy).await??;
-        client.secrets = vec![StoredSecret {
-            id,
-            hash,
-            checksummed,
-            created: now,
-            expires: None,
-            last_used: None,
-        }];
+        client.secrets = vec![self.kept(&credentials.secret, &client.id, now).await?];
         Ok(client)
     }
 }

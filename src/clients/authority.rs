@@ -9,7 +9,7 @@ use crate::domain::permission::{self, ADMIN, Permission};
 use crate::domain::registration_token::RegistrationTokenDigest;
 use crate::domain::state::State;
 
-use super::draft::Clients;
+use super::Clients;
 use super::error::ClientsError;
 
 /// The right to make a change: that of the bearer of a live token which holds the permission, or of a

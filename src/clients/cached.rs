@@ -13,7 +13,7 @@ use crate::domain::permission::Permission;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::oauth::ClientStore;
-use crate::revocation::revocations::Revocations;
+use crate::revocation::list::Revocations;
 
 use super::{ClientCache, ClientRepository, Inserted, ListQuery, Page};
 

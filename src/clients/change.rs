@@ -5,8 +5,8 @@ use crate::domain::client::{Client, Revision};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 
+use super::Clients;
 use super::authority::Authority;
-use super::draft::Clients;
 use super::error::ClientsError;
 
 /// How often a change is tried again when somebody else's came first.

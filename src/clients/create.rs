@@ -19,9 +19,10 @@ use crate::domain::scope::Scope;
 use crate::domain::state::State;
 
 use super::authority::Authority;
-use super::draft::{ClientMetadata, Clients, Draft, Registered};
+use super::draft::{ClientMetadata, Draft};
 use super::error::ClientsError;
 use super::key_admission::KeyAdmission;
+use super::{Clients, Registered};
 
 /// What an admin may set, beside the metadata of any registration.
 #[derive(Debug, Default, Deserialize)]
@@ -114,8 +115,8 @@ pub async fn create(
     client.creator = authority.author().actor.to_string();
     client.updater = authority.author().actor.to_string();
     let shared_keys = keys.admit_first(&client, &metadata.proofs()?, now).await?;
-    let enrolled = clients.enrol(client, authority.author(), Action::ClientCreated).await?;
-    Ok(Registered { shared_keys, left_out, ..enrolled })
+    let added = clients.add(client, authority.author(), Action::ClientCreated).await?;
+    Ok(Registered { shared_keys, left_out, ..added })
 }
 
 /// Sets what an admin may set, if it can be set.

@@ -14,7 +14,8 @@ use crate::audit::{Action, AuditQuery, AuditRecord, AuditTrail, Outbox, audit_lo
 use crate::domain::actor::Actor;
 use crate::domain::client::Client;
 use crate::domain::clock::{Clock, DAY, Timestamp};
-use crate::domain::credential_report::{Credential, WARNING_DAYS, Watch, credentials, report};
+use crate::domain::credential::Credential;
+use crate::domain::credential_report::{Kind, WARNING_DAYS, Watch, credentials, report};
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 
@@ -160,7 +161,7 @@ impl CredentialWatch {
     async fn say_once(
         &self,
         client: &Client,
-        credential: &Credential,
+        credential: &Credential<Kind>,
         within_days: u8,
         now: Timestamp,
     ) -> Result<Option<String>, StoreError> {
@@ -208,10 +209,10 @@ impl CredentialWatch {
     }
 }
 
-fn about(credential: &Credential, end: Timestamp, within_days: u8) -> Map<String, Value> {
+fn about(credential: &Credential<Kind>, end: Timestamp, within_days: u8) -> Map<String, Value> {
     let about = json!({
         "credential_id": credential.id,
-        "kind": credential.kind.as_str(),
+        "kind": credential.verifier.as_str(),
         "expires_at": end,
         "within_days": within_days,
     });

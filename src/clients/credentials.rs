@@ -4,16 +4,17 @@
 use std::time::Duration;
 
 use crate::audit::Action;
-use crate::domain::client::{Client, ClientKey, StoredSecret};
+use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
+use crate::domain::credential::Credential;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
 use crate::domain::printable::excerpt;
 use crate::domain::secret::ClientSecret;
 
+use super::Clients;
 use super::authority::Authority;
 use super::change::{By, Precondition};
-use super::draft::Clients;
 use super::error::ClientsError;
 use super::key_admission::{KeyAdmission, SharedKey};
 use super::public_key::{LeftOut, SentKeys};
@@ -97,7 +98,7 @@ impl Clients {
             return Err(ClientsError::Metadata("send one key, as `public_key`".to_owned()));
         };
         let expires = lives.expires_in.map(|life| now + life);
-        let key = ClientKey { expires, ..key };
+        let key = Credential { expires, ..key };
         let shared_keys = admission.admit(id, std::slice::from_ref(&key), proofs, now).await?;
         let (credential_id, most) = (key.id.clone(), self.limits.keys);
         let alter = |client: &mut Client| {
@@ -107,8 +108,12 @@ impl Clients {
                 return Err(ClientsError::Metadata(why.to_owned()));
             }
             make_room(&mut client.keys, lives.overlap, now);
-            if client.keys.iter().any(|held| held.jwk.kid == key.jwk.kid || held.id == key.id) {
-                let kid = excerpt(&key.jwk.kid);
+            if client
+                .keys
+                .iter()
+                .any(|held| held.verifier.jwk.kid == key.verifier.jwk.kid || held.id == key.id)
+            {
+                let kid = excerpt(&key.verifier.jwk.kid);
                 let why = format!("the client has this key, or one with the kid `{kid}`");
                 return Err(ClientsError::Metadata(why));
             }
@@ -117,7 +122,7 @@ impl Clients {
             }
             let mut key = key.clone();
             // The client may have registered another one meanwhile.
-            key.follow(client.signing_algorithm);
+            key.verifier.follow(client.signing_algorithm);
             client.keys.push(key);
             // Where its keys were published nobody can read; from now on they are here.
             client.unreadable.retain(|it| it.member != "jwksUri");
@@ -125,7 +130,7 @@ impl Clients {
         };
         let by = By { authority, action: Action::KeyAdded, now };
         let client = self.change(id, &Precondition::None, by, alter).await?;
-        Ok(Added { client, id: credential_id, credential: key.jwk, shared_keys, left_out })
+        Ok(Added { client, id: credential_id, credential: key.verifier.jwk, shared_keys, left_out })
     }
 
     /// Ends a secret at once; if told so, with everything that was obtained with it.
@@ -220,40 +225,14 @@ impl Tokens {
     }
 }
 
-/// What secrets and keys have in common.
-trait Ends {
-    fn end_by(&mut self, moment: Timestamp);
-    fn has_ended(&self, now: Timestamp) -> bool;
-}
-
-impl Ends for StoredSecret {
-    fn end_by(&mut self, moment: Timestamp) {
-        self.expires = Some(self.expires.map_or(moment, |end| end.min(moment)));
-    }
-
-    fn has_ended(&self, now: Timestamp) -> bool {
-        !self.is_live_at(now)
-    }
-}
-
-impl Ends for ClientKey {
-    fn end_by(&mut self, moment: Timestamp) {
-        self.expires = Some(self.expires.map_or(moment, |end| end.min(moment)));
-    }
-
-    fn has_ended(&self, now: Timestamp) -> bool {
-        !self.is_live_at(now)
-    }
-}
-
 /// Sets the end of those that are there, and drops those that have ended.
-fn make_room<T: Ends>(held: &mut Vec<T>, overlap: Option<Duration>, now: Timestamp) {
+fn make_room<T>(held: &mut Vec<Credential<T>>, overlap: Option<Duration>, now: Timestamp) {
     if let Some(overlap) = overlap {
         for credential in held.iter_mut() {
             credential.end_by(now + overlap);
         }
     }
-    held.retain(|credential| !credential.has_ended(now));
+    held.retain(|credential| credential.is_live_at(now));
 }
 
 fn without<T>(held: &mut Vec<T>, is_it: impl Fn(&T) -> bool) -> Result<(), ClientsError> {

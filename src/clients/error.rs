@@ -10,7 +10,7 @@ use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::hashing::Busy;
 use crate::oauth::authenticate::Throttled;
-use crate::revocation::revocation_rate::TooManyRevocations;
+use crate::revocation::rate::TooManyRevocations;
 
 use super::key_proof::ProofFault;
 

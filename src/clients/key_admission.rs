@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::domain::client::{Client, ClientKey};
 use crate::domain::clock::Timestamp;
+use crate::domain::credential::Credential;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
 use crate::domain::lists;
@@ -86,13 +87,13 @@ impl KeyAdmission {
     pub async fn admit(
         &self,
         client: &ClientId,
-        keys: &[ClientKey],
+        keys: &[Credential<ClientKey>],
         proofs: &[String],
         now: Timestamp,
     ) -> Result<Vec<SharedKey>, ClientsError> {
         let skew = self.rules.skew;
         let proofs = self.proved(keys, proofs, now).await?;
-        let mut thumbprints = keys.iter().map(|key| key.jwk.thumbprint());
+        let mut thumbprints = keys.iter().map(|key| key.verifier.jwk.thumbprint());
         let proven = |wanted: &String| proofs.iter().any(|proof| proof.thumbprint == *wanted);
         if self.rules.proof_required && !thumbprints.all(|wanted| proven(&wanted)) {
             return Err(ProofFault::Missing.into());
@@ -114,14 +115,14 @@ impl KeyAdmission {
     /// serve requests.
     async fn proved(
         &self,
-        keys: &[ClientKey],
+        keys: &[Credential<ClientKey>],
         proofs: &[String],
         now: Timestamp,
     ) -> Result<Vec<Proof>, ClientsError> {
         if proofs.is_empty() {
             return Ok(Vec::new());
         }
-        let jwks: Vec<PublicJwk> = keys.iter().map(|key| key.jwk.clone()).collect();
+        let jwks: Vec<PublicJwk> = keys.iter().map(|key| key.verifier.jwk.clone()).collect();
         let (proofs, reader) = (proofs.to_vec(), self.reader.clone());
         let (issuer, time) = (self.rules.issuer.clone(), (now, self.rules.skew));
         let check = move || {
@@ -136,7 +137,7 @@ impl KeyAdmission {
     pub async fn admit_shared(
         &self,
         client: &ClientId,
-        keys: &[ClientKey],
+        keys: &[Credential<ClientKey>],
     ) -> Result<Vec<SharedKey>, ClientsError> {
         let shared = self.shared(client, keys).await?;
         if self.rules.sharing_refused && !shared.is_empty() {
@@ -151,9 +152,10 @@ impl KeyAdmission {
     async fn shared(
         &self,
         client: &ClientId,
-        keys: &[ClientKey],
+        keys: &[Credential<ClientKey>],
     ) -> Result<Vec<SharedKey>, ClientsError> {
-        let mut thumbprints: Vec<String> = keys.iter().map(|key| key.jwk.thumbprint()).collect();
+        let mut thumbprints: Vec<String> =
+            keys.iter().map(|key| key.verifier.jwk.thumbprint()).collect();
         thumbprints.sort_unstable();
         thumbprints.dedup();
         if thumbprints.is_empty() {
@@ -162,8 +164,9 @@ impl KeyAdmission {
         let holders = self.repository.key_holders(&thumbprints, MOST_NAMED + 1).await?;
         let others = holders.iter().filter(|other| other.id != *client).take(MOST_NAMED);
         let shared = others.flat_map(|other| {
-            let is_same =
-                |key: &&ClientKey| thumbprints.binary_search(&key.jwk.thumbprint()).is_ok();
+            let is_same = |key: &&Credential<ClientKey>| {
+                thumbprints.binary_search(&key.verifier.jwk.thumbprint()).is_ok()
+            };
             let keys = other.keys.iter().filter(is_same);
             keys.map(|key| SharedKey { key: key.id.clone(), holder: other.id.clone() })
         });

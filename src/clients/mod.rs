@@ -1,6 +1,7 @@
 //! Registered clients and their credentials: how they are created, changed and removed. One file for
 //! each operation; the ports are here.
 
+mod add;
 pub mod admin;
 pub mod audit;
 pub mod authority;
@@ -17,7 +18,6 @@ pub mod key_proof;
 pub mod list;
 pub mod logins;
 mod other_metadata;
-pub mod own;
 pub mod pepper;
 pub mod public_key;
 pub mod regenerate;
@@ -25,6 +25,7 @@ pub mod register;
 pub mod rehash;
 pub mod revoke;
 pub mod revoke_tokens;
+pub mod self_service;
 pub mod transition;
 pub mod unused;
 pub mod update;
@@ -42,6 +43,8 @@ use crate::domain::jwk::PublicJwk;
 use crate::domain::jwks_uri::{JwksUri, KeysUnavailable};
 use crate::domain::permission::Permission;
 use crate::domain::store_error::StoreError;
+
+pub use add::{Clients, Limits, Registered};
 
 /// Where clients are kept. The record of who did it goes into the same write as each change.
 #[async_trait]

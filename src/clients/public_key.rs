@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::domain::algorithm::Algorithm;
 use crate::domain::client::ClientKey;
 use crate::domain::clock::Timestamp;
+use crate::domain::credential::Credential;
 use crate::domain::jwk::PublicJwk;
 use crate::domain::key_judge::KeyFault;
 use crate::domain::printable::excerpt;
@@ -86,9 +87,9 @@ impl KeySet {
         self,
         registered: Option<Algorithm>,
         created: Timestamp,
-    ) -> Result<(Vec<ClientKey>, Vec<LeftOut>), KeyFault> {
+    ) -> Result<(Vec<Credential<ClientKey>>, Vec<LeftOut>), KeyFault> {
         let Self { usable, mut left_out } = self;
-        let mut keys: Vec<ClientKey> = Vec::with_capacity(usable.len());
+        let mut keys: Vec<Credential<ClientKey>> = Vec::with_capacity(usable.len());
         for key in &usable {
             match key.of_client(registered, created) {
                 Ok(key) => keys.push(key),
@@ -101,7 +102,7 @@ impl KeySet {
         if let (true, Some(LeftOut { why, .. })) = (keys.is_empty(), left_out.last()) {
             return Err(*why);
         }
-        let mut names: Vec<&str> = keys.iter().map(|key| key.jwk.kid.as_str()).collect();
+        let mut names: Vec<&str> = keys.iter().map(|key| key.verifier.jwk.kid.as_str()).collect();
         names.sort_unstable();
         names.dedup();
         if names.len() == keys.len() { Ok((keys, left_out)) } else { Err(KeyFault::RepeatedKid) }

@@ -9,10 +9,10 @@ use crate::domain::id::ClientId;
 use super::authority::Authority;
 use super::change::{By, Precondition};
 use super::create::refused;
-use super::draft::{Clients, Registered};
 use super::error::ClientsError;
 use super::key_admission::KeyAdmission;
 use super::public_key::SentKeys;
+use super::{Clients, Registered};
 
 impl Clients {
     /// Adds a client that is what this one is, under a new id, and removes this one. With keys, it
@@ -62,7 +62,7 @@ impl Clients {
         if new.auth_method == AuthMethod::PrivateKeyJwt && keyless {
             return refused("the client has no key that lives; send a new one".to_owned());
         }
-        let registered = self.enrol(new, authority.author(), Action::ClientRegenerated).await?;
+        let registered = self.add(new, authority.author(), Action::ClientRegenerated).await?;
         let by = By { authority, action: Action::ClientRegenerated, now };
         // What was done to the old one meanwhile, a revocation say, was not done to the new one.
         if let Err(error) = self.remove(id, &as_it_was, by).await {

@@ -10,9 +10,10 @@ use crate::domain::actor::Actor;
 use crate::domain::clock::Timestamp;
 use crate::domain::provenance::Provenance;
 
-use super::draft::{ClientMetadata, Clients, Draft, Outline, Registered};
+use super::draft::{ClientMetadata, Draft, Outline};
 use super::error::ClientsError;
 use super::key_admission::KeyAdmission;
+use super::{Clients, Registered};
 
 /// Who may register.
 #[derive(Clone, Debug)]
@@ -78,7 +79,7 @@ impl Registration {
         let Draft { client, left_out } = self.clients.draft(outline).await?;
         self.keys.admit_first(&client, &metadata.proofs()?, now).await?;
         let author = origin.by(Actor::Owner(client.id.clone()));
-        let enrolled = self.clients.enrol(client, &author, Action::ClientRegistered).await?;
-        Ok(Registered { left_out, ..enrolled })
+        let added = self.clients.add(client, &author, Action::ClientRegistered).await?;
+        Ok(Registered { left_out, ..added })
     }
 }

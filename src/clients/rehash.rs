@@ -9,6 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::audit::{Action, Author, Recorder};
 use crate::domain::client::StoredSecret;
 use crate::domain::clock::Clock;
+use crate::domain::credential::Credential;
 use crate::domain::entropy::Entropy;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::secret::ClientSecret;
@@ -48,8 +49,13 @@ impl Rehash {
         self.under_way.lock()
     }
 
-    async fn replace(&self, client: &ClientId, secret: &StoredSecret, presented: &ClientSecret) {
-        let hash = self.hashes.hash(presented, secret.profile(), &self.entropy).await;
+    async fn replace(
+        &self,
+        client: &ClientId,
+        secret: &Credential<StoredSecret>,
+        presented: &ClientSecret,
+    ) {
+        let hash = self.hashes.hash(presented, secret.verifier.profile(), &self.entropy).await;
         let Ok(Ok(hash)) = hash else { return };
         match self.put(client, &secret.id, hash).await {
             Ok(true) => tracing::info!(client_id = %client, "the hash of a secret was replaced"),
@@ -67,10 +73,11 @@ impl Rehash {
     ) -> Result<bool, StoreError> {
         let Some(old) = self.repository.read(client).await? else { return Ok(false) };
         let mut new = old.clone();
-        let outdated =
-            |kept: &&mut StoredSecret| kept.id == *secret && kept.hash.is_outdated(kept.profile());
+        let outdated = |kept: &&mut Credential<StoredSecret>| {
+            kept.id == *secret && kept.verifier.hash.is_outdated(kept.verifier.profile())
+        };
         let Some(kept) = new.secrets.iter_mut().find(outdated) else { return Ok(false) };
-        kept.hash = hash;
+        kept.verifier.hash = hash;
         let (author, now) = (Author::server(), self.clock.now());
         let pair = (Some(&old), Some(&new));
         let record = self.recorder.change(&author, Action::SecretRehashed, pair, now);
@@ -79,7 +86,12 @@ impl Rehash {
 }
 
 impl HashUpgrade for Rehash {
-    fn upgrade(&self, client: &ClientId, secret: &StoredSecret, presented: &ClientSecret) {
+    fn upgrade(
+        &self,
+        client: &ClientId,
+        secret: &Credential<StoredSecret>,
+        presented: &ClientSecret,
+    ) {
         let this = (client.clone(), secret.id.clone());
         if !self.under_way().insert(this.clone()) {
             return;

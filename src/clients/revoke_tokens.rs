@@ -6,8 +6,8 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::CredentialId;
 use crate::domain::revocation::Revoked;
 
+use super::Clients;
 use super::authority::Authority;
-use super::draft::Clients;
 use super::error::ClientsError;
 
 impl Clients {

@@ -6,9 +6,9 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::state::State;
 
+use super::Clients;
 use super::authority::Authority;
 use super::change::{By, Precondition};
-use super::draft::Clients;
 use super::error::ClientsError;
 
 impl Clients {

@@ -10,7 +10,7 @@ use crate::domain::client::Client;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
-use crate::revocation::revocations::Revocations;
+use crate::revocation::list::Revocations;
 
 use super::logins::PendingLogins;
 use super::{ClientCache, Upkeep};

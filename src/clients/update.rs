@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::audit::Action;
 use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS, Client, ClientKey};
 use crate::domain::clock::Timestamp;
+use crate::domain::credential::Credential;
 use crate::domain::id::ClientId;
 use crate::domain::lists::ListLimits;
 use crate::domain::printable::{excerpt, misfit};
@@ -16,9 +17,9 @@ use crate::domain::printable::{excerpt, misfit};
 use super::authority::Authority;
 use super::change::{By, Precondition};
 use super::create::{Grants, grant, refused};
-use super::draft::{Clients, client_name, signing_algorithm};
+use super::draft::{client_name, signing_algorithm};
 use super::error::ClientsError;
-use super::view;
+use super::{Clients, view};
 
 /// The members that can be changed so, beside those of [`Grants`] that have a second name.
 const SECOND_NAMES: [(&str, &str); 2] =
@@ -209,7 +210,7 @@ fn set_signing_algorithm(
     let registered = signing_algorithm(named.unwrap_or(&Value::Null))?;
     let mut keys = client.keys.clone();
     for key in &mut keys {
-        key.follow(registered);
+        key.verifier.follow(registered);
     }
     if let Some(algorithm) = registered {
         if client.auth_method != AuthMethod::PrivateKeyJwt {
@@ -217,7 +218,9 @@ fn set_signing_algorithm(
                 "`token_endpoint_auth_signing_alg` goes with private_key_jwt".to_owned(),
             );
         }
-        let signs = |key: &ClientKey| key.is_live_at(now) && key.jwk.algorithm == algorithm;
+        let signs = |key: &Credential<ClientKey>| {
+            key.is_live_at(now) && key.verifier.jwk.algorithm == algorithm
+        };
         if client.jwks_uri.is_none() && !keys.iter().any(signs) {
             return refused(format!("the client has no key that signs {algorithm}; add one first"));
         }

@@ -5,11 +5,12 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use crate::domain::client::{Client, Unreadable};
-use crate::domain::credential_report::{Credential, Kind, Watch, credentials, report};
+use crate::domain::credential::Credential;
+use crate::domain::credential_report::{Kind, Watch, credentials, report};
 use crate::domain::free_form::{self, DEEPEST};
 use crate::domain::jwks_uri::JwksUri;
 
-use super::draft::Registered;
+use super::Registered;
 
 /// What the client itself is shown when it registers, or looks after its registration at `uri`:
 /// RFC 7591 §3.2.1, RFC 7592 §3.
@@ -46,7 +47,7 @@ pub fn registration(registered: &Registered, uri: &str) -> Value {
         extend(&mut shown, json!({ "token_endpoint_auth_signing_alg": algorithm }));
     }
     if !client.keys.is_empty() {
-        let keys: Vec<Value> = client.keys.iter().map(|key| key.jwk.to_json()).collect();
+        let keys: Vec<Value> = client.keys.iter().map(|key| key.verifier.jwk.to_json()).collect();
         extend(&mut shown, json!({ "jwks": { "keys": keys } }));
     }
     if let Some(uri) = &client.jwks_uri {
@@ -95,7 +96,7 @@ pub fn client(client: &Client, watch: Watch) -> Value {
     let all = credentials(client);
     for (name, kind) in [("secrets", Kind::Secret), ("keys", Kind::Key)] {
         let items = shown.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten();
-        for (item, this) in items.zip(all.iter().filter(|it| it.kind == kind)) {
+        for (item, this) in items.zip(all.iter().filter(|it| it.verifier == kind)) {
             extend(item, reported(this, &all, watch));
         }
     }
@@ -105,7 +106,7 @@ pub fn client(client: &Client, watch: Watch) -> Value {
 
 /// What is worth knowing of one credential among all of its client.
 #[must_use]
-pub fn reported(this: &Credential, all: &[Credential], watch: Watch) -> Value {
+pub fn reported(this: &Credential<Kind>, all: &[Credential<Kind>], watch: Watch) -> Value {
     let report = report(this, all, watch);
     let mut shown = json!({
         "last_used_at": this.last_used,
@@ -193,7 +194,7 @@ pub fn keys(client: &Client) -> Vec<Value> {
             "id": key.id,
             "created_at": key.created,
             "expires_at": key.expires.map_or(0, |end| end.0),
-            "jwk": key.jwk.to_json(),
+            "jwk": key.verifier.jwk.to_json(),
         })
     });
     shown.collect()

@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 use super::algorithm::Algorithm;
 use super::audience::Audience;
 use super::clock::Timestamp;
-use super::id::{ClientId, CredentialId};
+use super::credential::Credential;
+use super::id::ClientId;
 use super::jwk::PublicJwk;
 use super::jwks_uri::JwksUri;
 use super::permission::Permission;
@@ -74,40 +75,22 @@ impl fmt::Display for AuthMethod {
 /// The only grant there is here.
 pub const CLIENT_CREDENTIALS: &str = "client_credentials";
 
-/// One secret of a client, as it is kept.
+/// What is kept of a secret.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StoredSecret {
-    /// Its name; for a secret that we made, also part of the secret.
-    pub id: CredentialId,
     /// Its hash.
     pub hash: SecretHash,
     /// True if we made it, so that it has a checksum; false for an operator's or an imported one.
     pub checksummed: bool,
-    /// When it was made.
-    pub created: Timestamp,
-    /// When it ends; `None`: never.
-    pub expires: Option<Timestamp>,
-    /// The day on which it was last used, as far as that was seen. Filled when it is read, and
-    /// no part of what is written with the client.
-    pub last_used: Option<Timestamp>,
 }
 
-/// One public key of a client, as it is kept.
+/// A public key of a client.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ClientKey {
-    /// Its name among the client's credentials.
-    pub id: CredentialId,
     /// The key.
     pub jwk: PublicJwk,
     /// Whether the key came without an `alg`: then the client's `signing_algorithm` decides.
     pub algorithm_is_open: bool,
-    /// When it was registered.
-    pub created: Timestamp,
-    /// When it ends; `None`: never.
-    pub expires: Option<Timestamp>,
-    /// The day on which it was last used, as far as that was seen. Filled when it is read, and
-    /// no part of what is written with the client.
-    pub last_used: Option<Timestamp>,
 }
 
 /// How many of its former ids a client is found by.
@@ -189,9 +172,9 @@ pub struct Client {
     /// Raised to end every token issued so far; carried in the tokens.
     pub token_epoch: u64,
     /// Its secrets.
-    pub secrets: Vec<StoredSecret>,
+    pub secrets: Vec<Credential<StoredSecret>>,
     /// Its keys.
-    pub keys: Vec<ClientKey>,
+    pub keys: Vec<Credential<ClientKey>>,
     /// What it may show to look after itself: the current one last; before it the one that goes
     /// when the current one is first used.
     pub registration_tokens: Vec<StoredRegistrationToken>,
@@ -318,22 +301,9 @@ impl StoredSecret {
     pub fn profile(&self) -> Profile {
         Profile::of_secret(self.checksummed)
     }
-
-    /// Whether it has not ended.
-    #[must_use]
-    pub fn is_live_at(&self, now: Timestamp) -> bool {
-        self.expires.is_none_or(|end| now < end)
-    }
 }
 
 impl ClientKey {
-    /// A key registered now, without an end.
-    #[must_use]
-    pub fn new(jwk: PublicJwk, created: Timestamp) -> Self {
-        let (id, algorithm_is_open) = (jwk.credential_id(), false);
-        Self { id, jwk, algorithm_is_open, created, expires: None, last_used: None }
-    }
-
     /// Has a key that came without an `alg` sign with the registered algorithm, or with its natural
     /// one if none was registered that fits it. A key that came with an `alg` stays as it is.
     pub fn follow(&mut self, registered: Option<Algorithm>) {
@@ -343,10 +313,13 @@ impl ClientKey {
             self.jwk.algorithm = fitting.unwrap_or_else(|| material.natural_algorithm());
         }
     }
+}
 
-    /// Whether it has not ended.
+impl Credential<ClientKey> {
+    /// A key registered now, without an end.
     #[must_use]
-    pub fn is_live_at(&self, now: Timestamp) -> bool {
-        self.expires.is_none_or(|end| now < end)
+    pub fn of_key(jwk: PublicJwk, created: Timestamp) -> Self {
+        let id = jwk.credential_id();
+        Self::new(id, ClientKey { jwk, algorithm_is_open: false }, created)
     }
 }

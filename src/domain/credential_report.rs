@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::client::{Client, ClientKey, StoredSecret};
+use super::client::Client;
 use super::clock::{DAY, Timestamp};
-use super::id::CredentialId;
+use super::credential::Credential;
 
 /// The days before an end on which it is spoken of, the nearest first.
 pub const WARNING_DAYS: [u8; 3] = [1, 7, 30];
@@ -20,7 +20,7 @@ pub struct Watch {
     pub now: Timestamp,
 }
 
-/// Which sort of credential.
+/// The kind of a credential.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     /// A public key.
@@ -40,21 +40,6 @@ impl Kind {
     }
 }
 
-/// The times of a credential.
-#[derive(Clone, Debug)]
-pub struct Credential {
-    /// Its name.
-    pub id: CredentialId,
-    /// Of which sort it is.
-    pub kind: Kind,
-    /// When it was made.
-    pub created: Timestamp,
-    /// When it ends; `None`: never.
-    pub expires: Option<Timestamp>,
-    /// The day of its last use, as far as that was seen.
-    pub last_used: Option<Timestamp>,
-}
-
 /// What to say of a credential.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Report {
@@ -66,31 +51,17 @@ pub struct Report {
     pub safe_to_remove: bool,
 }
 
-impl From<&StoredSecret> for Credential {
-    fn from(secret: &StoredSecret) -> Self {
-        let StoredSecret { id, created, expires, last_used, .. } = secret.clone();
-        Self { id, kind: Kind::Secret, created, expires, last_used }
-    }
-}
-
-impl From<&ClientKey> for Credential {
-    fn from(key: &ClientKey) -> Self {
-        let ClientKey { id, created, expires, last_used, .. } = key.clone();
-        Self { id, kind: Kind::Key, created, expires, last_used }
-    }
-}
-
 /// All credentials of a client.
 #[must_use]
-pub fn credentials(client: &Client) -> Vec<Credential> {
-    let secrets = client.secrets.iter().map(Credential::from);
-    secrets.chain(client.keys.iter().map(Credential::from)).collect()
+pub fn credentials(client: &Client) -> Vec<Credential<Kind>> {
+    let secrets = client.secrets.iter().map(|secret| secret.with(Kind::Secret));
+    secrets.chain(client.keys.iter().map(|key| key.with(Kind::Key))).collect()
 }
 
 /// What to say of one credential among all of its client.
 #[must_use]
-pub fn report(this: &Credential, all: &[Credential], watch: Watch) -> Report {
-    let ended = this.expires.is_some_and(|end| end <= watch.now);
+pub fn report(this: &Credential<Kind>, all: &[Credential<Kind>], watch: Watch) -> Report {
+    let ended = !this.is_live_at(watch.now);
     let within =
         |days: &u8| this.expires.is_some_and(|end| end <= watch.now + DAY * (*days).into());
     Report {
@@ -100,7 +71,7 @@ pub fn report(this: &Credential, all: &[Credential], watch: Watch) -> Report {
     }
 }
 
-impl Credential {
+impl Credential<Kind> {
     /// Whether no use was seen for long enough, while uses were looked at.
     fn is_quiet(&self, watch: Watch) -> bool {
         // A day of use may have been used to its end.
@@ -108,11 +79,11 @@ impl Credential {
         self.id.is_plain() && used.max(watch.since) + QUIET <= watch.now
     }
 
-    /// Whether a newer one of its sort, that is alive, was used since.
+    /// Whether a newer one of its kind, that is alive, was used since.
     fn has_successor(&self, all: &[Self], watch: Watch) -> bool {
         all.iter().any(|other| {
-            let live = other.expires.is_none_or(|end| watch.now < end);
-            let newer = other.kind == self.kind && other.created > self.created;
+            let live = other.is_live_at(watch.now);
+            let newer = other.verifier == self.verifier && other.created > self.created;
             newer && live && other.last_used.is_some() && other.last_used > self.last_used
         })
     }
@@ -125,10 +96,15 @@ mod tests {
     const DAYS: u64 = 86_400;
     const NOW: u64 = 1000 * DAYS;
 
-    fn secret(id: &str, created: u64, expires: Option<u64>, last_used: Option<u64>) -> Credential {
+    fn secret(
+        id: &str,
+        created: u64,
+        expires: Option<u64>,
+        last_used: Option<u64>,
+    ) -> Credential<Kind> {
         Credential {
             id: id.into(),
-            kind: Kind::Secret,
+            verifier: Kind::Secret,
             created: Timestamp(created),
             expires: expires.map(Timestamp),
             last_used: last_used.map(Timestamp),
@@ -168,7 +144,7 @@ mod tests {
         let quiet = Some(NOW - 8 * DAYS); // used until seven days ago, at the latest
         let busy = Some(NOW - 7 * DAYS);
         let newer = |expires, used| secret("newer", old + 1, expires, used);
-        let key = Credential { kind: Kind::Key, ..newer(None, today) };
+        let key = Credential { verifier: Kind::Key, ..newer(None, today) };
         let same_age = secret("other", old, None, today);
         #[rustfmt::skip]
         let cases = [

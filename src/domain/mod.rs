@@ -8,6 +8,7 @@ pub mod bucket;
 pub mod claims;
 pub mod client;
 pub mod clock;
+pub mod credential;
 pub mod credential_report;
 pub mod entropy;
 pub mod error_code;

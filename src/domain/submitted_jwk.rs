@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::algorithm::Algorithm;
 use super::client::ClientKey;
 use super::clock::Timestamp;
+use super::credential::Credential;
 use super::jwk::PublicJwk;
 use super::key_judge::KeyFault;
 
@@ -53,8 +54,10 @@ impl SubmittedJwk {
         &self,
         registered: Option<Algorithm>,
         created: Timestamp,
-    ) -> Result<ClientKey, KeyFault> {
+    ) -> Result<Credential<ClientKey>, KeyFault> {
         let jwk = self.signing_with(registered)?;
-        Ok(ClientKey { algorithm_is_open: !self.says_algorithm, ..ClientKey::new(jwk, created) })
+        let mut key = Credential::of_key(jwk, created);
+        key.verifier.algorithm_is_open = !self.says_algorithm;
+        Ok(key)
     }
 }

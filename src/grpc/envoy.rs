@@ -12,7 +12,7 @@ use crate::oauth::tokeninfo::LiveToken;
 use crate::policy::gatekeeper::{Verdict, Why};
 use crate::policy::{AnswerHeader, Identity};
 use crate::telemetry::{RequestLabels, Status};
-use crate::web::error::Refusal;
+use crate::web::refusal::Refusal;
 use crate::web::{ServerState, state, verdict};
 
 use super::{Answer, Asked, Gate, Refused};

@@ -5,13 +5,15 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use crate::domain::error_code::ErrorCode;
 use crate::web::ServerState;
-use crate::web::error::Refusal;
 use crate::web::observe::Observe;
+use crate::web::refusal::Refusal;
 
 use super::admin::{audit, clients, keys, revocations};
 use super::authzen;
 use super::gateway::{self, Names};
-use super::oauth::{authorize, introspect, own, register, revoke, token, tokeninfo, well_known};
+use super::oauth::{
+    authorize, introspect, register, revoke, self_service, token, tokeninfo, well_known,
+};
 use super::status::{self, documentation};
 
 /// One route.
@@ -72,14 +74,14 @@ pub const TABLE: &[Entry] = &[
     Entry { method: "DELETE", path: "/clients/{client_id}/keys/{credential_id}", at: Where::Admin,      handler: |route| route.to(clients::delete_key) },
     Entry { method: "DELETE", path: "/clients/{client_id}/registration-tokens/{credential_id}", at: Where::Admin, handler: |route| route.to(clients::delete_registration_token) },
     Entry { method: "POST", path: "/clients/{client_id}/regenerate",         at: Where::Admin,          handler: |route| route.to(clients::regenerate) },
-    Entry { method: "GET",  path: "/register/{client_id}",                   at: Where::Service,        handler: |route| route.to(own::get) },
-    Entry { method: "PUT",  path: "/register/{client_id}",                   at: Where::Service,        handler: |route| route.to(own::put) },
-    Entry { method: "DELETE", path: "/register/{client_id}",                 at: Where::Service,        handler: |route| route.to(own::delete) },
-    Entry { method: "POST", path: "/register/{client_id}/secrets",           at: Where::Service,        handler: |route| route.to(own::add_secret) },
-    Entry { method: "DELETE", path: "/register/{client_id}/secrets/{credential_id}", at: Where::Service, handler: |route| route.to(own::delete_secret) },
-    Entry { method: "POST", path: "/register/{client_id}/keys",              at: Where::Service,        handler: |route| route.to(own::add_key) },
-    Entry { method: "DELETE", path: "/register/{client_id}/keys/{credential_id}", at: Where::Service,   handler: |route| route.to(own::delete_key) },
-    Entry { method: "POST", path: "/register/{client_id}/regenerate",        at: Where::Service,        handler: |route| route.to(own::regenerate) },
+    Entry { method: "GET",  path: "/register/{client_id}",                   at: Where::Service,        handler: |route| route.to(self_service::get) },
+    Entry { method: "PUT",  path: "/register/{client_id}",                   at: Where::Service,        handler: |route| route.to(self_service::put) },
+    Entry { method: "DELETE", path: "/register/{client_id}",                 at: Where::Service,        handler: |route| route.to(self_service::delete) },
+    Entry { method: "POST", path: "/register/{client_id}/secrets",           at: Where::Service,        handler: |route| route.to(self_service::add_secret) },
+    Entry { method: "DELETE", path: "/register/{client_id}/secrets/{credential_id}", at: Where::Service, handler: |route| route.to(self_service::delete_secret) },
+    Entry { method: "POST", path: "/register/{client_id}/keys",              at: Where::Service,        handler: |route| route.to(self_service::add_key) },
+    Entry { method: "DELETE", path: "/register/{client_id}/keys/{credential_id}", at: Where::Service,   handler: |route| route.to(self_service::delete_key) },
+    Entry { method: "POST", path: "/register/{client_id}/regenerate",        at: Where::Service,        handler: |route| route.to(self_service::regenerate) },
     Entry { method: "GET",  path: "/keys",                                   at: Where::Admin,          handler: |route| route.to(keys::list) },
     Entry { method: "POST", path: "/keys/rotate",                            at: Where::Admin,          handler: |route| route.to(keys::rotate) },
     Entry { method: "POST", path: "/keys/{kid}/retire",                      at: Where::Admin,          handler: |route| route.to(keys::retire) },

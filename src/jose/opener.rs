@@ -12,7 +12,7 @@ use crate::domain::claims::AccessTokenClaims;
 use crate::domain::clock::Timestamp;
 use crate::oauth::{NotOurs, TokenOpener};
 use crate::revocation::OpenedToken;
-use crate::revocation::revocations::{Revocations, TokenName};
+use crate::revocation::list::{Revocations, TokenName};
 
 use super::ring::KeyRing;
 use super::strict::Parts;

@@ -215,6 +215,10 @@ impl Ring for KeyRing {
         self.own.algorithm()
     }
 
+    fn active_kid(&self) -> Option<String> {
+        self.active_kid()
+    }
+
     fn signs_with(&self) -> Option<Algorithm> {
         self.state().active.as_ref().map(|active| active.algorithm)
     }

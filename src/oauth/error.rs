@@ -9,7 +9,7 @@ use crate::domain::jwk::Algorithm;
 use crate::domain::printable::excerpt;
 use crate::domain::store_error::StoreError;
 use crate::hashing::Busy;
-use crate::revocation::revocation_rate::TooManyRevocations;
+use crate::revocation::rate::TooManyRevocations;
 
 use super::authenticate::Throttled;
 use super::{NotOurs, QuotaUsed, SealError};

@@ -5,8 +5,8 @@ pub mod authenticate;
 pub mod bearer;
 pub mod error;
 pub mod introspect;
-pub mod own_token;
 pub mod quota;
+pub mod revoke;
 pub mod token;
 pub mod token_notice;
 pub mod tokeninfo;
@@ -20,6 +20,7 @@ use serde_json::{Map, Value};
 use crate::domain::claims::AccessTokenClaims;
 use crate::domain::client::{Client, StoredSecret};
 use crate::domain::clock::Timestamp;
+use crate::domain::credential::Credential;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
 use crate::domain::jwks_uri::{JwksUri, KeysUnavailable};
@@ -117,7 +118,12 @@ pub trait LoginLog: Send + Sync {
 /// Replaces a hash by the one that we would make today, now that the secret is at hand.
 pub trait HashUpgrade: Send + Sync {
     /// Sees to it in the background; failing is harmless, the next use tries again.
-    fn upgrade(&self, client: &ClientId, secret: &StoredSecret, presented: &ClientSecret);
+    fn upgrade(
+        &self,
+        client: &ClientId,
+        secret: &Credential<StoredSecret>,
+        presented: &ClientSecret,
+    );
 }
 
 /// Says how many tokens a client may get.

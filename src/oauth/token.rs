@@ -17,7 +17,7 @@ use crate::domain::free_form;
 use crate::domain::lists::ListLimits;
 use crate::domain::permission::Permission;
 use crate::domain::scope::Scope;
-use crate::revocation::revocations::Revocations;
+use crate::revocation::list::Revocations;
 
 use super::authenticate::AuthenticatedClient;
 use super::error::OAuthError;

@@ -7,7 +7,7 @@ use crate::domain::audience::Audience;
 use crate::domain::claims::AccessTokenClaims;
 use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
-use crate::revocation::revocations::Revocations;
+use crate::revocation::list::Revocations;
 
 use super::error::TokenFault;
 use super::{News, NotOurs, OpenedToken, TokenOpener};

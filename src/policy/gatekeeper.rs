@@ -9,7 +9,7 @@ use crate::oauth::ClientStore;
 use crate::oauth::error::TokenFault;
 use crate::oauth::tokeninfo::{LiveToken, TokenJudge};
 
-use super::policy_file::PolicyFile;
+use super::file::PolicyFile;
 use super::{Outcome, Policy, Principal, Reason, Request};
 
 /// Answers gateways, in whichever way they ask.

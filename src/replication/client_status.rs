@@ -13,8 +13,8 @@ use crate::domain::id::ClientId;
 use crate::domain::revocation::{Revocation, Revoked};
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
-use crate::revocation::revocations::Revocations;
-use crate::revocation::revoke::Revoker;
+use crate::revocation::list::Revocations;
+use crate::revocation::revoker::Revoker;
 
 use super::{ChangeLog, ClientStatus};
 

@@ -2,6 +2,7 @@
 
 pub mod client_status;
 pub mod feed;
+pub mod revocation_orders;
 
 use async_trait::async_trait;
 

@@ -1,8 +1,8 @@
 //! What has ended before its time: the list that every replica holds in memory, and how it grows.
 
-pub mod revocation_rate;
-pub mod revocations;
-pub mod revoke;
+pub mod list;
+pub mod rate;
+pub mod revoker;
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::domain::claims::AccessTokenClaims;
 use crate::domain::revocation::Revocation;
 use crate::domain::store_error::StoreError;
 
-use revocations::TokenName;
+use list::TokenName;
 
 /// Where revocations are kept.
 #[async_trait]

@@ -12,7 +12,7 @@ use crate::audit::outbox;
 use crate::clients::{logins, unused};
 use crate::oauth::quota;
 
-use super::{room, sweep};
+use super::{disk_space, sweep};
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -32,7 +32,7 @@ impl Background {
         let mut tasks: Vec<Task> = vec![
             Box::pin(app.feed.clone().run()),
             Box::pin(sweep::run(store.clone(), app.revocations.clone(), clock.clone(), retention)),
-            Box::pin(room::run(store.clone())),
+            Box::pin(disk_space::run(store.clone())),
             Box::pin(outbox::run(app.outbox.clone())),
             Box::pin(logins::run(app.logins.clone(), store.clone())),
             Box::pin(quota::run(app.quotas.clone(), clock.clone())),

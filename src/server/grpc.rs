@@ -1,5 +1,7 @@
 //! The listener, from the first call to the last. It has threads of its own.
 
+mod incoming;
+
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -19,11 +21,9 @@ use tonic_health::server::{HealthReporter, HealthService};
 
 use crate::grpc::Gate;
 use crate::grpc::service::Authorization;
-
 use crate::web::Patience;
 
 use super::connections::{Door, Places};
-use super::grpc_incoming as incoming;
 
 /// How large the header of a call may be in bytes.
 const HEADER_LIMIT: u32 = 16 * 1024;

@@ -26,7 +26,7 @@ use tokio_util::either::Either;
 
 use crate::domain::error_code::ErrorCode;
 use crate::http::routes::{self, Listener};
-use crate::web::error::Refusal;
+use crate::web::refusal::Refusal;
 use crate::web::{Patience, ServerState};
 
 use super::connections::{Door, Http1, Place, Places, Timed};

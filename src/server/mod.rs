@@ -2,10 +2,9 @@
 
 mod background;
 pub mod connections;
+mod disk_space;
 pub mod grpc;
-mod grpc_incoming;
 mod listening;
-mod room;
 mod sweep;
 mod tls;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::clients::Upkeep;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::store_error::StoreError;
-use crate::revocation::revocations::Revocations;
+use crate::revocation::list::Revocations;
 
 /// How often it is looked for.
 const INTERVAL: Duration = Duration::from_secs(30);

@@ -16,9 +16,9 @@ use crate::domain::signing_key::{
     HASTY_LEAD, KeyState, PUBLICATION_LEAD, PublishedKey, SIGNING_PROMISE, SharedKeys,
 };
 use crate::domain::store_error::StoreError;
-use crate::revocation::revocations::Revocations;
+use crate::revocation::list::Revocations;
 
-use super::signing_keys::SigningKeys;
+use super::keys::SigningKeys;
 use super::{Need, OwnPublicKey, Ring, SigningKeyStore, succession};
 
 /// Under this name the key that may sign at once is agreed on.

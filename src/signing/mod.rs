@@ -2,7 +2,8 @@
 //! follows another.
 
 pub mod key_exchange;
-pub mod signing_keys;
+pub mod keys;
+mod make_way;
 pub mod succession;
 
 use async_trait::async_trait;
@@ -12,7 +13,7 @@ use crate::domain::jwk::{Algorithm, PublicJwk};
 use crate::domain::signing_key::PublishedKey;
 use crate::domain::store_error::StoreError;
 
-use signing_keys::SigningKeyChanges;
+use keys::SigningKeyChanges;
 
 /// Where the public halves of the signing keys are shared among replicas.
 #[async_trait]
@@ -38,6 +39,9 @@ pub trait Ring: Send + Sync {
 
     /// What this replica signs with.
     fn algorithm(&self) -> Algorithm;
+
+    /// The `kid` of the key that signs now.
+    fn active_kid(&self) -> Option<String>;
 
     /// What the key signs with that signs now.
     fn signs_with(&self) -> Option<Algorithm>;

@@ -4,7 +4,7 @@ use actix_web::web;
 
 use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode};
 
-use super::error::Refusal;
+use super::refusal::Refusal;
 
 /// Does the work of an administrator, such as judging an import or writing a long list, so that it
 /// delays no token.

@@ -13,8 +13,8 @@ use crate::oauth::error::TokenFault;
 use crate::oauth::tokeninfo::LiveToken;
 use crate::oauth::{News, bearer};
 
-use super::error::Refusal;
 use super::origin;
+use super::refusal::Refusal;
 
 /// While nothing was heard of the store for that long, nobody waits for it to answer a question about
 /// a token.

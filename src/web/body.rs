@@ -7,10 +7,9 @@ use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
 
 use crate::domain::error_code::ErrorCode;
-use crate::web::Patience;
 
-use super::ServerState;
-use super::error::Refusal;
+use super::refusal::Refusal;
+use super::{Patience, ServerState};
 
 /// Reads the whole body, if it is of this media type. An empty body needs none.
 pub(crate) async fn read(

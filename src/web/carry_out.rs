@@ -2,7 +2,7 @@
 
 use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode};
 
-use super::error::Refusal;
+use super::refusal::Refusal;
 
 /// Runs a future to its end even if the connection closes: what it has stored must be in force in this
 /// process too.

@@ -16,7 +16,7 @@ use crate::oauth::error::OAuthError;
 use crate::oauth::token::{TokenRequest, one_list};
 
 use super::body;
-use super::error::Refusal;
+use super::refusal::Refusal;
 
 pub(crate) const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 

@@ -6,13 +6,13 @@ pub(crate) mod aside;
 pub(crate) mod bearer;
 pub(crate) mod body;
 pub(crate) mod carry_out;
-pub(crate) mod error;
 pub mod form;
 pub(crate) mod json;
 pub(crate) mod observe;
 pub(crate) mod origin;
 mod patience;
 pub(crate) mod rate;
+pub(crate) mod refusal;
 pub(crate) mod state;
 pub(crate) mod verdict;
 

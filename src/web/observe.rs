@@ -20,7 +20,7 @@ use crate::domain::error_code::ErrorCode;
 use crate::telemetry::{RequestLabels, Status};
 
 use super::ServerState;
-use super::error::Refusal;
+use super::refusal::Refusal;
 
 /// Measures requests under the name of their route.
 pub(crate) struct Observe {

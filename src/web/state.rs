@@ -14,11 +14,11 @@ use crate::assembly::App;
 use crate::config::Resolved;
 use crate::domain::error_code::ErrorCode;
 use crate::telemetry::Metrics;
-use crate::web::Patience;
 
+use super::Patience;
 use super::address::UntrustedProxies;
-use super::error::Refusal;
 use super::rate::RegistrationRate;
+use super::refusal::Refusal;
 
 /// What every listener shares, from the first moment on.
 #[derive(Clone)]

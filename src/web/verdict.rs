@@ -9,7 +9,7 @@ use crate::policy::gatekeeper::{Answer, Verdict, Why};
 use crate::telemetry::DecisionLabels;
 
 use super::ServerState;
-use super::error::{Refusal, printable};
+use super::refusal::{Refusal, printable};
 
 /// What the log says of the question.
 #[derive(Clone, Copy, Debug, Default)]

@@ -18,7 +18,7 @@ use latchkey::domain::id::ClientId;
 use latchkey::domain::permission::Permission;
 use latchkey::domain::store_error::StoreError;
 use latchkey::oauth::ClientStore;
-use latchkey::revocation::revocations::Revocations;
+use latchkey::revocation::list::Revocations;
 use latchkey::store::MemoryStore;
 use tokio::sync::Notify;
 

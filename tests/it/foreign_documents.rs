@@ -7,8 +7,9 @@ use latchkey::audit::AuditQuery;
 use latchkey::audit::{Action, AuditRecord};
 use latchkey::clients::{Inserted, ListQuery};
 use latchkey::domain::audience::Audience;
-use latchkey::domain::client::{AuthMethod, Client, ClientKey};
+use latchkey::domain::client::{AuthMethod, Client};
 use latchkey::domain::clock::Timestamp;
+use latchkey::domain::credential::Credential;
 use latchkey::domain::jwk::{Algorithm, PublicJwk};
 use latchkey::domain::permission::Permission;
 use latchkey::domain::state::State;
@@ -106,7 +107,10 @@ async fn a_document_of_the_platform_is_a_client(place: &Place) {
         (None, Some(1_604_573_964_123))
     );
     let [key] = &client.keys[..] else { panic!("{:?}", client.keys) };
-    assert_eq!((key.jwk.kid.as_str(), key.jwk.algorithm), ("theirs", Algorithm::RS256));
+    assert_eq!(
+        (key.verifier.jwk.kid.as_str(), key.verifier.jwk.algorithm),
+        ("theirs", Algorithm::RS256)
+    );
     assert_eq!(place.store.insert(&client, &audit_record()).await.unwrap(), Inserted::Duplicate);
     assert!(!place.store.holders(&"write:orders".parse().unwrap()).await.unwrap().is_empty());
     let page = place.store.list(&ListQuery { after: None, limit: 10 }).await.unwrap().unwrap();
@@ -132,7 +136,7 @@ async fn of_a_key_without_an_algorithm_the_registered_one_decides(place: &Place)
         let key = document.get_document_mut("publicKey").unwrap();
         key.insert("alg", alg);
         write(place, document).await;
-        assert_eq!(read(&*place.store, &name).await.keys[0].jwk.algorithm, signs, "{why}");
+        assert_eq!(read(&*place.store, &name).await.keys[0].verifier.jwk.algorithm, signs, "{why}");
     }
 }
 
@@ -157,7 +161,7 @@ async fn a_rewrite_keeps_what_we_do_not_know(place: &Place) {
         "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
     }));
     let mut keys = client.keys.clone();
-    keys.push(ClientKey::new(ours.unwrap(), Timestamp(1_700_000_000)));
+    keys.push(Credential::of_key(ours.unwrap(), Timestamp(1_700_000_000)));
     let changed = Client { groups: vec!["new".to_owned()], keys, ..client.clone() };
     assert!(place.store.replace(&client, &changed, &audit_record()).await.unwrap());
 
@@ -437,7 +441,7 @@ async fn another_tools_key_takes_the_place_of_ours(place: &Place) {
         jwk("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"),
         jwk("PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw"),
     );
-    let keys = [&slot, &second].map(|jwk| ClientKey::new(jwk.clone(), Timestamp(1)));
+    let keys = [&slot, &second].map(|jwk| Credential::of_key(jwk.clone(), Timestamp(1)));
     let client = Client {
         keys: keys.to_vec(),
         ..Client::new(
@@ -453,13 +457,13 @@ async fn another_tools_key_takes_the_place_of_ours(place: &Place) {
     let replaced = doc! { "$set": { "publicKey": theirs }, "$currentDate": { "updatedAt": true } };
     clients(place).await.update_one(doc! { "clientId": "svc" }, replaced).await.unwrap();
     let found = read(store, "svc").await;
-    let kids: Vec<&str> = found.keys.iter().map(|key| key.jwk.kid.as_str()).collect();
+    let kids: Vec<&str> = found.keys.iter().map(|key| key.verifier.jwk.kid.as_str()).collect();
     assert_eq!(kids, ["theirs", second.kid.as_str()]);
 
     let taken = doc! { "$unset": { "publicKey": "" }, "$currentDate": { "updatedAt": true } };
     clients(place).await.update_one(doc! { "clientId": "svc" }, taken).await.unwrap();
     assert_eq!(
-        read(store, "svc").await.keys.iter().map(|key| &key.jwk).collect::<Vec<_>>(),
+        read(store, "svc").await.keys.iter().map(|key| &key.verifier.jwk).collect::<Vec<_>>(),
         [&second]
     );
 }

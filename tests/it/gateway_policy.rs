@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use latchkey::policy::expression::{Expression, Facts};
-use latchkey::policy::policy_file::PolicyFile;
+use latchkey::policy::file::PolicyFile;
 use latchkey::policy::{Format, Outcome, Policy, PolicyError, Principal, Request};
 
 use crate::documents::{blocks, read};

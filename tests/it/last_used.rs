@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use latchkey::assembly::OpenStore;
 use latchkey::audit::AuditQuery;
-use latchkey::domain::client::{Client, StoredSecret};
+use latchkey::domain::client::Client;
 use latchkey::domain::clock::{Clock, Timestamp};
+use latchkey::domain::credential::Credential;
 use latchkey::domain::id::CredentialId;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::store::MongoStore;
@@ -168,7 +169,7 @@ async fn an_old_secret_is_safe_to_remove_when_only_the_new_one_is_used() {
     change(&server, &name, |client| {
         let first = client.secrets[0].clone();
         let second = CredentialId::from("second");
-        client.secrets.push(StoredSecret { id: second, created: Timestamp(START + DAY), ..first });
+        client.secrets.push(Credential { id: second, created: Timestamp(START + DAY), ..first });
     })
     .await;
     let safe = async || {

@@ -14,7 +14,7 @@ use latchkey::domain::store_error::StoreError;
 use latchkey::oauth::authenticate::{Caller, Presented};
 use latchkey::oauth::token::TokenRequest;
 use latchkey::revocation::RevocationStore;
-use latchkey::revocation::revoke::Revoker;
+use latchkey::revocation::revoker::Revoker;
 use serde_json::{Value, json};
 
 use crate::harness::{GRANT, Server, claims_of, store_in};

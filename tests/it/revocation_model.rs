@@ -9,7 +9,7 @@ use latchkey::domain::id::{ClientId, CredentialId};
 use latchkey::domain::revocation::{Revocation, Revoked};
 use latchkey::domain::state::State;
 use latchkey::revocation::OpenedToken;
-use latchkey::revocation::revocations::{Revocations, TokenName};
+use latchkey::revocation::list::{Revocations, TokenName};
 use proptest::prelude::*;
 
 const LIFE: u64 = 100;

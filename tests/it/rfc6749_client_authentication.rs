@@ -281,7 +281,8 @@ async fn a_secret_is_hashed_as_slowly_as_it_needs() {
     let client = server.app.repository.read(&id.parse().unwrap()).await.unwrap().unwrap();
     let mut costly = client.clone();
     let presented = ClientSecret::from(secret.clone());
-    costly.secrets[0].hash = SecretHash::of(&presented, Profile::Slow, &SystemEntropy).unwrap();
+    costly.secrets[0].verifier.hash =
+        SecretHash::of(&presented, Profile::Slow, &SystemEntropy).unwrap();
     assert!(server.app.repository.replace(&client, &costly, &audit_record()).await.unwrap());
     for (why, presented, status) in [("wrong", format!("{secret}x"), 401), ("right", secret, 200)] {
         let reply = server.token(Some((&id, &presented)), GRANT).await;

@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use latchkey::config::{RegistrationSetting, Switch};
 use latchkey::domain::client::{Client, StoredSecret};
 use latchkey::domain::clock::Timestamp;
+use latchkey::domain::credential::Credential;
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::error_code::ErrorCode;
 use latchkey::domain::id::ClientId;
@@ -22,7 +23,7 @@ use latchkey::oauth::authenticate::{
 };
 use latchkey::oauth::{AssertionStore, ClientStore, HashUpgrade, News};
 use latchkey::outbound::RemoteKeySets;
-use latchkey::revocation::revocations::Revocations;
+use latchkey::revocation::list::Revocations;
 use serde_json::json;
 
 use crate::harness::{ADMIN, FORM, GRANT, Reply, Server, basic, client_key};
@@ -319,7 +320,7 @@ impl AssertionStore for Down {
 }
 
 impl HashUpgrade for Down {
-    fn upgrade(&self, _: &ClientId, _: &StoredSecret, _: &ClientSecret) {}
+    fn upgrade(&self, _: &ClientId, _: &Credential<StoredSecret>, _: &ClientSecret) {}
 }
 
 #[async_trait]

@@ -8,6 +8,7 @@ use crate::clients::public_key::LeftOut;
 use crate::domain::algorithm::Algorithm;
 use crate::domain::client::{ClientKey, StoredSecret};
 use crate::domain::clock::Timestamp;
+use crate::domain::credential::Credential;
 use crate::domain::id::CredentialId;
 use crate::domain::secret_hash::SecretHash;
 use crate::domain::submitted_jwk::SubmittedJwk;
@@ -50,8 +51,8 @@ pub(super) fn keys(
     listed: &[Key],
     registered: Option<Algorithm>,
     created: Timestamp,
-) -> Result<(Vec<ClientKey>, Vec<LeftOut>), ClientsError> {
-    let mut found: Vec<ClientKey> = Vec::new();
+) -> Result<(Vec<Credential<ClientKey>>, Vec<LeftOut>), ClientsError> {
+    let mut found: Vec<Credential<ClientKey>> = Vec::new();
     let (mut left_out, mut first_fault) = (Vec::new(), None);
     let read = |jwk: &Value| SubmittedJwk::parse(jwk)?.of_client(registered, created);
     if let Some(jwk) = slot {
@@ -67,17 +68,17 @@ pub(super) fn keys(
                 continue;
             }
         };
-        if let Some(known) = found.iter_mut().find(|known| known.jwk == read.jwk) {
+        if let Some(known) = found.iter_mut().find(|known| known.verifier.jwk == read.verifier.jwk)
+        {
             known.expires = key.expires_at;
         } else if !(key.is_in_slot && slot.is_some()) {
             let created = values::timestamp(&key.created_at).unwrap_or(created);
-            found.push(ClientKey { created, expires: key.expires_at, ..read });
+            found.push(Credential { created, expires: key.expires_at, ..read });
         }
     }
-    let repeated = found
-        .iter()
-        .enumerate()
-        .any(|(index, key)| found.iter().take(index).any(|known| known.jwk.kid == key.jwk.kid));
+    let repeated = found.iter().enumerate().any(|(index, key)| {
+        found.iter().take(index).any(|known| known.verifier.jwk.kid == key.verifier.jwk.kid)
+    });
     match first_fault {
         _ if repeated => refused("two of its keys have the same `kid`"),
         Some(why) if found.is_empty() => Err(why.into()),
@@ -89,21 +90,17 @@ pub(super) fn keys(
 pub(super) fn secrets(
     listed: &[Secret],
     created: Timestamp,
-) -> Result<Vec<StoredSecret>, ClientsError> {
+) -> Result<Vec<Credential<StoredSecret>>, ClientsError> {
     let usable = listed.iter().filter(|secret| !secret.checksummed);
     let read = usable.enumerate().map(|(index, secret)| {
         let hash = SecretHash::brought(&secret.hash)
             .map_err(|fault| ClientsError::Metadata(fault.to_string()))?;
         let id = secret.id.clone().filter(|id| is_plain(id));
         let id = id.unwrap_or_else(|| format!("imported{index}"));
-        Ok(StoredSecret {
-            id: CredentialId::from(id.as_str()),
-            hash,
-            checksummed: false,
-            created: values::timestamp(&secret.created_at).unwrap_or(created),
-            expires: secret.expires_at,
-            last_used: None,
-        })
+        let created = values::timestamp(&secret.created_at).unwrap_or(created);
+        let stored = StoredSecret { hash, checksummed: false };
+        let id = CredentialId::from(id.as_str());
+        Ok(Credential { expires: secret.expires_at, ..Credential::new(id, stored, created) })
     });
     read.collect()
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::clients::Limits;
 use crate::clients::create::{Grants, grant};
-use crate::clients::draft::{Limits, MOST_LISTED, client_name};
+use crate::clients::draft::{MOST_LISTED, client_name};
 use crate::clients::error::ClientsError;
 use crate::clients::public_key::LeftOut;
 use crate::domain::algorithm::Algorithm;
@@ -449,7 +450,7 @@ mod tests {
         ] {
             let more = json!({ "authMethod": method, "authSigningAlg": named, "keys": rsa(alg) });
             let found = brought(&more).map(|it| {
-                let key = it.client.keys.first().map(|key| key.jwk.algorithm.as_str());
+                let key = it.client.keys.first().map(|key| key.verifier.jwk.algorithm.as_str());
                 (it.client.signing_algorithm.map(Algorithm::as_str), key)
             });
             match (found, expected) {

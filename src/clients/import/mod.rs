@@ -17,20 +17,17 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 use crate::audit::Action;
-use crate::domain::client::{AuthMethod, Client, StoredSecret};
+use crate::domain::client::{AuthMethod, Client};
 use crate::domain::clock::Timestamp;
-use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::secret::{ClientSecret, Form};
-use crate::domain::secret_hash::Profile;
 use crate::hashing::Busy;
 use crate::oauth::token::TokenIssuer;
 use crate::oauth::token_notice::LargeToken;
 
-use super::Inserted;
 use super::authority::Authority;
-use super::draft::Clients;
 use super::error::ClientsError;
 use super::key_admission::KeyAdmission;
+use super::{Clients, Inserted};
 
 use document::Brought;
 
@@ -106,7 +103,8 @@ impl Clients {
         let needs_secret = brought.needs_secret();
         let outcome = if needs_secret { Outcome::ImportedWithNewSecret } else { Outcome::Imported };
         let last_login = brought.last_login;
-        let has_bcrypt = brought.client.secrets.iter().any(|secret| secret.hash.is_bcrypt());
+        let has_bcrypt =
+            brought.client.secrets.iter().any(|secret| secret.verifier.hash.is_bcrypt());
         self.refuse_forged(&brought)?;
         let shared_keys = terms.keys.admit_shared(&brought.client.id, &brought.client.keys).await?;
         let imported =
@@ -157,22 +155,6 @@ impl Clients {
         let (secret, stored) = self.make_secret(&client.id, terms.now)?;
         client.secrets.push(stored);
         Ok((client, Some(secret)))
-    }
-
-    /// What is kept of a secret that was brought in plain.
-    async fn kept(
-        &self,
-        secret: &ClientSecret,
-        client: &ClientId,
-        now: Timestamp,
-    ) -> Result<StoredSecret, ClientsError> {
-        let (id, checksummed) = match secret.form(client, &self.pepper) {
-            Form::Ours(id) => (id, true),
-            Form::Forged | Form::Foreign => (CredentialId::random(&*self.entropy)?, false),
-        };
-        let profile = Profile::of_secret(checksummed);
-        let hash = self.hashes.hash(secret, profile, &self.entropy).await??;
-        Ok(StoredSecret { id, hash, checksummed, created: now, expires: None, last_used: None })
     }
 }
 

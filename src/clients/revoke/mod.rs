@@ -13,8 +13,8 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::registration_token::StoredRegistrationToken;
 use crate::domain::revocation::{Revocation, Revoked};
-use crate::revocation::revocation_rate::RevocationRate;
-use crate::revocation::revoke::Revoker;
+use crate::revocation::rate::RevocationRate;
+use crate::revocation::revoker::Revoker;
 
 use super::ClientRepository;
 use super::authority::Authority;
@@ -40,8 +40,8 @@ pub struct TokenRevocation {
     pub rate: Arc<RevocationRate>,
 }
 
-/// Who orders it, why and when.
-struct Cause<'a> {
+/// Who revokes, why and when.
+struct By<'a> {
     authority: &'a Authority,
     reason: Option<String>,
     now: Timestamp,
@@ -57,10 +57,10 @@ impl TokenRevocation {
         reason: Option<String>,
         now: Timestamp,
     ) -> Result<Vec<Revocation>, ClientsError> {
-        let cause = Cause { authority, reason, now };
+        let by = By { authority, reason, now };
         let horizon = self.revoker.revocations.horizon(now);
         let (revoked, until) = match order {
-            Order::Client(id, part) => return self.end_part(&cause, id, part).await,
+            Order::Client(id, part) => return self.end_part(&by, id, part).await,
             // A registration access token that is as old may be shown at any time.
             Order::Everything(before) => {
                 (Revoked::Everything { before: past(before, now)? }, order::LATEST)
@@ -74,7 +74,7 @@ impl TokenRevocation {
             }
         };
         let revocation = Revocation { revoked, until };
-        self.end(&cause, &revocation).await?;
+        self.end(&by, &revocation).await?;
         Ok(vec![revocation])
     }
 
@@ -82,44 +82,44 @@ impl TokenRevocation {
     /// a client that is getting another id meanwhile is there by then, or does not get it.
     async fn end_part(
         &self,
-        cause: &Cause<'_>,
+        by: &By<'_>,
         id: ClientId,
         part: Part,
     ) -> Result<Vec<Revocation>, ClientsError> {
         let part = match part {
-            Part::Before(before) => Part::Before(past(before, cause.now)?),
+            Part::Before(before) => Part::Before(past(before, by.now)?),
             part => part,
         };
-        let mut ended = self.end_part_of(cause, id.clone(), &part).await?;
+        let mut ended = self.end_part_of(by, id.clone(), &part).await?;
         for successor in self.repository.successors(&id).await? {
-            ended.extend(self.end_part_of(cause, successor.id, &part).await?);
+            ended.extend(self.end_part_of(by, successor.id, &part).await?);
         }
         Ok(ended)
     }
 
     async fn end_part_of(
         &self,
-        cause: &Cause<'_>,
+        by: &By<'_>,
         client_id: ClientId,
         part: &Part,
     ) -> Result<Vec<Revocation>, ClientsError> {
         let revoked = match part {
-            Part::All => return self.end_client(cause, client_id).await,
+            Part::All => return self.end_client(by, client_id).await,
             Part::Before(before) => {
                 let ends = |token: &StoredRegistrationToken| token.created <= *before;
-                self.end_registration_tokens(cause, &client_id, ends).await?;
+                self.end_registration_tokens(by, &client_id, ends).await?;
                 Revoked::ClientBefore { client_id, before: *before }
             }
             // It may be in use again: what was obtained so far.
             Part::Of(credential) => {
                 let ends = |token: &StoredRegistrationToken| token.id == *credential;
-                self.end_registration_tokens(cause, &client_id, ends).await?;
-                Revoked::Credential { client_id, credential: credential.clone(), before: cause.now }
+                self.end_registration_tokens(by, &client_id, ends).await?;
+                Revoked::Credential { client_id, credential: credential.clone(), before: by.now }
             }
         };
-        let until = self.revoker.revocations.horizon(cause.now);
+        let until = self.revoker.revocations.horizon(by.now);
         let revocation = Revocation { revoked, until };
-        self.end(cause, &revocation).await?;
+        self.end(by, &revocation).await?;
         Ok(vec![revocation])
     }
 
@@ -127,26 +127,26 @@ impl TokenRevocation {
     /// of an epoch that nobody may know: those issued so far end by their date too.
     async fn end_client(
         &self,
-        cause: &Cause<'_>,
+        by: &By<'_>,
         client_id: ClientId,
     ) -> Result<Vec<Revocation>, ClientsError> {
-        let until = self.revoker.revocations.horizon(cause.now);
+        let until = self.revoker.revocations.horizon(by.now);
         for _ in 0..ATTEMPTS {
             let found = self.repository.read(&client_id).await?;
             let Some(old) = found.filter(|client| !client.is_damaged()) else {
                 let epoch = self.revoker.revocations.next_epoch(&client_id, 0);
                 let both = [
                     Revoked::ClientEpoch { client_id: client_id.clone(), epoch },
-                    Revoked::ClientBefore { client_id, before: cause.now },
+                    Revoked::ClientBefore { client_id, before: by.now },
                 ];
                 let both = both.map(|revoked| Revocation { revoked, until });
                 for revocation in &both {
-                    self.end(cause, revocation).await?;
+                    self.end(by, revocation).await?;
                 }
                 return Ok(both.into());
             };
             let epoch = self.revoker.revocations.next_epoch(&client_id, old.token_epoch);
-            if self.raise(cause, &old, epoch).await? {
+            if self.raise(by, &old, epoch).await? {
                 let revoked = Revoked::ClientEpoch { client_id, epoch };
                 return Ok(vec![Revocation { revoked, until }]);
             }
@@ -154,41 +154,36 @@ impl TokenRevocation {
         Err(ClientsError::Raced)
     }
 
-    async fn raise(
-        &self,
-        cause: &Cause<'_>,
-        old: &Client,
-        epoch: u64,
-    ) -> Result<bool, ClientsError> {
+    async fn raise(&self, by: &By<'_>, old: &Client, epoch: u64) -> Result<bool, ClientsError> {
         let new = Client {
             token_epoch: epoch,
             registration_tokens: Vec::new(),
-            updater: cause.authority.author().actor.to_string(),
+            updater: by.authority.author().actor.to_string(),
             ..old.clone()
         };
         let revoked = Revoked::ClientEpoch { client_id: old.id.clone(), epoch };
-        let record = self.record(cause, &revoked)?;
+        let record = self.record(by, &revoked)?;
         Ok(self.repository.replace(old, &new, &record).await?)
     }
 
     /// Ends what a client is looked after with, as far as the order is about it.
     async fn end_registration_tokens(
         &self,
-        cause: &Cause<'_>,
+        by: &By<'_>,
         id: &ClientId,
         ends: impl Fn(&StoredRegistrationToken) -> bool + Send,
     ) -> Result<(), ClientsError> {
         for _ in 0..ATTEMPTS {
             let Some(old) = self.repository.read(id).await? else { return Ok(()) };
             let mut new =
-                Client { updater: cause.authority.author().actor.to_string(), ..old.clone() };
+                Client { updater: by.authority.author().actor.to_string(), ..old.clone() };
             new.registration_tokens.retain(|token| !ends(token));
             if new.registration_tokens.len() == old.registration_tokens.len() {
                 return Ok(());
             }
-            let (author, action) = (cause.authority.author(), Action::RegistrationTokenDeleted);
+            let (author, action) = (by.authority.author(), Action::RegistrationTokenDeleted);
             let pair = (Some(&old), Some(&new));
-            let record = self.recorder.change(author, action, pair, cause.now)?;
+            let record = self.recorder.change(author, action, pair, by.now)?;
             if self.repository.replace(&old, &new, &record).await? {
                 return Ok(());
             }
@@ -196,22 +191,22 @@ impl TokenRevocation {
         Err(ClientsError::Raced)
     }
 
-    async fn end(&self, cause: &Cause<'_>, revocation: &Revocation) -> Result<(), ClientsError> {
-        let record = self.record(cause, &revocation.revoked)?;
+    async fn end(&self, by: &By<'_>, revocation: &Revocation) -> Result<(), ClientsError> {
+        let record = self.record(by, &revocation.revoked)?;
         let Revocation { revoked, until } = revocation.clone();
         Ok(self.revoker.revoke(revoked, until, &record).await?)
     }
 
-    fn record(&self, cause: &Cause<'_>, revoked: &Revoked) -> Result<AuditRecord, ClientsError> {
+    fn record(&self, by: &By<'_>, revoked: &Revoked) -> Result<AuditRecord, ClientsError> {
         let mut about = Map::from_iter([("revoked".to_owned(), Value::from(revoked.name()))]);
-        if let Some(reason) = &cause.reason {
+        if let Some(reason) = &by.reason {
             about.insert("reason".to_owned(), reason.as_str().into());
         }
-        let author = cause.authority.author();
-        let record = self.recorder.record(author, Action::TokensRevoked, about, cause.now)?;
+        let author = by.authority.author();
+        let record = self.recorder.record(author, Action::TokensRevoked, about, by.now)?;
         let record = AuditRecord { client_id: revoked.client_id().cloned(), ..record };
         Ok(match revoked {
-            Revoked::Token { .. } => self.rate.shared(cause.authority.lineage(), record),
+            Revoked::Token { .. } => self.rate.shared(by.authority.lineage(), record),
             _ => record,
         })
     }

@@ -13,8 +13,8 @@ use crate::domain::jwk::Algorithm;
 use crate::domain::permission::KEYS_WRITE;
 use crate::domain::printable::excerpt;
 use crate::signing::Ring;
-use crate::signing::signing_keys::{self, RotationRequest};
-use crate::web::error::Refusal;
+use crate::signing::keys::{self, RotationRequest};
+use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 use crate::web::{bearer, body, json};
 
@@ -36,7 +36,7 @@ pub(in crate::http) async fn list(
     keys.sort_by(|a, b| (b.published, &b.jwk.kid).cmp(&(a.published, &a.jwk.kid)));
     let here = |kid: &String| own.contains(kid);
     let keys: Vec<Value> =
-        keys.iter().map(|key| signing_keys::view(key, here(&key.jwk.kid), now, times)).collect();
+        keys.iter().map(|key| keys::view(key, here(&key.jwk.kid), now, times)).collect();
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({ "keys": keys })))
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::assembly::App;
 use crate::domain::permission::DECIDE;
 use crate::policy::gatekeeper::{Answer, Question, Subject, Verdict, Why};
-use crate::web::error::Refusal;
+use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 use crate::web::verdict::{self, Asked};
 use crate::web::{ServerState, bearer, body, json};

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::domain::error_code::ErrorCode;
 use crate::domain::free_form::{DEEPEST, is_too_deep};
 use crate::policy::gatekeeper::Subject;
-use crate::web::error::Refusal;
+use crate::web::refusal::Refusal;
 
 /// How many questions there may be at once.
 const MOST: usize = 100;

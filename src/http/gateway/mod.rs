@@ -18,7 +18,7 @@ use crate::domain::resource::ProtectedResource;
 use crate::oauth::tokeninfo::LiveToken;
 use crate::policy::gatekeeper::{Question, Verdict, Why};
 use crate::policy::{AnswerHeader, Identity};
-use crate::web::error::Refusal;
+use crate::web::refusal::Refusal;
 use crate::web::verdict::{self, Asked};
 use crate::web::{ServerState, bearer, state};
 

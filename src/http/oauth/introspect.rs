@@ -8,8 +8,8 @@ use crate::assembly::App;
 use crate::domain::clock::Timestamp;
 use crate::oauth::error::{OAuthError, TokenFault};
 use crate::oauth::introspect::Caller;
-use crate::web::error::Refusal;
 use crate::web::form::{self, Form};
+use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 use crate::web::{ServerState, bearer};
 

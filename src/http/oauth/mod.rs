@@ -3,9 +3,9 @@
 pub(super) mod authorize;
 mod credentials;
 pub(super) mod introspect;
-pub(super) mod own;
 pub(super) mod register;
 pub(super) mod revoke;
+pub(super) mod self_service;
 pub(super) mod token;
 pub(super) mod tokeninfo;
 pub(super) mod well_known;

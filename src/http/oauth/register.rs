@@ -13,8 +13,8 @@ use crate::clients::view;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::oauth::error::TokenFault;
-use crate::web::error::Refusal;
 use crate::web::rate::RegistrationRate;
+use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 use crate::web::{ServerState, address, bearer, body, json, origin};
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::oauth::error::OAuthError;
 use crate::web::carry_out::carry_out;
-use crate::web::error::Refusal;
+use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 use crate::web::{ServerState, form, origin};
 

@@ -8,7 +8,7 @@ use memchr::{memchr, memrchr};
 use crate::oauth::NotOurs;
 use crate::oauth::error::TokenFault;
 use crate::web::bearer;
-use crate::web::error::Refusal;
+use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 
 pub(in crate::http) async fn get(

@@ -12,7 +12,7 @@ use crate::domain::error_code::ErrorCode;
 use crate::domain::jwk::Algorithm;
 use crate::domain::resource::WELL_KNOWN;
 use crate::domain::signing_key::PUBLICATION_LEAD;
-use crate::web::error::Refusal;
+use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 
 /// The key set: RFC 7517 §5.

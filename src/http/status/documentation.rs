@@ -12,7 +12,7 @@ use crate::config::Resolved;
 use crate::domain::error_code::ErrorCode;
 use crate::http::{TABLE, Where};
 use crate::web::ServerState;
-use crate::web::error::Refusal;
+use crate::web::refusal::Refusal;
 
 /// The contract as it is written.
 const OPENAPI: &str = include_str!("../../../openapi.yaml");

@@ -17,7 +17,7 @@ use crate::domain::error_code::ErrorCode;
 use crate::oauth::News;
 use crate::telemetry::{KindLabels, WithinDays};
 use crate::web::ServerState;
-use crate::web::error::Refusal;
+use crate::web::refusal::Refusal;
 
 /// Whether the process lives.
 pub(super) async fn healthz() -> HttpResponse {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::domain::audience::Audience;
 use crate::domain::client::{AuthMethod, Client, ClientKey};
 use crate::domain::clock::Timestamp;
+use crate::domain::credential::Credential;
 use crate::domain::lists;
 
 use super::super::{AssertionDates, AssertionUse, UnverifiedAssertion};
@@ -48,7 +49,7 @@ impl Authenticator {
 
         let keys = self.keys(client, unverified, now).await?;
         let verified = keys.into_iter().find_map(|key| {
-            let claims = self.reader.verify(assertion, &key.jwk)?;
+            let claims = self.reader.verify(assertion, &key.verifier.jwk)?;
             Some((key, claims))
         });
         let (key, claims) = verified.ok_or(AuthFailure::Signature)?;
@@ -68,7 +69,7 @@ impl Authenticator {
         client: &Client,
         unverified: &UnverifiedAssertion,
         now: Timestamp,
-    ) -> Result<Vec<ClientKey>, AuthFailure> {
+    ) -> Result<Vec<Credential<ClientKey>>, AuthFailure> {
         if is_of_another_type(unverified) {
             return Err(AuthFailure::Key);
         }
@@ -108,29 +109,30 @@ impl Authenticator {
 /// names them. Without a `kid`, each of its algorithm may be the one:
 /// [RFC 7515 §4.1.4](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.4).
 fn fitting(
-    keys: &[ClientKey],
+    keys: &[Credential<ClientKey>],
     client: &Client,
     unverified: &UnverifiedAssertion,
     now: Timestamp,
-) -> Result<Vec<ClientKey>, AuthFailure> {
+) -> Result<Vec<Credential<ClientKey>>, AuthFailure> {
     let UnverifiedAssertion { algorithm, kid, .. } = unverified;
-    let mut named = keys
-        .iter()
-        .filter(|key| key.is_live_at(now) && kid.as_ref().is_none_or(|kid| key.jwk.kid == *kid));
-    let fits = named.clone().filter(|ClientKey { jwk, .. }| {
+    let mut named = keys.iter().filter(|key| {
+        key.is_live_at(now) && kid.as_ref().is_none_or(|kid| key.verifier.jwk.kid == *kid)
+    });
+    let fits = named.clone().filter(|key| {
+        let jwk = &key.verifier.jwk;
         jwk.algorithm.is_named(algorithm)
             && client.signing_algorithm.is_none_or(|registered| registered == jwk.algorithm)
     });
-    let fits: Vec<ClientKey> = fits.take(MOST_TRIED).cloned().collect();
+    let fits: Vec<Credential<ClientKey>> = fits.take(MOST_TRIED).cloned().collect();
     if fits.is_empty() { Err(misfit(named.next(), client, algorithm)) } else { Ok(fits) }
 }
 
 /// Why the algorithm that an assertion names is not that of the key that it may mean.
-fn misfit(key: Option<&ClientKey>, client: &Client, named: &str) -> AuthFailure {
+fn misfit(key: Option<&Credential<ClientKey>>, client: &Client, named: &str) -> AuthFailure {
     match (key, client.signing_algorithm) {
         (None, _) => AuthFailure::Key,
         (_, Some(registered)) if !registered.is_named(named) => AuthFailure::Registered(registered),
-        (Some(key), _) => AuthFailure::Algorithm(key.jwk.algorithm),
+        (Some(key), _) => AuthFailure::Algorithm(key.verifier.jwk.algorithm),
     }
 }
 

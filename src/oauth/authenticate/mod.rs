@@ -16,7 +16,7 @@ use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::secret::{ClientSecret, Pepper};
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
-use crate::revocation::revocations::Revocations;
+use crate::revocation::list::Revocations;
 
 use super::error::{AuthFailure, OAuthError};
 use super::{

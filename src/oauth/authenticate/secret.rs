@@ -7,6 +7,7 @@ use quick_cache::sync::Cache;
 
 use crate::domain::client::{AuthMethod, Client, StoredSecret};
 use crate::domain::clock::Timestamp;
+use crate::domain::credential::Credential;
 use crate::domain::entropy::{Entropy, NoEntropy};
 use crate::domain::secret::{ClientSecret, Form};
 use crate::hashing::{Busy, SlowHashes};
@@ -42,34 +43,38 @@ impl SecretChecks {
         })
     }
 
-    async fn matches(&self, stored: &StoredSecret, presented: &ClientSecret) -> Result<bool, Busy> {
+    async fn matches(
+        &self,
+        stored: &Credential<StoredSecret>,
+        presented: &ClientSecret,
+    ) -> Result<bool, Busy> {
         let digest = self.digest(stored, presented);
         if self.proven.get(&digest).is_some() {
             return Ok(true);
         }
-        if stored.hash.is_light() {
-            let matched = stored.hash.matches(presented);
+        if stored.verifier.hash.is_light() {
+            let matched = stored.verifier.hash.matches(presented);
             if matched {
                 self.proven.insert(digest, ());
             }
             return Ok(matched);
         }
-        let queue = if stored.checksummed { &self.ours } else { &self.foreign };
+        let queue = if stored.verifier.checksummed { &self.ours } else { &self.foreign };
         let turn = queue.turn().await?;
         // Of several that came at once with the same secret, the first has computed for all.
         if self.proven.get(&digest).is_some() {
             return Ok(true);
         }
-        let matched = turn.matches(&stored.hash, presented).await?;
+        let matched = turn.matches(&stored.verifier.hash, presented).await?;
         if matched {
             self.proven.insert(digest, ());
         }
         Ok(matched)
     }
 
-    fn digest(&self, stored: &StoredSecret, presented: &ClientSecret) -> [u8; 32] {
+    fn digest(&self, stored: &Credential<StoredSecret>, presented: &ClientSecret) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.key);
-        context.update(stored.hash.as_str().as_bytes());
+        context.update(stored.verifier.hash.as_str().as_bytes());
         context.update(b"\0");
         context.update(presented.reveal().as_bytes());
         let mut digest = [0; 32];
@@ -101,7 +106,7 @@ impl Authenticator {
 
         let stored = proved.ok_or(AuthFailure::WrongSecret)?;
         published(client)?;
-        if stored.hash.is_outdated(stored.profile()) {
+        if stored.verifier.hash.is_outdated(stored.verifier.profile()) {
             self.upgrade.upgrade(&client.id, stored, secret);
         }
         let credential = stored.id.clone();
@@ -115,16 +120,16 @@ impl Authenticator {
         client: &'a Client,
         presented: &ClientSecret,
         now: Timestamp,
-    ) -> Result<Vec<&'a StoredSecret>, AuthFailure> {
+    ) -> Result<Vec<&'a Credential<StoredSecret>>, AuthFailure> {
         let live = client.secrets.iter().filter(|secret| secret.is_live_at(now));
         match presented.form(&client.id, &self.pepper) {
             Form::Ours(id) => live
-                .filter(|secret| secret.checksummed)
+                .filter(|secret| secret.verifier.checksummed)
                 .find(|secret| secret.id == id)
                 .map(|secret| vec![secret])
                 .ok_or(AuthFailure::Ended),
             Form::Forged => Err(AuthFailure::Checksum),
-            Form::Foreign => Ok(live.filter(|secret| !secret.checksummed).collect()),
+            Form::Foreign => Ok(live.filter(|secret| !secret.verifier.checksummed).collect()),
         }
     }
 }

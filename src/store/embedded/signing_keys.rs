@@ -8,7 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
 use crate::signing::SigningKeyStore;
-use crate::signing::signing_keys::{Retired, SigningKeyChanges};
+use crate::signing::keys::{Retired, SigningKeyChanges};
 use crate::store::{Document, signing_key_record as record};
 
 use super::rows::{from_text, text, to_text};
@@ -25,8 +25,8 @@ impl SigningKeyStore for EmbeddedStore {
 
     async fn leave_tombstone(&self, kid: &str) -> Result<(), StoreError> {
         let (kid, remains) = (kid.to_owned(), record::remains(kid));
-        let condition = (remains.clone(), record::LIVING.to_vec());
-        let write = move |transaction: &Transaction<'_>| put(transaction, &kid, condition, remains);
+        let change = (remains.clone(), record::LIVING.to_vec());
+        let write = move |transaction: &Transaction<'_>| put(transaction, &kid, change, remains);
         self.writer.write(write).await
     }
 

@@ -104,7 +104,7 @@ impl SharedFacts for MemoryStore {
     async fn has_checksummed_secrets(&self) -> Result<bool, StoreError> {
         let tables = self.tables();
         let mut clients = tables.clients.values().filter_map(|(_, held)| record::to_client(held));
-        Ok(clients.any(|client| client.secrets.iter().any(|secret| secret.checksummed)))
+        Ok(clients.any(|client| client.secrets.iter().any(|secret| secret.verifier.checksummed)))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
 use crate::signing::SigningKeyStore;
-use crate::signing::signing_keys::{Retired, SigningKeyChanges};
+use crate::signing::keys::{Retired, SigningKeyChanges};
 use crate::store::{audit, signing_key_record};
 
 use super::MemoryStore;
@@ -24,8 +24,8 @@ impl SigningKeyStore for MemoryStore {
 
     async fn leave_tombstone(&self, kid: &str) -> Result<(), StoreError> {
         let remains = signing_key_record::remains(kid);
-        let tombstone = (remains.clone(), signing_key_record::LIVING.to_vec());
-        self.tables().put_key(kid, tombstone, remains);
+        let change = (remains.clone(), signing_key_record::LIVING.to_vec());
+        self.tables().put_key(kid, change, remains);
         Ok(())
     }
 

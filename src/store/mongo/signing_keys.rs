@@ -11,7 +11,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
 use crate::signing::SigningKeyStore;
-use crate::signing::signing_keys::{Retired, SigningKeyChanges};
+use crate::signing::keys::{Retired, SigningKeyChanges};
 use crate::store::{Document, signing_key_record as record};
 
 use super::{MongoStore, SIGNING_KEYS, audit, readable, unless_duplicate};
@@ -26,9 +26,8 @@ impl SigningKeyStore for MongoStore {
 
     async fn leave_tombstone(&self, kid: &str) -> Result<(), StoreError> {
         let (kid, remains) = (kid.to_owned(), record::remains(kid));
-        let tombstone = update((remains.clone(), record::LIVING.to_vec()));
-        self.run(|database| async move { put(&keys(&database), &kid, tombstone, remains).await })
-            .await
+        let change = update((remains.clone(), record::LIVING.to_vec()));
+        self.run(|database| async move { put(&keys(&database), &kid, change, remains).await }).await
     }
 
     async fn forget(&self, kid: &str) -> Result<(), StoreError> {

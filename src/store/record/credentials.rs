@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::domain::client::{Client, ClientKey, StoredSecret};
 use crate::domain::clock::Timestamp;
+use crate::domain::credential::Credential;
 use crate::domain::id::CredentialId;
 use crate::domain::jwk::{Algorithm, PublicJwk};
 use crate::domain::registration_token::StoredRegistrationToken;
@@ -18,11 +19,11 @@ use super::{LAST_USED, REGISTRATION_TOKENS};
 /// There if the key came without an `alg`, and the one in `jwk` is ours.
 const ALGORITHM_IS_OPEN: &str = "algorithmIsOpen";
 
-pub(super) fn secret_document(secret: &StoredSecret) -> Document {
+pub(super) fn secret_document(secret: &Credential<StoredSecret>) -> Document {
     let mut document = doc! {
         "id": secret.id.as_str(),
-        "hash": secret.hash.as_str(),
-        "checksummed": secret.checksummed,
+        "hash": secret.verifier.hash.as_str(),
+        "checksummed": secret.verifier.checksummed,
         "createdAt": date(secret.created),
     };
     if let Some(end) = secret.expires {
@@ -35,7 +36,7 @@ pub(super) fn secrets(
     document: &Document,
     limits: &mut Limits<'_>,
     created: Timestamp,
-) -> Vec<StoredSecret> {
+) -> Vec<Credential<StoredSecret>> {
     let items = limits.read("secrets", "is not a list", Bson::as_array);
     let items = items.map(Vec::as_slice).unwrap_or_default();
     let described = items.iter().filter_map(Bson::as_document).enumerate();
@@ -44,11 +45,12 @@ pub(super) fn secrets(
             // An importer writes the hash and nothing else.
             let id = text(item, "id").unwrap_or_else(|| format!("imported{index}"));
             let id = CredentialId::from(id.as_str());
-            Some(StoredSecret {
+            let hash = SecretHash::stored(item.get_str("hash").ok()?);
+            let checksummed = item.get_bool("checksummed").unwrap_or(false);
+            Some(Credential {
                 last_used: last_used(document, &id),
                 id,
-                hash: SecretHash::stored(item.get_str("hash").ok()?),
-                checksummed: item.get_bool("checksummed").unwrap_or(false),
+                verifier: StoredSecret { hash, checksummed },
                 created: timestamp(item.get("createdAt")).unwrap_or(created),
                 expires: limits.end(item, &format!("secrets[{index}]")),
             })
@@ -80,14 +82,14 @@ pub(super) fn registration_tokens(
 }
 
 /// The first key also stands in `publicKey`, where the platform's tools look for it.
-pub(super) fn key_document((index, key): (usize, &ClientKey)) -> Document {
+pub(super) fn key_document((index, key): (usize, &Credential<ClientKey>)) -> Document {
     let mut document = doc! {
         "id": key.id.as_str(),
-        "jwk": json_to_bson(key.jwk.to_json()),
+        "jwk": json_to_bson(key.verifier.jwk.to_json()),
         "createdAt": date(key.created),
         "inPublicKey": index == 0,
     };
-    if key.algorithm_is_open {
+    if key.verifier.algorithm_is_open {
         document.insert(ALGORITHM_IS_OPEN, true);
     }
     if let Some(end) = key.expires {
@@ -97,8 +99,9 @@ pub(super) fn key_document((index, key): (usize, &ClientKey)) -> Document {
 }
 
 /// By which a client is found that has a key; each is there once, also if the key has two names.
-pub(super) fn thumbprints(keys: &[ClientKey]) -> Vec<Bson> {
-    let mut thumbprints: Vec<String> = keys.iter().map(|key| key.jwk.thumbprint()).collect();
+pub(super) fn thumbprints(keys: &[Credential<ClientKey>]) -> Vec<Bson> {
+    let mut thumbprints: Vec<String> =
+        keys.iter().map(|key| key.verifier.jwk.thumbprint()).collect();
     thumbprints.sort_unstable();
     thumbprints.dedup();
     thumbprints.into_iter().map(Bson::from).collect()
@@ -108,7 +111,8 @@ pub(super) fn thumbprints(keys: &[ClientKey]) -> Vec<Bson> {
 /// what was so before another tool replaced the key.
 pub(in crate::store) fn key_holder(document: &Document, thumbprints: &[String]) -> Option<Client> {
     let client = super::to_client(document)?;
-    let has_key = client.keys.iter().any(|key| thumbprints.contains(&key.jwk.thumbprint()));
+    let has_key =
+        client.keys.iter().any(|key| thumbprints.contains(&key.verifier.jwk.thumbprint()));
     (has_key && client.state != State::Deleted).then_some(client)
 }
 
@@ -118,7 +122,7 @@ pub(super) fn keys(
     document: &Document,
     limits: &mut Limits<'_>,
     registered: Option<Algorithm>,
-) -> Vec<ClientKey> {
+) -> Vec<Credential<ClientKey>> {
     let created = timestamp(document.get("createdAt")).unwrap_or_default();
     let items = limits.read("keys", "is not a list", Bson::as_array);
     let items = items.map(Vec::as_slice).unwrap_or_default().iter();
@@ -126,10 +130,10 @@ pub(super) fn keys(
     let noted: Vec<(&Document, Option<Timestamp>)> =
         noted.map(|(index, note)| (note, limits.end(note, &format!("keys[{index}]")))).collect();
     let key = |jwk, created, algorithm_is_open| {
-        let key = ClientKey::new(jwk, created);
-        let last_used = last_used(document, &key.id);
-        let mut key = ClientKey { algorithm_is_open, last_used, ..key };
-        key.follow(registered);
+        let mut key = Credential::of_key(jwk, created);
+        key.last_used = last_used(document, &key.id);
+        key.verifier.algorithm_is_open = algorithm_is_open;
+        key.verifier.follow(registered);
         key
     };
 
@@ -142,20 +146,20 @@ pub(super) fn keys(
         let created =
             note.and_then(|(note, _)| timestamp(note.get("createdAt"))).unwrap_or(created);
         let is_open = is_open(in_slot, note.map(|(note, _)| *note));
-        Some(ClientKey { expires, ..key(jwk, created, is_open) })
+        Some(Credential { expires, ..key(jwk, created, is_open) })
     });
     let others = noted.iter().filter(|(note, _)| !note.get_bool("inPublicKey").unwrap_or(false));
     let others = others.filter_map(|(note, expires)| {
         let listed = note.get_document("jwk").ok()?;
         let created = timestamp(note.get("createdAt")).unwrap_or(created);
         let is_open = is_open(listed, Some(note));
-        Some(ClientKey { expires: *expires, ..key(parse_jwk(listed)?, created, is_open) })
+        Some(Credential { expires: *expires, ..key(parse_jwk(listed)?, created, is_open) })
     });
 
-    let mut keys: Vec<ClientKey> = Vec::new();
+    let mut keys: Vec<Credential<ClientKey>> = Vec::new();
     for key in slot.into_iter().chain(others) {
         // One key may have two names, one for each of its algorithms.
-        if !keys.iter().any(|known| known.jwk == key.jwk) {
+        if !keys.iter().any(|known| known.verifier.jwk == key.verifier.jwk) {
             keys.push(key);
         }
     }

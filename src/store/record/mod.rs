@@ -83,7 +83,7 @@ pub(in crate::store) fn to_document(client: &Client) -> Document {
         document.insert(REGISTRATION_TOKENS, tokens.collect::<Vec<_>>());
     }
     if let Some(first) = client.keys.first() {
-        document.insert("publicKey", json_to_bson(first.jwk.to_json()));
+        document.insert("publicKey", json_to_bson(first.verifier.jwk.to_json()));
         document.insert(KEY_THUMBPRINTS, thumbprints(&client.keys));
     }
     if let Some(algorithm) = client.signing_algorithm {

@@ -1,7 +1,8 @@
 //! Which clients have a key.
 
-use latchkey::domain::client::{AuthMethod, Client, ClientKey};
+use latchkey::domain::client::{AuthMethod, Client};
 use latchkey::domain::clock::Timestamp;
+use latchkey::domain::credential::Credential;
 use latchkey::domain::jwk::PublicJwk;
 use latchkey::domain::state::State;
 use latchkey::store::Store;
@@ -17,7 +18,7 @@ on_every_store! {
 }
 
 fn with_keys(name: &str, keys: &[&PublicJwk]) -> Client {
-    let keys = keys.iter().map(|jwk| ClientKey::new((*jwk).clone(), Timestamp(1_700_000_000)));
+    let keys = keys.iter().map(|jwk| Credential::of_key((*jwk).clone(), Timestamp(1_700_000_000)));
     Client { auth_method: AuthMethod::PrivateKeyJwt, keys: keys.collect(), ..client(name) }
 }
 

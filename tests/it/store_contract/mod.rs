@@ -14,8 +14,9 @@ use std::time::Duration;
 use latchkey::audit::{Action, AuditRecord, Author, Recorder};
 use latchkey::clients::Inserted;
 use latchkey::clients::Login;
-use latchkey::domain::client::{AuthMethod, Client, ClientKey, StoredSecret};
+use latchkey::domain::client::{AuthMethod, Client, StoredSecret};
 use latchkey::domain::clock::Timestamp;
+use latchkey::domain::credential::Credential;
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::id::{ClientId, CredentialId};
 use latchkey::domain::jwk::PublicJwk;
@@ -61,15 +62,10 @@ pub fn jwks() -> [PublicJwk; 3] {
     ]
 }
 
-pub fn secret(name: &str, checksummed: bool) -> StoredSecret {
-    StoredSecret {
-        id: CredentialId::from(name),
-        hash: SecretHash::stored(&format!("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA${name}")),
-        checksummed,
-        created: Timestamp(1_700_000_001),
-        expires: None,
-        last_used: None,
-    }
+pub fn secret(name: &str, checksummed: bool) -> Credential<StoredSecret> {
+    let hash = SecretHash::stored(&format!("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA${name}"));
+    let stored = StoredSecret { hash, checksummed };
+    Credential::new(CredentialId::from(name), stored, Timestamp(1_700_000_001))
 }
 
 pub fn full_client() -> Client {
@@ -80,11 +76,12 @@ pub fn full_client() -> Client {
     }) else {
         unreachable!()
     };
-    let ending = |jwk| ClientKey {
+    let ending = |jwk| Credential {
         expires: Some(Timestamp(1_900_000_000)),
-        ..ClientKey::new(jwk, Timestamp(1_700_000_002))
+        ..Credential::of_key(jwk, Timestamp(1_700_000_002))
     };
-    let ed25519 = ClientKey::new(ed25519, Timestamp(1_700_000_003));
+    let mut ed25519 = Credential::of_key(ed25519, Timestamp(1_700_000_003));
+    ed25519.verifier.algorithm_is_open = true;
     Client {
         name: "Çlient \"full\"".to_owned(),
         auth_method: AuthMethod::PrivateKeyJwt,
@@ -102,10 +99,10 @@ pub fn full_client() -> Client {
         legacy_audience: Some(Timestamp(1_800_000_000)),
         token_epoch: 3,
         secrets: vec![
-            StoredSecret { expires: Some(Timestamp(1_900_000_000)), ..secret("first", true) },
+            Credential { expires: Some(Timestamp(1_900_000_000)), ..secret("first", true) },
             secret("second", false),
         ],
-        keys: vec![ending(rsa), ClientKey { algorithm_is_open: true, ..ed25519 }, ending(ec)],
+        keys: vec![ending(rsa), ed25519, ending(ec)],
         registration_tokens: vec![StoredRegistrationToken::new(
             RegistrationToken::from("lkr_x").digest(),
             Timestamp(1_700_000_004),

@@ -10,7 +10,7 @@ use latchkey::domain::clock::Timestamp;
 use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::jwk::{Algorithm, PublicJwk};
 use latchkey::domain::signing_key::{PublishedKey, Rotation};
-use latchkey::signing::signing_keys::Retired;
+use latchkey::signing::keys::Retired;
 use mongodb::bson::doc;
 use serde_json::{Value, json};
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use latchkey::clients::Login;
-use latchkey::domain::client::{Client, ClientKey};
+use latchkey::domain::client::Client;
 use latchkey::domain::clock::Timestamp;
+use latchkey::domain::credential::Credential;
 use latchkey::domain::id::{ClientId, CredentialId};
 use latchkey::replication::ClientStatus;
 use latchkey::store::{Document, MemoryStore, Store, UsedAssertion};
@@ -101,7 +102,7 @@ fn login(client: &str, at: u64, used: &[(&str, u64)]) -> Login {
 async fn the_last_use_of_each_credential_is_noted(place: &Place) {
     let store = &*place.store;
     let [_, ed25519, _] = jwks();
-    let key = ClientKey::new(ed25519, Timestamp(1_700_000_003));
+    let key = Credential::of_key(ed25519, Timestamp(1_700_000_003));
     let made = Client {
         secrets: vec![secret("first", true), secret("second", true), secret("th.ird", false)],
         keys: vec![key.clone()],

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crate::clients::create::{self, Grants};
 use crate::clients::draft::ClientMetadata;
 use crate::domain::permission::CLIENTS_WRITE;
-use crate::web::error::Refusal;
+use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 use crate::web::{ServerState, bearer, body, json};
 

@@ -1,5 +1,5 @@
 //! `/clients/{client_id}/secrets`, `/keys` and `/regenerate`. The same for a client that looks
-//! after itself is in `http/oauth/own.rs`.
+//! after itself is in `http/oauth/self_service.rs`.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::domain::permission::CLIENTS_WRITE;
 use crate::domain::printable::excerpt;
 use crate::domain::secret::ClientSecret;
 use crate::web::carry_out::carry_out;
-use crate::web::error::Refusal;
+use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 use crate::web::{bearer, body, json};
 

@@ -10,7 +10,7 @@ use crate::clients::import::{Imported, MOST_AT_ONCE, Mode, Terms};
 use crate::clients::{Login, view};
 use crate::domain::permission::ADMIN;
 use crate::web::aside::aside;
-use crate::web::error::Refusal;
+use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 use crate::web::{ServerState, bearer, body, json as json_body};
 

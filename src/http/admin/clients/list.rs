@@ -12,7 +12,7 @@ use crate::domain::permission::CLIENTS_READ;
 use crate::domain::printable::misfit;
 use crate::web::aside::aside;
 use crate::web::bearer;
-use crate::web::error::Refusal;
+use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 
 use super::{malformed, no_store};

@@ -14,7 +14,7 @@ use crate::clients::update::Update;
 use crate::domain::permission::{CLIENTS_READ, CLIENTS_WRITE};
 use crate::domain::state::State;
 use crate::web::carry_out::carry_out;
-use crate::web::error::Refusal;
+use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 use crate::web::{bearer, body, json};
 

@@ -8,7 +8,7 @@ use crate::domain::revocation::{Revocation, Revoked};
 use crate::domain::store_error::StoreError;
 
 use super::RevocationStore;
-use super::revocations::Revocations;
+use super::list::Revocations;
 
 /// Keeps revocations, and has them in force in this process when it returns.
 pub struct Revoker {

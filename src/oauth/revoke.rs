@@ -9,8 +9,8 @@ use crate::audit::{Action, AuditRecord, Origin, Recorder};
 use crate::domain::actor::Actor;
 use crate::domain::clock::Timestamp;
 use crate::domain::revocation::Revoked;
-use crate::revocation::revocation_rate::RevocationRate;
-use crate::revocation::revoke::Revoker;
+use crate::revocation::rate::RevocationRate;
+use crate::revocation::revoker::Revoker;
 
 use super::authenticate::AuthenticatedClient;
 use super::error::{OAuthError, TokenFault};

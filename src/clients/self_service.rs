@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::audit::{Action, Origin};
 use crate::domain::client::{AuthMethod, Client, ClientKey};
 use crate::domain::clock::Timestamp;
+use crate::domain::credential::Credential;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::registration_token::{RegistrationToken, StoredRegistrationToken};
 use crate::domain::secret::{ClientSecret, Form};
@@ -13,9 +14,10 @@ use crate::domain::state::State;
 
 use super::authority::Authority;
 use super::change::{By, Precondition};
-use super::draft::{ClientMetadata, Clients, Draft, Registered};
+use super::draft::{ClientMetadata, Draft};
 use super::error::ClientsError;
 use super::key_admission::KeyAdmission;
+use super::{Clients, Registered};
 
 /// Members that are for the server to say: RFC 7592 §2.2.
 const FOR_US_TO_SAY: [&str; 4] = [
@@ -116,9 +118,11 @@ impl Clients {
         self.says_who_it_is(&old, body, now).await?;
         let outline = metadata.outline(old.id.clone(), now)?;
         let Draft { client: asked, left_out } = self.draft(outline).await?;
-        let fresh =
-            asked.keys.iter().filter(|key| !old.keys.iter().any(|held| held.jwk == key.jwk));
-        let fresh: Vec<ClientKey> = fresh.cloned().collect();
+        let fresh = asked
+            .keys
+            .iter()
+            .filter(|key| !old.keys.iter().any(|held| held.verifier.jwk == key.verifier.jwk));
+        let fresh: Vec<Credential<ClientKey>> = fresh.cloned().collect();
         let had_secret = old.auth_method != AuthMethod::PrivateKeyJwt;
         let needs_secret = asked.auth_method != AuthMethod::PrivateKeyJwt;
         let place = |client: &Client| (client.jwks_uri.clone(), client.signing_algorithm);
@@ -148,7 +152,9 @@ impl Clients {
             let mut keys = asked.keys.clone();
             for key in &mut keys {
                 // A key that stays is the one it was.
-                if let Some(held) = client.keys.iter().find(|held| held.jwk == key.jwk) {
+                if let Some(held) =
+                    client.keys.iter().find(|held| held.verifier.jwk == key.verifier.jwk)
+                {
                     key.clone_from(held);
                 }
             }
@@ -187,12 +193,12 @@ impl Clients {
         let form = secret.form(&client.id, &self.pepper);
         let live = client.secrets.iter().filter(|held| held.is_live_at(now));
         let candidates = live.filter(|held| match &form {
-            Form::Ours(id) => held.checksummed && held.id == *id,
+            Form::Ours(id) => held.verifier.checksummed && held.id == *id,
             Form::Forged => false,
-            Form::Foreign => !held.checksummed,
+            Form::Foreign => !held.verifier.checksummed,
         });
         for held in candidates {
-            if self.hashes.matches(&held.hash, &secret).await? {
+            if self.hashes.matches(&held.verifier.hash, &secret).await? {
                 return Ok(());
             }
         }

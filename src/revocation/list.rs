@@ -18,7 +18,8 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::revocation::{Revocation, Revoked};
 use crate::domain::state::State;
-use crate::revocation::OpenedToken;
+
+use super::OpenedToken;
 
 use clients::ClientRules;
 use in_use::InUse;

@@ -7,9 +7,9 @@ use serde_json::Value;
 use crate::assembly::App;
 use crate::audit::Action;
 use crate::clients::change::{By, Precondition};
-use crate::clients::draft::{ClientMetadata, Registered};
-use crate::clients::own::Owner;
-use crate::clients::view;
+use crate::clients::draft::ClientMetadata;
+use crate::clients::self_service::Owner;
+use crate::clients::{Registered, view};
 use crate::domain::registration_token::RegistrationToken;
 use crate::http::admin::clients::{
     NewKey, NewKeys, credential_id, done, new_key, new_keys, new_secret, removal, segment,
@@ -17,7 +17,7 @@ use crate::http::admin::clients::{
 };
 use crate::oauth::error::TokenFault;
 use crate::web::carry_out::carry_out;
-use crate::web::error::Refusal;
+use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 use crate::web::{ServerState, bearer, body, json, origin};
 

@@ -12,9 +12,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
+use crate::server::connections::{Accepted, Door, Http2, Timed};
 use crate::web::Patience;
-
-use super::connections::{Accepted, Door, Http2, Timed};
 
 /// A connection, as tonic takes it.
 pub(super) type Connection<I> = Timed<I, Http2>;

@@ -1,0 +1,161 @@
+//! Clients are added, with their secret and with what they look after themselves with.
+
+use std::sync::Arc;
+
+use crate::audit::{Action, Author, Recorder};
+use crate::domain::client::{AuthMethod, Client, StoredSecret};
+use crate::domain::clock::Timestamp;
+use crate::domain::credential::Credential;
+use crate::domain::entropy::Entropy;
+use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::lists::ListLimits;
+use crate::domain::registration_token::{RegistrationToken, StoredRegistrationToken};
+use crate::domain::secret::{ClientSecret, Form, Pepper};
+use crate::domain::secret_hash::{Profile, SecretHash};
+use crate::hashing::SlowHashes;
+use crate::revocation::revoker::Revoker;
+
+use super::error::ClientsError;
+use super::key_admission::SharedKey;
+use super::public_key::{KeySet, LeftOut, SentKeys};
+use super::{ClientRepository, Inserted};
+
+/// A client as it was added; the secret is shown this once.
+#[derive(Debug)]
+pub struct Registered {
+    /// The client.
+    pub client: Client,
+    /// Its secret, if it authenticates with one.
+    pub secret: Option<ClientSecret>,
+    /// What it shows to look after itself, unless it has power over this server.
+    pub registration_token: Option<RegistrationToken>,
+    /// Those of its keys that other clients have too: for admins alone.
+    pub shared_keys: Vec<SharedKey>,
+    /// Keys that came with others and were not taken.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Creates, changes and removes clients, with their audit records.
+pub struct Clients {
+    /// Where they are kept.
+    pub repository: Arc<dyn ClientRepository>,
+    /// The server's part of the checksums.
+    pub pepper: Pepper,
+    /// What computes hashes.
+    pub hashes: SlowHashes,
+    /// What makes names and secrets.
+    pub entropy: Arc<dyn Entropy>,
+    /// What makes the records of who did what.
+    pub recorder: Arc<Recorder>,
+    /// What ends tokens.
+    pub revoker: Arc<Revoker>,
+    /// How much a client may have.
+    pub limits: Limits,
+}
+
+/// How many live credentials one client may have, and how much it may be granted.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Secrets.
+    pub secrets: usize,
+    /// Keys.
+    pub keys: usize,
+    /// What it is granted.
+    pub lists: ListLimits,
+}
+
+impl Limits {
+    /// Refuses a client with more keys than it may have.
+    pub(super) fn check(&self, client: &Client) -> Result<(), ClientsError> {
+        let most = self.keys;
+        if client.keys.len() > most {
+            let why = format!("a client may have at most {most} keys");
+            return Err(ClientsError::Metadata(why));
+        }
+        Ok(())
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { secrets: 5, keys: 10, lists: ListLimits::DEFAULT }
+    }
+}
+
+impl Clients {
+    /// A name for a new client.
+    pub fn fresh_id(&self) -> Result<ClientId, ClientsError> {
+        Ok(ClientId::random(&*self.entropy)?)
+    }
+
+    /// Judges keys as slow hashes are computed: few at a time, and not by those who issue tokens.
+    pub(super) async fn judge(&self, keys: SentKeys) -> Result<KeySet, ClientsError> {
+        match keys.is_empty() {
+            true => Ok(KeySet::default()),
+            false => Ok(self.hashes.turn().await?.run(move || keys.judge()).await??),
+        }
+    }
+
+    /// Adds the client, with a secret if its method asks for one.
+    pub async fn add(
+        &self,
+        mut client: Client,
+        author: &Author,
+        action: Action,
+    ) -> Result<Registered, ClientsError> {
+        let secret = match client.auth_method {
+            AuthMethod::PrivateKeyJwt => None,
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {
+                let (secret, stored) = self.make_secret(&client.id, client.created)?;
+                client.secrets = vec![stored];
+                Some(secret)
+            }
+        };
+        self.limits.check(&client)?;
+        let now = client.created;
+        let registration_token = match client.has_power() {
+            true => None,
+            false => Some(RegistrationToken::random(&*self.entropy)?),
+        };
+        // Behind one that its owner has, who may not hear of this one.
+        let kept = registration_token.as_ref().map(RegistrationToken::digest);
+        let kept = kept.map(|digest| StoredRegistrationToken::new(digest, now));
+        client.registration_tokens.extend(kept);
+        let record = self.recorder.change(author, action, (None, Some(&client)), now)?;
+        match self.repository.insert(&client, &record).await? {
+            Inserted::Yes => {
+                let (shared_keys, left_out) = (Vec::new(), Vec::new());
+                Ok(Registered { client, secret, registration_token, shared_keys, left_out })
+            }
+            Inserted::Duplicate => Err(ClientsError::Duplicate),
+        }
+    }
+
+    /// Makes a secret, and what is kept of it.
+    pub fn make_secret(
+        &self,
+        client: &ClientId,
+        now: Timestamp,
+    ) -> Result<(ClientSecret, Credential<StoredSecret>), ClientsError> {
+        let id = CredentialId::random(&*self.entropy)?;
+        let secret = ClientSecret::generate(client, &id, &self.pepper, &*self.entropy)?;
+        let hash = SecretHash::of(&secret, Profile::Light, &*self.entropy)?;
+        Ok((secret, Credential::new(id, StoredSecret { hash, checksummed: true }, now)))
+    }
+
+    /// What is kept of a secret that somebody chose, or that we made before.
+    pub(super) async fn kept(
+        &self,
+        secret: &ClientSecret,
+        client: &ClientId,
+        now: Timestamp,
+    ) -> Result<Credential<StoredSecret>, ClientsError> {
+        let (id, checksummed) = match secret.form(client, &self.pepper) {
+            Form::Ours(id) => (id, true),
+            Form::Forged | Form::Foreign => (CredentialId::random(&*self.entropy)?, false),
+        };
+        let profile = Profile::of_secret(checksummed);
+        let hash = self.hashes.hash(secret, profile, &self.entropy).await??;
+        Ok(Credential::new(id, StoredSecret { hash, checksummed }, now))
+    }
+}

@@ -1,0 +1,46 @@
+//! An administrator revokes tokens, and the replica that is asked has it in force when it answers.
+
+use std::sync::Arc;
+
+use crate::clients::authority::Authority;
+use crate::clients::error::ClientsError;
+use crate::clients::revoke::{Order, TokenRevocation};
+use crate::domain::clock::Timestamp;
+use crate::domain::revocation::{Revocation, Revoked};
+use crate::signing::key_exchange::KeyExchange;
+
+use super::feed::Feed;
+
+/// Carries out what administrators revoke.
+pub struct RevocationOrders {
+    /// Ends tokens.
+    pub tokens: TokenRevocation,
+    /// Replaces a signing key that is revoked.
+    pub keys: Arc<KeyExchange>,
+    /// Tells this replica.
+    pub feed: Arc<Feed>,
+}
+
+impl RevocationOrders {
+    /// Carries an order out to its end: what is revoked when it returns is so for good.
+    pub async fn carry_out(
+        &self,
+        authority: &Authority,
+        order: Order,
+        reason: Option<String>,
+        now: Timestamp,
+    ) -> Result<Vec<Revocation>, ClientsError> {
+        if let Order::SigningKey(kid) = &order {
+            self.keys.make_way(authority, kid).await;
+        }
+        let revoked = self.tokens.revoke(authority, order, reason, now).await?;
+        if revoked.iter().any(|it| matches!(it.revoked, Revoked::SigningKey { .. })) {
+            // The key leaves the ring when the feed reads next.
+            let _ = self.feed.look().await;
+            if self.keys.ring.active_kid().is_none() {
+                tracing::error!("the only signing key was revoked: add a key to the folder");
+            }
+        }
+        Ok(revoked)
+    }
+}
