@@ -35,7 +35,12 @@ impl Program {
     ) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_latchkey"))
             .args(["serve", "--listen", &address.to_string(), "--issuer", issuer])
-            .args(["--registration-rate", "0", "--revocation-rate", "0", "--throttle", "off", "--log-format", "json"])
+            .args([
+                "--registration-rate=0",
+                "--revocation-rate=0",
+                "--throttle=off",
+                "--log-format=json",
+            ])
             .args(more)
             .current_dir(folder)
             .stderr(Stdio::piped())
