@@ -6,12 +6,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use latchkey::assembly::{App, Environment, OpenStore, assemble};
+use latchkey::assembly::{App, OpenStore, assemble};
 use latchkey::audit::Origin;
 use latchkey::clients::Registered;
 use latchkey::config::{self, Resolved, Settings, Switch};
 use latchkey::domain::clock::SystemClock;
-use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::domain::revocation::{Revocation, Revoked};
 use latchkey::oauth::authenticate::{AuthenticatedClient, Caller, Presented};
@@ -33,10 +32,9 @@ fn app(runtime: &Runtime, algorithm: Algorithm) -> App {
     settings.algorithm = algorithm;
     settings.throttle = Switch::Off;
     let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
-    let environment =
-        Environment { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+    let clock = Arc::new(SystemClock);
     let config = Resolved::of(settings, 8080).unwrap();
-    runtime.block_on(assemble(config, &store, environment)).unwrap()
+    runtime.block_on(assemble(config, &store, clock)).unwrap()
 }
 
 fn client(runtime: &Runtime, app: &App) -> Registered {

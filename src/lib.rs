@@ -2,7 +2,7 @@
 //!
 //! A room is a subject, a door is who asks:
 //!
-//! - [`domain`]: what is true. Plain types and pure functions.
+//! - [`domain`]: what is true. Plain types and pure functions; [`random`]: what nobody can guess.
 //! - [`audit`], [`revocation`], [`oauth`], [`clients`], [`signing`], [`policy`], [`replication`]: the
 //!   subjects.
 //! - [`jose`], [`store`] and [`outbound`]: signatures, databases, and what goes out over HTTP, behind
@@ -25,6 +25,7 @@ pub mod jose;
 pub mod oauth;
 pub mod outbound;
 pub mod policy;
+pub mod random;
 pub mod replication;
 pub mod revocation;
 pub mod server;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use allocation_counter::{AllocationInfo, measure};
 use clap::{Args, Command};
-use latchkey::assembly::{App, Environment, OpenStore, assemble};
+use latchkey::assembly::{App, OpenStore, assemble};
 use latchkey::audit::{Action, Author, Origin};
 use latchkey::clients::Inserted;
 use latchkey::clients::authority::Authority;
@@ -18,7 +18,6 @@ use latchkey::config::{self, Resolved, Settings, Switch};
 use latchkey::domain::claims::AccessTokenClaims;
 use latchkey::domain::client::{AuthMethod, Client};
 use latchkey::domain::clock::SystemClock;
-use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::id::ClientId;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::domain::lists::ListLimits;
@@ -128,9 +127,8 @@ impl Asked {
         settings.admin_secret = Some("of the administrator".to_owned().into());
         let config = Resolved::of(settings, 1).unwrap();
         let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
-        let environment =
-            Environment { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
-        let app = runtime.block_on(assemble(config, &store, environment)).unwrap();
+        let clock = Arc::new(SystemClock);
+        let app = runtime.block_on(assemble(config, &store, clock)).unwrap();
         Self { runtime, app }
     }
 

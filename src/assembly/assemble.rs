@@ -11,6 +11,7 @@ use crate::clients::register::Registration;
 use crate::clients::revoke::TokenRevocation;
 use crate::clients::{Clients, Limits};
 use crate::config::{Resolved, Settings};
+use crate::domain::clock::Clock;
 use crate::hashing::PATIENCE;
 use crate::jose::{KeyFolderError, StrictReader};
 use crate::oauth::introspect::Introspection;
@@ -24,7 +25,7 @@ use crate::store::UsedProofs;
 use super::first_admin::set_up_admin;
 use super::notices::Notices;
 use super::parts::{Parts, key_rules, unused};
-use super::{App, Environment, OpenStore, StoreOpenError};
+use super::{App, OpenStore, StoreOpenError};
 
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +47,7 @@ pub enum StartError {
     Webhook(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Randomness ran out.
     #[error(transparent)]
-    NoEntropy(#[from] crate::domain::entropy::NoEntropy),
+    NoEntropy(#[from] crate::random::NoEntropy),
     /// The pepper cannot be had.
     #[error(transparent)]
     Pepper(#[from] NoPepper),
@@ -73,26 +74,25 @@ impl StartError {
 pub async fn assemble(
     config: Resolved,
     open: &OpenStore,
-    environment: Environment,
+    clock: Arc<dyn Clock>,
 ) -> Result<App, StartError> {
     open.prepare().await?;
-    let parts = Parts::of(&config, open, environment)?;
+    let parts = Parts::of(&config, open, clock)?;
     let (feed, store) = (parts.feed.clone(), parts.store.clone());
     match feed.look().await {
         // Everything was read; what could not be written is tried again.
         Err(error) if error.is_unwritable() => {}
         looked => looked.map_err(StoreOpenError::from)?,
     }
-    let now = parts.environment.clock.now();
+    let now = parts.clock.now();
     parts.quotas.load(now).await.map_err(StoreOpenError::from)?;
 
-    let pepper = pepper(&*store, &*parts.environment.entropy).await?;
+    let pepper = pepper(&*store).await?;
     let clients = Arc::new(Clients {
         repository: parts.clients.clone(),
         pepper: pepper.clone(),
         // A separate queue, so that registrations cannot delay token requests.
         hashes: parts.hashes.beside(PATIENCE),
-        entropy: parts.environment.entropy.clone(),
         recorder: parts.recorder.clone(),
         revoker: parts.revoker.clone(),
         limits: Limits {
@@ -108,7 +108,7 @@ pub async fn assemble(
         used: Arc::new(UsedProofs(store.clone())),
         rules: key_rules(&config),
     });
-    let notices = Notices::of(&config, &parts.environment, store.clone())?;
+    let notices = Notices::of(&config, &parts.clock, store.clone())?;
     let judge = parts.judge(&config);
     let revocation_rate = Arc::new(RevocationRate::new(config.settings.revocation_rate));
     let app = App {
@@ -164,7 +164,7 @@ pub async fn assemble(
         revocations: parts.revocations,
         revoker: parts.revoker,
         recorder: parts.recorder,
-        clock: parts.environment.clock,
+        clock: parts.clock,
         openid_configuration: openid_configuration(&config.settings)?,
         config,
     };

@@ -197,7 +197,6 @@ mod tests {
     use crate::assembly::open_store;
     use crate::audit::{Action, Author, Recorder};
     use crate::config::StoreUrl;
-    use crate::domain::entropy::{Entropy, SystemEntropy};
     use crate::domain::jwk::Algorithm;
     use crate::domain::revocation::{Revocation, Revoked};
     use crate::domain::signing_key::PublishedKey;
@@ -223,7 +222,7 @@ mod tests {
         let memory = || OpenStore::Memory(Arc::new(MemoryStore::default()));
         let stores = [memory(), embedded("a"), embedded("b"), memory()];
 
-        let (first, entropy): (_, &dyn Entropy) = (stores[0].store(), &SystemEntropy);
+        let first = stores[0].store();
         first.agree(pepper::FACT, &[7; 32]).await.unwrap();
         first.agree(FIRST_KEY, b"kid").await.unwrap();
         let key = PublishedKey {
@@ -236,7 +235,7 @@ mod tests {
         };
         first.publish(&key).await.unwrap();
         first.leave_tombstone("old").await.unwrap();
-        let recorder = Recorder::new(Arc::new(SystemEntropy));
+        let recorder = Recorder::default();
         let revocations: Vec<Revocation> = (0..300)
             .map(|number| {
                 let revoked = Revoked::Token { jti: format!("jti {number}") };
@@ -254,7 +253,7 @@ mod tests {
         first.told(&told).await.unwrap();
         for number in 0..2500 {
             let client = format!("client {}", number % 7).parse().unwrap();
-            let digest = entropy.bytes().unwrap();
+            let digest = crate::random::bytes().unwrap();
             assert!(first.use_once(&client, digest, Timestamp(number)).await.unwrap());
         }
 

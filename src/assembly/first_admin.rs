@@ -39,7 +39,7 @@ pub(super) async fn set_up_admin(app: &App, folder: Option<&Path>) -> Result<(),
     let credentials = match admin_file::read(&path).map_err(failed)? {
         Some(credentials) => credentials,
         None => {
-            let credentials = AdminCredentials::random(&app.clients.pepper, &*app.clients.entropy)?;
+            let credentials = AdminCredentials::random(&app.clients.pepper)?;
             admin_file::write(&path, &credentials).map_err(failed)?;
             credentials
         }

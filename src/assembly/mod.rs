@@ -23,7 +23,6 @@ use crate::clients::unused::UnusedSweep;
 use crate::clients::{ClientRepository, Clients, Upkeep};
 use crate::config::Resolved;
 use crate::domain::clock::Clock;
-use crate::domain::entropy::Entropy;
 use crate::jose::KeyRing;
 use crate::oauth::ClientStore;
 use crate::oauth::authenticate::Authenticator;
@@ -111,13 +110,4 @@ pub struct App {
     pub revoker: Arc<Revoker>,
     /// What makes the records of who did what.
     pub recorder: Arc<Recorder>,
-}
-
-/// What is handed in, so that tests can hold it.
-#[derive(Clone)]
-pub struct Environment {
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-    /// Randomness.
-    pub entropy: Arc<dyn Entropy>,
 }

@@ -9,16 +9,17 @@ use crate::audit::lease::Lease;
 use crate::clients::ClientRepository;
 use crate::clients::credential_watch::{self, CredentialWatch, watched_since};
 use crate::config::Resolved;
-use crate::domain::entropy::ALPHANUMERIC;
+use crate::domain::clock::Clock;
 use crate::outbound::HttpMessenger;
+use crate::random::{self, ALPHANUMERIC};
 use crate::store::Store;
 
-use super::{Environment, StartError, StoreOpenError};
+use super::{StartError, StoreOpenError};
 
 /// What both need.
 pub(super) struct Notices<'a> {
     config: &'a Resolved,
-    environment: &'a Environment,
+    clock: &'a Arc<dyn Clock>,
     store: Arc<dyn Store>,
     // Among replicas, the name of this process.
     holder: String,
@@ -27,18 +28,18 @@ pub(super) struct Notices<'a> {
 impl<'a> Notices<'a> {
     pub(super) fn of(
         config: &'a Resolved,
-        environment: &'a Environment,
+        clock: &'a Arc<dyn Clock>,
         store: Arc<dyn Store>,
     ) -> Result<Self, StartError> {
-        let holder = (*environment.entropy).text(ALPHANUMERIC, 16)?;
-        Ok(Self { config, environment, store, holder })
+        let holder = random::text(ALPHANUMERIC, 16)?;
+        Ok(Self { config, clock, store, holder })
     }
 
     pub(super) async fn credentials(
         &self,
         repository: Arc<dyn ClientRepository>,
     ) -> Result<Arc<CredentialWatch>, StartError> {
-        let (store, clock) = (self.store.clone(), self.environment.clock.clone());
+        let (store, clock) = (self.store.clone(), self.clock.clone());
         let since = watched_since(&*store, clock.now()).await.map_err(StoreOpenError::from)?;
         let (name, length) = (credential_watch::LEASE, credential_watch::LEASE_LENGTH);
         Ok(Arc::new(CredentialWatch {
@@ -64,8 +65,7 @@ impl<'a> Notices<'a> {
             key: webhook.key.clone(),
             topics: webhook.topics.clone(),
             lease: Lease::new(store, name, self.holder.clone(), length),
-            clock: self.environment.clock.clone(),
-            entropy: self.environment.entropy.clone(),
+            clock: self.clock.clone(),
             tally: Tally::default(),
             backlog: tokio::sync::Mutex::new(Backlog::default()),
         })))

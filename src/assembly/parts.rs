@@ -12,7 +12,7 @@ use crate::clients::logins::PendingLogins;
 use crate::clients::rehash::Rehash;
 use crate::clients::unused::UnusedSweep;
 use crate::config::{Resolved, Settings, Switch};
-use crate::domain::entropy::{ALPHANUMERIC, Entropy};
+use crate::domain::clock::Clock;
 use crate::domain::secret::Pepper;
 use crate::domain::token_size;
 use crate::hashing::SlowHashes;
@@ -24,6 +24,7 @@ use crate::oauth::quota::{DefaultQuotas, Quotas};
 use crate::oauth::token::{TokenIssuer, TokenRules};
 use crate::oauth::tokeninfo::TokenJudge;
 use crate::outbound::RemoteKeySets;
+use crate::random::{self, ALPHANUMERIC};
 use crate::replication::client_status::ClientStatuses;
 use crate::replication::feed::Feed;
 use crate::revocation::list::Revocations;
@@ -32,7 +33,7 @@ use crate::signing::key_exchange::{KeyExchange, Memory};
 use crate::signing::keys::SigningKeys;
 use crate::store::Store;
 
-use super::{Environment, OpenStore, StartError};
+use super::{OpenStore, StartError};
 
 /// How long a client of a store that others write to is remembered, even if no change was seen.
 const CLIENTS_REMEMBERED: Duration = Duration::from_secs(10);
@@ -42,7 +43,7 @@ const ABSENCE_REMEMBERED: Duration = Duration::from_secs(1);
 
 /// The parts that several others share.
 pub(super) struct Parts {
-    pub(super) environment: Environment,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) store: Arc<dyn Store>,
     pub(super) clients: Arc<CachedClients>,
     pub(super) revocations: Arc<Revocations>,
@@ -64,14 +65,14 @@ impl Parts {
     pub(super) fn of(
         config: &Resolved,
         open: &OpenStore,
-        environment: Environment,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, StartError> {
         let (settings, store) = (&config.settings, open.store());
         let skew = Duration::from_secs(settings.clock_skew);
         let longest_life = Duration::from_secs(settings.max_token_lifetime);
         let revocations = Arc::new(Revocations::new(longest_life, skew));
         let revoker = Arc::new(Revoker { store: store.clone(), revocations: revocations.clone() });
-        let recorder = Arc::new(Recorder::new(environment.entropy.clone()));
+        let recorder = Arc::new(Recorder::default());
         let ring = Arc::new(KeyRing::open(key_folder(config))?);
         let clients = Arc::new(CachedClients::new(
             store.clone(),
@@ -90,7 +91,7 @@ impl Parts {
             facts: store.clone(),
             changes: signing_keys.clone(),
             revocations: revocations.clone(),
-            clock: environment.clock.clone(),
+            clock: clock.clone(),
             longest_life,
             skew,
             oldest: (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400))),
@@ -101,16 +102,16 @@ impl Parts {
             revoker: revoker.clone(),
             repository: clients.clone(),
             recorder: recorder.clone(),
-            clock: environment.clock.clone(),
+            clock: clock.clone(),
             shared: open.is_shared(),
             settling: Mutex::default(),
         };
         let (log, shared) = (store.clone(), open.is_shared());
         let feed =
             Arc::new(Feed::new(key_exchange.clone(), log, clients.clone(), statuses, shared));
-        let quotas = quotas(settings, store.clone(), &*environment.entropy)?;
+        let quotas = quotas(settings, store.clone())?;
         Ok(Self {
-            environment,
+            clock,
             store,
             clients,
             revocations,
@@ -135,13 +136,11 @@ impl Parts {
         pepper: Pepper,
     ) -> Result<Authenticator, StartError> {
         let settings = &config.settings;
-        let Environment { clock, entropy } = &self.environment;
         let rehash = Rehash::new(
             self.clients.clone(),
             self.hashes.clone(),
-            entropy.clone(),
             self.recorder.clone(),
-            clock.clone(),
+            self.clock.clone(),
         );
         Ok(Authenticator {
             clients: self.clients.clone(),
@@ -151,7 +150,7 @@ impl Parts {
             revocations: self.revocations.clone(),
             news: self.feed.clone(),
             upgrade: Arc::new(rehash),
-            secrets: SecretChecks::new(self.hashes.clone(), &**entropy)?,
+            secrets: SecretChecks::new(self.hashes.clone())?,
             throttle: throttle(settings),
             pepper,
             rules: AssertionRules {
@@ -171,7 +170,6 @@ impl Parts {
             logins: self.logins.clone(),
             quota: self.quotas.clone(),
             revocations: self.revocations.clone(),
-            entropy: self.environment.entropy.clone(),
             rules: TokenRules {
                 issuer: config.issuer.as_str().into(),
                 lifetime: Duration::from_secs(settings.token_lifetime),
@@ -206,12 +204,8 @@ impl Parts {
 }
 
 /// The name of this process among the replicas is made anew at each start.
-fn quotas(
-    settings: &Settings,
-    store: Arc<dyn Store>,
-    entropy: &dyn Entropy,
-) -> Result<Arc<Quotas>, StartError> {
-    let replica = entropy.text(ALPHANUMERIC, 16)?;
+fn quotas(settings: &Settings, store: Arc<dyn Store>) -> Result<Arc<Quotas>, StartError> {
+    let replica = random::text(ALPHANUMERIC, 16)?;
     let defaults =
         DefaultQuotas { per_hour: settings.quota_per_hour, per_day: settings.quota_per_day };
     Ok(Arc::new(Quotas::new(replica, defaults, store)))

@@ -8,12 +8,13 @@ use crate::audit::{Author, Recorder};
 use crate::clients::admin::AdminCredentials;
 use crate::clients::pepper::pepper;
 use crate::clients::{Clients, Limits};
+use crate::domain::clock::Clock;
 use crate::domain::id::ClientId;
 use crate::hashing::SlowHashes;
 use crate::revocation::list::Revocations;
 use crate::revocation::revoker::Revoker;
 
-use super::{Environment, OpenStore, StartError, admin_file};
+use super::{OpenStore, StartError, admin_file};
 
 /// The administrator's new credentials.
 #[derive(Debug)]
@@ -28,19 +29,18 @@ pub struct Reset {
 /// the file beside the store, else a new one. Cut off at any point, it can be run again.
 pub async fn reset_admin(
     open: &OpenStore,
-    environment: &Environment,
+    clock: &dyn Clock,
     client_id: Option<ClientId>,
 ) -> Result<Reset, StartError> {
     open.prepare().await?;
     let store = open.store();
-    let entropy = environment.entropy.clone();
-    let pepper = pepper(&*store, &*entropy).await?;
+    let pepper = pepper(&*store).await?;
     let file = open.folder().map(admin_file::path);
     // A file that cannot be read is about to be replaced.
     let known = || file.as_deref().and_then(|path| admin_file::read(path).ok().flatten());
     let credentials = match client_id.or_else(|| known().map(|known| known.client_id)) {
-        Some(id) => AdminCredentials::random_for(id, &pepper, &*entropy)?,
-        None => AdminCredentials::random(&pepper, &*entropy)?,
+        Some(id) => AdminCredentials::random_for(id, &pepper)?,
+        None => AdminCredentials::random(&pepper)?,
     };
     // The file first: a secret that is in force and that nobody knows would lock everyone out.
     if let Some(path) = &file {
@@ -48,18 +48,11 @@ pub async fn reset_admin(
             .map_err(|error| StartError::File(path.clone(), error))?;
     }
     let hashes = SlowHashes::for_this_machine();
-    let recorder = Arc::new(Recorder::new(entropy.clone()));
+    let recorder = Arc::new(Recorder::default());
     let nothing = Revocations::new(Duration::ZERO, Duration::ZERO);
     let revoker = Arc::new(Revoker { store: store.clone(), revocations: Arc::new(nothing) });
-    let clients = Clients {
-        repository: store,
-        pepper,
-        hashes,
-        entropy,
-        recorder,
-        revoker,
-        limits: Limits::default(),
-    };
-    clients.install_admin(&credentials, &Author::operator(), environment.clock.now()).await?;
+    let clients =
+        Clients { repository: store, pepper, hashes, recorder, revoker, limits: Limits::default() };
+    clients.install_admin(&credentials, &Author::operator(), clock.now()).await?;
     Ok(Reset { credentials, file })
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use crate::domain::clock::{Clock, DAY, Timestamp};
-use crate::domain::entropy::Entropy;
 use crate::domain::store_error::StoreError;
+use crate::random;
 
 use super::lease::Lease;
 use super::message::{Message, Topic, WebhookKey};
@@ -44,8 +44,6 @@ pub struct Delivery {
     pub lease: Lease,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// What pauses are drawn from.
-    pub entropy: Arc<dyn Entropy>,
     /// What came of it so far.
     pub tally: Tally,
     /// What it waits for.
@@ -92,10 +90,10 @@ struct Pause {
 
 impl Pause {
     /// Twice as long each time; somewhere in its second half, so that not all come at once.
-    fn lengthen(&mut self, now: Timestamp, entropy: &dyn Entropy) {
+    fn lengthen(&mut self, now: Timestamp) {
         let longest = 1_u64.checked_shl(self.failures).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE);
         self.failures = self.failures.saturating_add(1);
-        let random = entropy.bytes().map_or(0, u32::from_be_bytes);
+        let random = random::bytes().map_or(0, u32::from_be_bytes);
         let pause = longest - u64::from(random) % (longest / 2 + 1);
         self.over = now + Duration::from_secs(pause);
     }
@@ -201,11 +199,11 @@ impl Delivery {
         match why {
             Undelivered::Refused(_) if room => {
                 let pause = backlog.refused.entry(record.id.clone()).or_default();
-                pause.lengthen(now, &*self.entropy);
+                pause.lengthen(now);
                 false
             }
             Undelivered::Refused(_) | Undelivered::Away(_) => {
-                backlog.away.lengthen(now, &*self.entropy);
+                backlog.away.lengthen(now);
                 true
             }
         }
@@ -225,18 +223,17 @@ impl Delivery {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::entropy::SystemEntropy;
 
     #[test]
     fn pauses_double_up_to_five_minutes() {
         let (mut pause, now) = (Pause::default(), Timestamp(1000));
         for longest in [1_u64, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300] {
-            pause.lengthen(now, &SystemEntropy);
+            pause.lengthen(now);
             let length = pause.over.0 - now.0;
             assert!((longest.div_ceil(2)..=longest).contains(&length), "{length} of {longest}");
         }
         pause.failures = u32::MAX;
-        pause.lengthen(now, &SystemEntropy);
+        pause.lengthen(now);
         assert!(pause.over.0 - now.0 >= 150);
     }
 }

@@ -1,7 +1,6 @@
 //! Who did what: the record that every change carries with it, into the same write.
 
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
@@ -9,8 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::domain::actor::Actor;
 use crate::domain::clock::Timestamp;
-use crate::domain::entropy::{ALPHANUMERIC, Entropy, NoEntropy};
 use crate::domain::id::ClientId;
+use crate::random::{self, ALPHANUMERIC, NoEntropy};
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -185,19 +184,13 @@ impl AuditRecord {
 }
 
 /// Makes records.
+#[derive(Debug, Default)]
 pub struct Recorder {
-    entropy: Arc<dyn Entropy>,
     // Of records of the same second it keeps the order, as far as one process goes.
     made: AtomicU32,
 }
 
 impl Recorder {
-    /// With names drawn from `entropy`.
-    #[must_use]
-    pub fn new(entropy: Arc<dyn Entropy>) -> Self {
-        Self { entropy, made: AtomicU32::new(0) }
-    }
-
     /// A record of an action that is about no single client, or of no change in one.
     pub fn record(
         &self,
@@ -207,7 +200,7 @@ impl Recorder {
         now: Timestamp,
     ) -> Result<AuditRecord, NoEntropy> {
         let count = self.made.fetch_add(1, Ordering::Relaxed);
-        let random = (*self.entropy).text(ALPHANUMERIC, 10)?;
+        let random = random::text(ALPHANUMERIC, 10)?;
         Ok(AuditRecord {
             id: format!("{}{count:08x}{random}", AuditRecord::first_id(now)),
             at: now,

@@ -1,13 +1,10 @@
 //! `latchkey admin reset`: a new secret for the administrator.
 
-use std::sync::Arc;
-
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::json;
 
-use crate::assembly::{Environment, StartError, open_existing_store, reset_admin};
+use crate::assembly::{StartError, open_existing_store, reset_admin};
 use crate::domain::clock::SystemClock;
-use crate::domain::entropy::SystemEntropy;
 use crate::domain::id::ClientId;
 
 use super::{Outcome, print, settings, wait_for};
@@ -41,11 +38,9 @@ pub(super) fn reset(matches: &ArgMatches) -> Outcome {
         );
     }
     let client_id = matches.get_one::<ClientId>("client_id").cloned().or(configured);
-    let environment =
-        Environment { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
     wait_for(async {
         let store = open_existing_store(&settings.store).map_err(StartError::from)?;
-        let reset = reset_admin(&store, &environment, client_id).await?;
+        let reset = reset_admin(&store, &SystemClock, client_id).await?;
         let client_id = &reset.credentials.client_id;
         if let Some(file) = reset.file {
             let file = file.display();

@@ -9,9 +9,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use crate::domain::clock::{Clock, SystemClock};
-use crate::domain::entropy::{ALPHANUMERIC, Entropy, SystemEntropy};
 use crate::domain::jwk::Algorithm;
 use crate::jose::{Assertion, PrivateKey, sign_assertion};
+use crate::random::{self, ALPHANUMERIC};
 
 use super::remote::{Metadata, RemoteError, send};
 use super::variable;
@@ -49,13 +49,12 @@ impl KeyUse {
         if let Some(algorithm) = self.algorithm {
             key = key.with_algorithm(algorithm).map_err(|error| unusable(&error))?;
         }
-        let entropy: &dyn Entropy = &SystemEntropy;
         let now = SystemClock.now();
         let assertion = Assertion {
             iss: client_id.to_owned(),
             sub: client_id.to_owned(),
             aud: issuer.to_owned(),
-            jti: entropy.text(ALPHANUMERIC, 22)?,
+            jti: random::text(ALPHANUMERIC, 22)?,
             iat: now,
             exp: now + lifetime,
         };

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::clients::key_proof::LONGEST_LIFE;
 use crate::domain::clock::{Clock, SystemClock};
-use crate::domain::entropy::{ALPHANUMERIC, Entropy, SystemEntropy};
 use crate::domain::jwk::Algorithm;
 use crate::files::write_private;
 use crate::jose::{KeyProof, PrivateKey, sign_key_proof};
+use crate::random::{self, ALPHANUMERIC};
 
 use super::credential::secret_in;
 use super::remote::{self, Metadata, RemoteError, Server, send};
@@ -128,12 +128,11 @@ async fn register(arguments: &Arguments, name: &str) -> Outcome {
 }
 
 fn proof(key: &PrivateKey, issuer: &str) -> Result<String, Box<dyn std::error::Error>> {
-    let entropy: &dyn Entropy = &SystemEntropy;
     let iat = SystemClock.now();
     let proof = KeyProof {
         aud: issuer.to_owned(),
         jkt: key.public().thumbprint(),
-        jti: entropy.text(ALPHANUMERIC, 22)?,
+        jti: random::text(ALPHANUMERIC, 22)?,
         iat,
         exp: iat + LONGEST_LIFE,
     };

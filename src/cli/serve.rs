@@ -6,10 +6,9 @@ use std::sync::Arc;
 use clap::ArgMatches;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::assembly::{App, Environment, StartError, open_store};
+use crate::assembly::{App, StartError, open_store};
 use crate::config::{Loaded, Resolved};
 use crate::domain::clock::SystemClock;
-use crate::domain::entropy::SystemEntropy;
 use crate::server::{Server, bind, serve};
 use crate::telemetry;
 
@@ -48,12 +47,10 @@ async fn until_stopped(loaded: Loaded) -> Outcome {
         tracing::warn!("{warning}");
     }
     let store = open_store(&config.settings.store).map_err(StartError::from)?;
-    let environment =
-        Environment { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
 
     let mut server = serve(bound, &config)?;
     let app = tokio::select! {
-        started = server.start(config, &store, environment) => started?,
+        started = server.start(config, &store, Arc::new(SystemClock)) => started?,
         _ = interrupt.recv() => return stopped(server).await,
         _ = terminate.recv() => return stopped(server).await,
     };

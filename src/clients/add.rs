@@ -6,7 +6,6 @@ use crate::audit::{Action, Author, Recorder};
 use crate::domain::client::{AuthMethod, Client, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::Credential;
-use crate::domain::entropy::Entropy;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::lists::ListLimits;
 use crate::domain::registration_token::{RegistrationToken, StoredRegistrationToken};
@@ -43,8 +42,6 @@ pub struct Clients {
     pub pepper: Pepper,
     /// What computes hashes.
     pub hashes: SlowHashes,
-    /// What makes names and secrets.
-    pub entropy: Arc<dyn Entropy>,
     /// What makes the records of who did what.
     pub recorder: Arc<Recorder>,
     /// What ends tokens.
@@ -85,7 +82,7 @@ impl Default for Limits {
 impl Clients {
     /// A name for a new client.
     pub fn fresh_id(&self) -> Result<ClientId, ClientsError> {
-        Ok(ClientId::random(&*self.entropy)?)
+        Ok(ClientId::random()?)
     }
 
     /// Judges keys as slow hashes are computed: few at a time, and not by those who issue tokens.
@@ -115,7 +112,7 @@ impl Clients {
         let now = client.created;
         let registration_token = match client.has_power() {
             true => None,
-            false => Some(RegistrationToken::random(&*self.entropy)?),
+            false => Some(RegistrationToken::random()?),
         };
         // Behind one that its owner has, who may not hear of this one.
         let kept = registration_token.as_ref().map(RegistrationToken::digest);
@@ -137,9 +134,9 @@ impl Clients {
         client: &ClientId,
         now: Timestamp,
     ) -> Result<(ClientSecret, Credential<StoredSecret>), ClientsError> {
-        let id = CredentialId::random(&*self.entropy)?;
-        let secret = ClientSecret::generate(client, &id, &self.pepper, &*self.entropy)?;
-        let hash = SecretHash::of(&secret, Profile::Light, &*self.entropy)?;
+        let id = CredentialId::random()?;
+        let secret = ClientSecret::generate(client, &id, &self.pepper)?;
+        let hash = SecretHash::of(&secret, Profile::Light)?;
         Ok((secret, Credential::new(id, StoredSecret { hash, checksummed: true }, now)))
     }
 
@@ -152,10 +149,10 @@ impl Clients {
     ) -> Result<Credential<StoredSecret>, ClientsError> {
         let (id, checksummed) = match secret.form(client, &self.pepper) {
             Form::Ours(id) => (id, true),
-            Form::Forged | Form::Foreign => (CredentialId::random(&*self.entropy)?, false),
+            Form::Forged | Form::Foreign => (CredentialId::random()?, false),
         };
         let profile = Profile::of_secret(checksummed);
-        let hash = self.hashes.hash(secret, profile, &self.entropy).await??;
+        let hash = self.hashes.hash(secret, profile).await??;
         Ok(Credential::new(id, StoredSecret { hash, checksummed }, now))
     }
 }

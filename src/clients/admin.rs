@@ -3,7 +3,6 @@
 use crate::audit::{Action, Author};
 use crate::domain::client::{AuthMethod, Client};
 use crate::domain::clock::Timestamp;
-use crate::domain::entropy::Entropy;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::permission::{ADMIN, Permission};
 use crate::domain::provenance::{FORMER_SERVER, Provenance};
@@ -32,18 +31,14 @@ pub struct AdminCredentials {
 
 impl AdminCredentials {
     /// Fresh ones.
-    pub fn random(pepper: &Pepper, entropy: &dyn Entropy) -> Result<Self, ClientsError> {
-        Self::random_for(ClientId::random(entropy)?, pepper, entropy)
+    pub fn random(pepper: &Pepper) -> Result<Self, ClientsError> {
+        Self::random_for(ClientId::random()?, pepper)
     }
 
     /// A fresh secret for an administrator of this name.
-    pub fn random_for(
-        client_id: ClientId,
-        pepper: &Pepper,
-        entropy: &dyn Entropy,
-    ) -> Result<Self, ClientsError> {
-        let id = CredentialId::random(entropy)?;
-        let secret = ClientSecret::generate(&client_id, &id, pepper, entropy)?;
+    pub fn random_for(client_id: ClientId, pepper: &Pepper) -> Result<Self, ClientsError> {
+        let id = CredentialId::random()?;
+        let secret = ClientSecret::generate(&client_id, &id, pepper)?;
         Ok(Self { client_id, secret })
     }
 }

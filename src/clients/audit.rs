@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::audit::{Action, AuditRecord, Author, Recorder};
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
-use crate::domain::entropy::NoEntropy;
+use crate::random::NoEntropy;
 
 use super::view;
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::domain::entropy::NoEntropy;
 use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode, TOO_MANY_FAILURES};
 use crate::domain::jwks_uri::{KeysUnavailable, MalformedJwksUri};
 use crate::domain::key_judge::KeyFault;
@@ -10,6 +9,7 @@ use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::hashing::Busy;
 use crate::oauth::authenticate::Throttled;
+use crate::random::NoEntropy;
 use crate::revocation::rate::TooManyRevocations;
 
 use super::key_proof::ProofFault;

@@ -1,8 +1,8 @@
 //! The pepper of the secrets' checksums: made once, by whichever replica starts first.
 
-use crate::domain::entropy::{Entropy, NoEntropy};
 use crate::domain::secret::Pepper;
 use crate::domain::store_error::StoreError;
+use crate::random::{self, NoEntropy};
 
 use super::SharedFacts;
 
@@ -30,11 +30,11 @@ pub enum NoPepper {
 }
 
 /// The pepper that all replicas on this store use.
-pub async fn pepper(facts: &dyn SharedFacts, entropy: &dyn Entropy) -> Result<Pepper, NoPepper> {
+pub async fn pepper(facts: &dyn SharedFacts) -> Result<Pepper, NoPepper> {
     let agreed = match facts.agreed(FACT).await? {
         Some(agreed) => agreed,
         None if facts.has_checksummed_secrets().await? => return Err(NoPepper::Lost),
-        None => facts.agree(FACT, &entropy.bytes::<{ Pepper::LENGTH }>()?).await?,
+        None => facts.agree(FACT, &random::bytes::<{ Pepper::LENGTH }>()?).await?,
     };
     let bytes: [u8; Pepper::LENGTH] = agreed.try_into().map_err(|_| NoPepper::Damaged)?;
     Ok(Pepper::from(bytes))

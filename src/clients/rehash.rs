@@ -10,7 +10,6 @@ use crate::audit::{Action, Author, Recorder};
 use crate::domain::client::StoredSecret;
 use crate::domain::clock::Clock;
 use crate::domain::credential::Credential;
-use crate::domain::entropy::Entropy;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::secret::ClientSecret;
 use crate::domain::secret_hash::SecretHash;
@@ -26,7 +25,6 @@ use super::ClientRepository;
 pub struct Rehash {
     repository: Arc<dyn ClientRepository>,
     hashes: SlowHashes,
-    entropy: Arc<dyn Entropy>,
     recorder: Arc<Recorder>,
     clock: Arc<dyn Clock>,
     under_way: Arc<Mutex<HashSet<(ClientId, CredentialId)>>>,
@@ -38,11 +36,10 @@ impl Rehash {
     pub fn new(
         repository: Arc<dyn ClientRepository>,
         hashes: SlowHashes,
-        entropy: Arc<dyn Entropy>,
         recorder: Arc<Recorder>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { repository, hashes, entropy, recorder, clock, under_way: Arc::default() }
+        Self { repository, hashes, recorder, clock, under_way: Arc::default() }
     }
 
     fn under_way(&self) -> MutexGuard<'_, HashSet<(ClientId, CredentialId)>> {
@@ -55,7 +52,7 @@ impl Rehash {
         secret: &Credential<StoredSecret>,
         presented: &ClientSecret,
     ) {
-        let hash = self.hashes.hash(presented, secret.verifier.profile(), &self.entropy).await;
+        let hash = self.hashes.hash(presented, secret.verifier.profile()).await;
         let Ok(Ok(hash)) = hash else { return };
         match self.put(client, &secret.id, hash).await {
             Ok(true) => tracing::info!(client_id = %client, "the hash of a secret was replaced"),

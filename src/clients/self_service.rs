@@ -139,7 +139,7 @@ impl Clients {
             true => Some(self.make_secret(&old.id, now)?),
             false => None,
         };
-        let registration_token = RegistrationToken::random(&*self.entropy)?;
+        let registration_token = RegistrationToken::random()?;
         let fresh_token = StoredRegistrationToken::new(registration_token.digest(), now);
         let alter = |client: &mut Client| {
             if adds {

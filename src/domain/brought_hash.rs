@@ -84,14 +84,13 @@ mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-    use crate::domain::entropy::SystemEntropy;
     use crate::domain::secret::ClientSecret;
     use crate::domain::secret_hash::Profile;
 
     #[test]
     fn only_what_can_be_checked_in_good_time_is_taken() {
         let secret = ClientSecret::from("x".to_owned());
-        let ours = SecretHash::of(&secret, Profile::Slow, &SystemEntropy).unwrap();
+        let ours = SecretHash::of(&secret, Profile::Slow).unwrap();
         let bcrypt = bcrypt::hash("x", 4).unwrap();
         for (why, hash, fault) in [
             ("ours", ours.as_str().to_owned(), None),
@@ -129,7 +128,7 @@ mod tests {
         let secret = ClientSecret::from("x".to_owned());
         // Each of these would take hours, or all of the memory.
         let bcrypt = bcrypt::hash("x", 4).unwrap();
-        let ours = SecretHash::of(&secret, Profile::Slow, &SystemEntropy).unwrap();
+        let ours = SecretHash::of(&secret, Profile::Slow).unwrap();
         for hash in [
             bcrypt.replace("$04$", "$31$"),
             ours.as_str().replace("m=19456", "m=4294967295"),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::entropy::{ALPHANUMERIC, Entropy, LETTERS, NoEntropy};
 use super::provenance::{FORMER_SERVER, NOBODY};
+use crate::random::{self, ALPHANUMERIC, LETTERS, NoEntropy};
 
 /// The public name of a registered client.
 ///
@@ -27,8 +27,8 @@ pub(super) const PREFIX: &str = "latchkey:";
 
 impl ClientId {
     /// A fresh id: 32 ASCII letters, which no encoding changes.
-    pub fn random(entropy: &dyn Entropy) -> Result<Self, NoEntropy> {
-        Ok(Self(entropy.text(LETTERS, 32)?.into()))
+    pub fn random() -> Result<Self, NoEntropy> {
+        Ok(Self(random::text(LETTERS, 32)?.into()))
     }
 
     /// The id as text.
@@ -82,8 +82,8 @@ impl CredentialId {
     pub const KEY_LENGTH: usize = 12;
 
     /// A fresh id for a secret.
-    pub fn random(entropy: &dyn Entropy) -> Result<Self, NoEntropy> {
-        Ok(Self(entropy.text(ALPHANUMERIC, Self::SECRET_LENGTH)?.into()))
+    pub fn random() -> Result<Self, NoEntropy> {
+        Ok(Self(random::text(ALPHANUMERIC, Self::SECRET_LENGTH)?.into()))
     }
 
     /// The id as text.

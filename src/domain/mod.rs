@@ -10,7 +10,6 @@ pub mod client;
 pub mod clock;
 pub mod credential;
 pub mod credential_report;
-pub mod entropy;
 pub mod error_code;
 pub mod forms;
 pub mod free_form;

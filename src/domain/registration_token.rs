@@ -8,8 +8,8 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use super::clock::Timestamp;
-use super::entropy::{ALPHANUMERIC, Entropy, NoEntropy};
 use super::id::CredentialId;
+use crate::random::{self, ALPHANUMERIC, NoEntropy};
 
 const PREFIX: &str = "lkr_";
 const RANDOM_LENGTH: usize = 43;
@@ -20,8 +20,8 @@ pub struct RegistrationToken(SecretString);
 
 impl RegistrationToken {
     /// A fresh one: 256 random bits, of letters and digits behind a prefix.
-    pub fn random(entropy: &dyn Entropy) -> Result<Self, NoEntropy> {
-        let random = zeroize::Zeroizing::new(entropy.text(ALPHANUMERIC, RANDOM_LENGTH)?);
+    pub fn random() -> Result<Self, NoEntropy> {
+        let random = zeroize::Zeroizing::new(random::text(ALPHANUMERIC, RANDOM_LENGTH)?);
         Ok(Self(format!("{PREFIX}{}", *random).into()))
     }
 

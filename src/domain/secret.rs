@@ -11,8 +11,8 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::entropy::{ALPHANUMERIC, Entropy, NoEntropy};
 use super::id::{ClientId, CredentialId};
+use crate::random::{self, ALPHANUMERIC, NoEntropy};
 
 const PREFIX: &str = "lk_";
 const RANDOM_LENGTH: usize = 43;
@@ -40,9 +40,8 @@ impl ClientSecret {
         client: &ClientId,
         id: &CredentialId,
         pepper: &Pepper,
-        entropy: &dyn Entropy,
     ) -> Result<Self, NoEntropy> {
-        let random = Zeroizing::new(entropy.text(ALPHANUMERIC, RANDOM_LENGTH)?);
+        let random = Zeroizing::new(random::text(ALPHANUMERIC, RANDOM_LENGTH)?);
         let body = Zeroizing::new(format!("{PREFIX}{}{}", id.as_str(), *random));
         let checksum = pepper.checksum(client, &body);
         Ok(Self(SecretString::from(format!("{}{checksum}", *body))))
@@ -122,16 +121,14 @@ impl fmt::Debug for Pepper {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::entropy::SystemEntropy;
     use crate::domain::secret_hash::SecretHash;
 
     #[test]
     fn only_what_we_made_for_this_client_has_our_form() {
-        let entropy: &dyn Entropy = &SystemEntropy;
         let (svc, other): (ClientId, ClientId) = ("svc".parse().unwrap(), "other".parse().unwrap());
         let pepper = Pepper::from([7; 32]);
-        let id = CredentialId::random(entropy).unwrap();
-        let secret = ClientSecret::generate(&svc, &id, &pepper, entropy).unwrap();
+        let id = CredentialId::random().unwrap();
+        let secret = ClientSecret::generate(&svc, &id, &pepper).unwrap();
         let text = secret.reveal().to_owned();
         assert_eq!(text.len(), 64);
         assert!(matches!(secret.form(&svc, &pepper), Form::Ours(found) if found == id));

@@ -6,8 +6,8 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc};
 use argon2::{Algorithm, Argon2, Params, Version};
 
 use super::brought_hash::{BCRYPT_OCTETS, Checkable};
-use super::entropy::{Entropy, NoEntropy};
 use super::secret::ClientSecret;
+use crate::random::{self, NoEntropy};
 
 /// What argon2id is computed with. Which one, is decided by where the entropy of the secret is from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -52,12 +52,8 @@ pub struct SecretHash(Box<str>);
 
 impl SecretHash {
     /// Hashes a secret with argon2id.
-    pub fn of(
-        secret: &ClientSecret,
-        profile: Profile,
-        entropy: &dyn Entropy,
-    ) -> Result<Self, NoEntropy> {
-        let salt = entropy.bytes::<16>()?;
+    pub fn of(secret: &ClientSecret, profile: Profile) -> Result<Self, NoEntropy> {
+        let salt = random::bytes::<16>()?;
         let hash: phc::PasswordHash = profile
             .argon2()?
             .hash_password_with_salt(secret.reveal().as_bytes(), &salt)
@@ -133,7 +129,6 @@ impl fmt::Debug for SecretHash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::entropy::SystemEntropy;
 
     fn hunter(number: u8) -> ClientSecret {
         ClientSecret::from(format!("hunter{number}"))
@@ -141,8 +136,8 @@ mod tests {
 
     #[test]
     fn argon2id_and_bcrypt_verify() {
-        let light = SecretHash::of(&hunter(2), Profile::Light, &SystemEntropy).unwrap();
-        let slow = SecretHash::of(&hunter(2), Profile::Slow, &SystemEntropy).unwrap();
+        let light = SecretHash::of(&hunter(2), Profile::Light).unwrap();
+        let slow = SecretHash::of(&hunter(2), Profile::Slow).unwrap();
         let theirs = SecretHash::stored(&bcrypt::hash("hunter2", 4).unwrap());
         for hash in [&light, &slow, &theirs] {
             assert!(hash.matches(&hunter(2)) && !hash.matches(&hunter(3)));
@@ -152,7 +147,7 @@ mod tests {
 
     #[test]
     fn each_secret_has_the_hash_that_it_needs() {
-        let of = |profile| SecretHash::of(&hunter(2), profile, &SystemEntropy).unwrap();
+        let of = |profile| SecretHash::of(&hunter(2), profile).unwrap();
         let slow = of(Profile::Slow).as_str().to_owned();
         let with = |params: &str| slow.replace("m=19456,t=2,p=1", params);
         #[rustfmt::skip]

@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::domain::entropy::{Entropy, NoEntropy};
 use crate::domain::secret::ClientSecret;
 use crate::domain::secret_hash::{Profile, SecretHash};
+use crate::random::NoEntropy;
 
 use lanes::Lanes;
 
@@ -98,10 +98,9 @@ impl SlowHashes {
         &self,
         secret: &ClientSecret,
         profile: Profile,
-        entropy: &Arc<dyn Entropy>,
     ) -> Result<Result<SecretHash, NoEntropy>, Busy> {
-        let (secret, entropy) = (secret.clone(), entropy.clone());
-        let hash = move || SecretHash::of(&secret, profile, &*entropy);
+        let secret = secret.clone();
+        let hash = move || SecretHash::of(&secret, profile);
         match profile {
             Profile::Light => Ok(hash()),
             Profile::Slow => self.turn().await?.run(hash).await,
@@ -162,7 +161,6 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::domain::entropy::SystemEntropy;
 
     #[tokio::test]
     async fn a_queue_that_is_too_long_refuses_and_empties_again() {
@@ -198,13 +196,12 @@ mod tests {
     async fn a_light_hash_waits_for_nobody() {
         let hashes = SlowHashes::new(1, Duration::ZERO);
         let secret = ClientSecret::from("x".to_owned());
-        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-        let slow = SecretHash::of(&secret, Profile::Slow, &SystemEntropy).unwrap();
+        let slow = SecretHash::of(&secret, Profile::Slow).unwrap();
         let held = hashes.turn().await.unwrap();
-        let light = hashes.hash(&secret, Profile::Light, &entropy).await.unwrap().unwrap();
+        let light = hashes.hash(&secret, Profile::Light).await.unwrap().unwrap();
         assert_eq!(hashes.matches(&light, &secret).await, Ok(true));
         assert!(hashes.matches(&slow, &secret).await.is_err(), "a slow one does");
-        assert!(hashes.hash(&secret, Profile::Slow, &entropy).await.is_err());
+        assert!(hashes.hash(&secret, Profile::Slow).await.is_err());
         drop(held);
         assert_eq!(hashes.matches(&slow, &secret).await, Ok(true));
     }

@@ -120,7 +120,7 @@ pub enum OAuthError {
     NotAForm,
     /// Randomness ran out.
     #[error(transparent)]
-    NoEntropy(#[from] crate::domain::entropy::NoEntropy),
+    NoEntropy(#[from] crate::random::NoEntropy),
     /// The caller does not hold the permission.
     #[error("this needs the permission `{0}`")]
     NotPermitted(&'static str),

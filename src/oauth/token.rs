@@ -12,11 +12,11 @@ use crate::domain::audience::Audience;
 use crate::domain::claims::{self, AccessTokenClaims};
 use crate::domain::client::{CLIENT_CREDENTIALS, Client};
 use crate::domain::clock::Timestamp;
-use crate::domain::entropy::Entropy;
 use crate::domain::free_form;
 use crate::domain::lists::ListLimits;
 use crate::domain::permission::Permission;
 use crate::domain::scope::Scope;
+use crate::random;
 use crate::revocation::list::Revocations;
 
 use super::authenticate::AuthenticatedClient;
@@ -73,8 +73,6 @@ pub struct TokenIssuer {
     pub revocations: Arc<Revocations>,
     /// How many each client may get.
     pub quota: Arc<dyn IssuanceQuota>,
-    /// What makes their names.
-    pub entropy: Arc<dyn Entropy>,
     /// What they obey.
     pub rules: TokenRules,
 }
@@ -117,7 +115,7 @@ impl TokenIssuer {
             aud: aud.into(),
             exp: now + lifetime,
             iat: now,
-            jti: URL_SAFE_NO_PAD.encode((*self.entropy).bytes::<16>()?).into(),
+            jti: URL_SAFE_NO_PAD.encode(random::bytes::<16>()?).into(),
             permissions: client.permissions.as_slice().into(),
             groups: client.groups.as_slice().into(),
             scope: (!scope.is_empty()).then(|| scope.as_str().into()),

@@ -82,14 +82,12 @@ impl RevocationRate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     use crate::audit::{Action, Author, Recorder};
-    use crate::domain::entropy::SystemEntropy;
 
     #[test]
     fn a_burst_has_one_record() {
-        let (rate, recorder) = (RevocationRate::new(0), Recorder::new(Arc::new(SystemEntropy)));
+        let (rate, recorder) = (RevocationRate::new(0), Recorder::default());
         let record = |lineage: &str, of: Option<&str>, reason: &str, at: u64| {
             let about = Map::from_iter([("reason".to_owned(), Value::from(reason))]);
             let record =

@@ -16,9 +16,10 @@ use std::time::Duration;
 use rustls::ServerConfig;
 use tokio::task::JoinSet;
 
-use crate::assembly::{App, Environment, OpenStore, StartError, assemble};
+use crate::assembly::{App, OpenStore, StartError, assemble};
 use crate::audit::outbox;
 use crate::config::{Resolved, Settings};
+use crate::domain::clock::Clock;
 use crate::http::routes::Listener;
 use crate::telemetry::{LimitLabels, Metrics};
 use crate::web::{Patience, ServerState};
@@ -182,11 +183,11 @@ impl Server {
         &mut self,
         config: Resolved,
         store: &OpenStore,
-        environment: Environment,
+        clock: Arc<dyn Clock>,
     ) -> Result<Arc<App>, StartError> {
         let mut waited = false;
         let app = loop {
-            match Box::pin(assemble(config.clone(), store, environment.clone())).await {
+            match Box::pin(assemble(config.clone(), store, clock.clone())).await {
                 Ok(app) => break Arc::new(app),
                 Err(error) if error.is_temporary() => {
                     if !waited {

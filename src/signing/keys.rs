@@ -10,10 +10,10 @@ use crate::audit::{Action, AuditRecord, Author, Recorder, audit_log};
 use crate::clients::authority::Authority;
 use crate::clients::error::ClientsError;
 use crate::domain::clock::Timestamp;
-use crate::domain::entropy::NoEntropy;
 use crate::domain::jwk::Algorithm;
 use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
+use crate::random::NoEntropy;
 
 /// Where retirements and rotation requests are kept, each with its audit record in the same write.
 #[async_trait]

@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 
 use crate::assembly::App;
 use crate::audit::Origin;
-use crate::domain::entropy::ALPHANUMERIC;
+use crate::random::{self, ALPHANUMERIC};
 
 use super::address;
 
@@ -17,7 +17,7 @@ const LONGEST_ID: usize = 128;
 pub(crate) fn of(app: &App, request: &HttpRequest) -> Origin {
     let sent = REQUEST_ID.iter().find_map(|name| request.headers().get(*name)?.to_str().ok());
     let sound = |id: &&str| (1..=LONGEST_ID).contains(&id.len()) && !id.contains(char::is_control);
-    let made = || (*app.clients.entropy).text(ALPHANUMERIC, 20).ok();
+    let made = || random::text(ALPHANUMERIC, 20).ok();
     Origin {
         address: address::caller(request, &app.config.settings.trusted_proxies)
             .map(|address| address.to_string()),

@@ -13,7 +13,6 @@ use latchkey::clients::cached::{CacheLimits, CachedClients};
 use latchkey::clients::{ClientRepository, Inserted, ListQuery, Page};
 use latchkey::domain::client::{AuthMethod, Client};
 use latchkey::domain::clock::Timestamp;
-use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::id::ClientId;
 use latchkey::domain::permission::Permission;
 use latchkey::domain::store_error::StoreError;
@@ -98,7 +97,7 @@ fn id(name: &str) -> ClientId {
 async fn add(to: &dyn ClientRepository, name: &str) {
     let now = Timestamp(1_800_000_000);
     let client = Client::new(id(name), name.to_owned(), AuthMethod::default(), now);
-    let recorder = Recorder::new(Arc::new(SystemEntropy));
+    let recorder = Recorder::default();
     let pair = (None, Some(&client));
     let record = recorder.change(&Author::server(), Action::ClientCreated, pair, now).unwrap();
     assert_eq!(to.insert(&client, &record).await.unwrap(), Inserted::Yes);

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 
 /// For each module at the top, the modules of ours that it may name.
 const MAY_NAME: &[(&str, &[&str])] = &[
-    ("domain", &[]),
+    ("random", &[]),
+    ("domain", &["random"]),
     ("files", &[]),
-    ("hashing", &["domain"]),
+    ("hashing", &["domain", "random"]),
     // Subjects.
-    ("audit", &["domain"]),
+    ("audit", &["domain", "random"]),
     ("revocation", &["audit", "domain"]),
-    ("oauth", &["audit", "domain", "hashing", "revocation"]),
-    ("clients", &["audit", "domain", "hashing", "oauth", "revocation"]),
-    ("signing", &["audit", "clients", "domain", "revocation"]),
+    ("oauth", &["audit", "domain", "hashing", "random", "revocation"]),
+    ("clients", &["audit", "domain", "hashing", "oauth", "random", "revocation"]),
+    ("signing", &["audit", "clients", "domain", "random", "revocation"]),
     ("policy", &["domain", "oauth"]),
     ("replication", &["audit", "clients", "domain", "oauth", "revocation", "signing"]),
     // Adapters.
@@ -39,6 +40,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "oauth",
             "outbound",
             "policy",
+            "random",
             "replication",
             "revocation",
             "signing",
@@ -46,7 +48,20 @@ const MAY_NAME: &[(&str, &[&str])] = &[
         ],
     ),
     // Doors, and what they share. No door names another.
-    ("web", &["assembly", "audit", "clients", "config", "domain", "oauth", "policy", "telemetry"]),
+    (
+        "web",
+        &[
+            "assembly",
+            "audit",
+            "clients",
+            "config",
+            "domain",
+            "oauth",
+            "policy",
+            "random",
+            "telemetry",
+        ],
+    ),
     ("grpc", &["domain", "oauth", "policy", "telemetry", "web"]),
     (
         "http",
@@ -89,6 +104,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "files",
             "jose",
             "policy",
+            "random",
             "server",
             "telemetry",
         ],

@@ -15,10 +15,9 @@ use envoy_types::pb::envoy::service::auth::v3::authorization_client::Authorizati
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest};
 use futures_util::future::join;
-use latchkey::assembly::{Environment, OpenStore};
+use latchkey::assembly::OpenStore;
 use latchkey::config::{Resolved, Settings};
 use latchkey::domain::clock::Clock;
-use latchkey::domain::entropy::SystemEntropy;
 use latchkey::grpc::{Answer, Asked, Gate, Refused};
 use latchkey::policy::{Format, Outcome, Policy};
 use latchkey::server;
@@ -431,8 +430,7 @@ async fn it_refuses_until_all_is_there_and_ends_with_the_server() {
 
     let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
     let clock = Arc::new(TestClock::default());
-    let environment = Environment { clock, entropy: Arc::new(SystemEntropy) };
-    Box::pin(running.start(config, &store, environment)).await.unwrap();
+    Box::pin(running.start(config, &store, clock)).await.unwrap();
     envoy.becomes(ServingStatus::Serving).await;
     assert_eq!(envoy.ask("GET", "/", &[]).await.status, 200);
 

@@ -17,10 +17,9 @@ use aws_lc_rs::signature::{
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use clap::{Args, Command};
-use latchkey::assembly::{App, Environment, OpenStore, StartError, open_store};
+use latchkey::assembly::{App, OpenStore, StartError, open_store};
 use latchkey::config::{self, Resolved, Settings, StoreUrl, Switch};
 use latchkey::domain::clock::{Clock, Timestamp};
-use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::jose::PrivateKey;
 use latchkey::server;
@@ -212,9 +211,8 @@ impl Server {
         let gateway_url = bound.gateway_address().unwrap().map(url_of);
         let grpc_address = bound.grpc_address().unwrap();
         let config = Resolved::of(settings, bound.address().unwrap().port()).unwrap();
-        let environment = Environment { clock: clock.clone(), entropy: Arc::new(SystemEntropy) };
         let mut running = server::serve(bound, &config).unwrap();
-        let app = Box::pin(running.start(config, &store, environment)).await?;
+        let app = Box::pin(running.start(config, &store, clock.clone())).await?;
         let http =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let running = Some(running);

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use latchkey::assembly::{Environment, OpenStore};
+use latchkey::assembly::OpenStore;
 use latchkey::config::Resolved;
-use latchkey::domain::entropy::SystemEntropy;
 use latchkey::oauth::News;
 use latchkey::server;
 use latchkey::store::MongoStore;
@@ -59,13 +58,12 @@ async fn the_server_starts_before_it_and_opens_when_it_is_there(kind: Kind) {
     let url = format!("http://{}", bound.address().unwrap());
     let config = Resolved::of(settings, bound.address().unwrap().port()).unwrap();
     let store = open(&database.fresh_database());
-    let environment =
-        Environment { clock: Arc::new(TestClock::default()), entropy: Arc::new(SystemEntropy) };
+    let clock = Arc::new(TestClock::default());
     let mut server = server::serve(bound, &config).unwrap();
 
     let http = reqwest::Client::new();
     let status = async |path: &str| http.get(format!("{url}{path}")).send().await.unwrap().status();
-    let starting = Box::pin(server.start(config, &store, environment));
+    let starting = Box::pin(server.start(config, &store, clock));
     let meanwhile = async {
         for (path, expected) in
             [("/-/healthz", 200), ("/-/ready", 503), ("/tokeninfo", 503), ("/auth", 503)]

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use latchkey::assembly::OpenStore;
-use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::domain::secret::ClientSecret;
 use latchkey::domain::secret_hash::{Profile, SecretHash};
@@ -281,8 +280,7 @@ async fn a_secret_is_hashed_as_slowly_as_it_needs() {
     let client = server.app.repository.read(&id.parse().unwrap()).await.unwrap().unwrap();
     let mut costly = client.clone();
     let presented = ClientSecret::from(secret.clone());
-    costly.secrets[0].verifier.hash =
-        SecretHash::of(&presented, Profile::Slow, &SystemEntropy).unwrap();
+    costly.secrets[0].verifier.hash = SecretHash::of(&presented, Profile::Slow).unwrap();
     assert!(server.app.repository.replace(&client, &costly, &audit_record()).await.unwrap());
     for (why, presented, status) in [("wrong", format!("{secret}x"), 401), ("right", secret, 200)] {
         let reply = server.token(Some((&id, &presented)), GRANT).await;

@@ -10,7 +10,6 @@ use latchkey::config::{RegistrationSetting, Switch};
 use latchkey::domain::client::{Client, StoredSecret};
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::credential::Credential;
-use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::error_code::ErrorCode;
 use latchkey::domain::id::ClientId;
 use latchkey::domain::jwk::Algorithm;
@@ -344,7 +343,7 @@ async fn what_goes_wrong_here_is_nobodys_failure() {
         remote_keys: Arc::new(RemoteKeySets::new(Vec::new())),
         news: down.clone(),
         upgrade: down,
-        secrets: SecretChecks::new(SlowHashes::for_this_machine(), &SystemEntropy).unwrap(),
+        secrets: SecretChecks::new(SlowHashes::for_this_machine()).unwrap(),
         throttle: FailureThrottle::new(Some(Limits::default())),
         revocations: Arc::new(Revocations::new(Duration::ZERO, Duration::ZERO)),
         pepper: Pepper::from([7; 32]),

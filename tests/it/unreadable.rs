@@ -7,7 +7,6 @@ use std::sync::Arc;
 use latchkey::assembly::{OpenStore, copy_store};
 use latchkey::audit::AuditRecord;
 use latchkey::domain::clock::Timestamp;
-use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::free_form::CUT;
 use latchkey::domain::secret::ClientSecret;
 use latchkey::domain::secret_hash::{Profile, SecretHash};
@@ -23,7 +22,7 @@ const SECRET: &str = "hunter2-of-another-tool";
 /// A client of another tool, with a secret.
 fn document(id: &str, more: Document) -> Document {
     let secret = ClientSecret::from(SECRET.to_owned());
-    let hash = SecretHash::of(&secret, Profile::Light, &SystemEntropy).unwrap();
+    let hash = SecretHash::of(&secret, Profile::Light).unwrap();
     let mut document = doc! {
         "clientId": id, "__STATE__": "PUBLIC", "secrets": [{ "hash": hash.as_str() }],
         "theirs": { "deep": [1, "x"] },

@@ -18,7 +18,6 @@ use latchkey::clients::Inserted;
 use latchkey::clients::Upkeep;
 use latchkey::config::Settings;
 use latchkey::domain::clock::{Clock, Timestamp};
-use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::revocation::Revoked;
 use latchkey::store::{EmbeddedStore, MemoryStore, MongoStore, Store};
 use serde_json::{Map, Value, json};
@@ -449,7 +448,6 @@ fn delivery<S: Outbox + 'static>(
         topics: vec!["client.*".parse().unwrap()],
         lease: Lease::new(outbox, delivery::LEASE, name.to_owned(), delivery::LEASE_LENGTH),
         clock: clock.clone(),
-        entropy: Arc::new(SystemEntropy),
         tally: Tally::default(),
         backlog: tokio::sync::Mutex::new(Backlog::default()),
     };

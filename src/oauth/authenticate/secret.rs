@@ -8,9 +8,9 @@ use quick_cache::sync::Cache;
 use crate::domain::client::{AuthMethod, Client, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::Credential;
-use crate::domain::entropy::{Entropy, NoEntropy};
 use crate::domain::secret::{ClientSecret, Form};
 use crate::hashing::{Busy, SlowHashes};
+use crate::random::{self, NoEntropy};
 
 use super::{Asserted, AuthFailure, AuthenticatedClient, Authenticator, OAuthError, published};
 
@@ -33,8 +33,8 @@ pub struct SecretChecks {
 
 impl SecretChecks {
     /// With nothing proven yet.
-    pub fn new(hashes: SlowHashes, entropy: &dyn Entropy) -> Result<Self, NoEntropy> {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &entropy.bytes::<32>()?);
+    pub fn new(hashes: SlowHashes) -> Result<Self, NoEntropy> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>()?);
         Ok(Self {
             foreign: hashes.beside(FOREIGN_PATIENCE),
             ours: hashes,

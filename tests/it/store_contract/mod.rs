@@ -8,7 +8,7 @@ mod sharing;
 mod unused;
 mod upkeep;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use latchkey::audit::{Action, AuditRecord, Author, Recorder};
@@ -17,7 +17,6 @@ use latchkey::clients::Login;
 use latchkey::domain::client::{AuthMethod, Client, StoredSecret};
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::credential::Credential;
-use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::id::{ClientId, CredentialId};
 use latchkey::domain::jwk::PublicJwk;
 use latchkey::domain::provenance::Provenance;
@@ -34,7 +33,7 @@ pub fn id(text: &str) -> ClientId {
 
 /// Some audit record, a new one each time.
 pub fn audit_record() -> AuditRecord {
-    static RECORDER: LazyLock<Recorder> = LazyLock::new(|| Recorder::new(Arc::new(SystemEntropy)));
+    static RECORDER: LazyLock<Recorder> = LazyLock::new(Recorder::default);
     let (author, now) = (Author::server(), Timestamp(1_700_000_000));
     RECORDER.record(&author, Action::ClientUpdated, Map::new(), now).unwrap()
 }

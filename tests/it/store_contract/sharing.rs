@@ -1,13 +1,11 @@
 //! What replicas share: facts, used assertions, signing keys.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use futures_util::future::join_all;
 use latchkey::audit::{Action, AuditRecord, Author, Recorder};
 use latchkey::domain::client::Client;
 use latchkey::domain::clock::Timestamp;
-use latchkey::domain::entropy::SystemEntropy;
 use latchkey::domain::jwk::{Algorithm, PublicJwk};
 use latchkey::domain::signing_key::{PublishedKey, Rotation};
 use latchkey::signing::keys::Retired;
@@ -126,7 +124,7 @@ fn renewed_after_all(jwk: &PublicJwk) -> PublishedKey {
 }
 
 fn record(action: Action) -> AuditRecord {
-    let recorder = Recorder::new(Arc::new(SystemEntropy));
+    let recorder = Recorder::default();
     let Value::Object(about) = json!({ "kid": "k", "now": true }) else { unreachable!() };
     recorder.record(&Author::server(), action, about, Timestamp(1_700_000_000)).unwrap()
 }
