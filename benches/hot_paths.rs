@@ -9,6 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use latchkey::assembly::{App, OpenStore, assemble};
 use latchkey::audit::Origin;
 use latchkey::clients::Registered;
+use latchkey::clients::new_client::NewClient;
 use latchkey::config::{self, Resolved, Settings, Switch};
 use latchkey::domain::clock::SystemClock;
 use latchkey::domain::jwk::Algorithm;
@@ -34,14 +35,12 @@ fn app(runtime: &Runtime, algorithm: Algorithm) -> App {
     let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
     let clock = Arc::new(SystemClock);
     let config = Resolved::of(settings, 8080).unwrap();
-    runtime.block_on(assemble(config, &store, clock)).unwrap()
+    runtime.block_on(assemble(config, &store, clock)).unwrap().0
 }
 
 fn client(runtime: &Runtime, app: &App) -> Registered {
-    let metadata = serde_json::from_value(json!({ "client_name": "bench" })).unwrap();
-    let now = app.clock.now();
-    let outline = app.registration.outline(&metadata, now).unwrap();
-    runtime.block_on(app.registration.register(outline, &metadata, Origin::default(), now)).unwrap()
+    let new = NewClient { name: "bench".to_owned(), ..NewClient::default() };
+    runtime.block_on(app.clients.register(new, Origin::default(), app.clock.now())).unwrap()
 }
 
 fn by_secret(registered: &Registered) -> Presented {
@@ -52,7 +51,9 @@ fn by_secret(registered: &Registered) -> Presented {
 }
 
 fn prove(runtime: &Runtime, app: &App, presented: &Presented) -> AuthenticatedClient {
-    runtime.block_on(app.authenticator.authenticate(presented, CALLER, app.clock.now())).unwrap()
+    runtime
+        .block_on(app.tokens.authenticator.authenticate(presented, CALLER, app.clock.now()))
+        .unwrap()
 }
 
 fn hot_paths(criterion: &mut Criterion) {
@@ -62,7 +63,8 @@ fn hot_paths(criterion: &mut Criterion) {
         let registered = client(&runtime, &app);
         let presented = by_secret(&registered);
         let proved = prove(&runtime, &app, &presented);
-        let issue = || app.issuer.issue(&proved, TokenRequest::default(), app.clock.now()).unwrap();
+        let issue =
+            || app.tokens.issuer.issue(&proved, TokenRequest::default(), app.clock.now()).unwrap();
 
         criterion.bench_function(&format!("seal a token, {algorithm}"), |bench| {
             bench.iter(|| black_box(issue()));
@@ -70,13 +72,14 @@ fn hot_paths(criterion: &mut Criterion) {
         criterion.bench_function(&format!("open a token not seen before, {algorithm}"), |bench| {
             bench.iter_batched(
                 || issue().access_token,
-                |token| runtime.block_on(app.judge.judge(&token, app.clock.now())).unwrap(),
+                |token| runtime.block_on(app.tokens.judge.judge(&token, app.clock.now())).unwrap(),
                 criterion::BatchSize::SmallInput,
             );
         });
         let seen = issue().access_token;
         criterion.bench_function(&format!("open a token seen before, {algorithm}"), |bench| {
-            bench.iter(|| runtime.block_on(app.judge.judge(&seen, app.clock.now())).unwrap());
+            bench
+                .iter(|| runtime.block_on(app.tokens.judge.judge(&seen, app.clock.now())).unwrap());
         });
         if algorithm == Algorithm::RS256 {
             criterion.bench_function("authenticate by a secret seen before", |bench| {
@@ -88,7 +91,8 @@ fn hot_paths(criterion: &mut Criterion) {
             };
             criterion.bench_function("refuse a secret by its checksum", |bench| {
                 bench.iter(|| {
-                    let refused = app.authenticator.authenticate(&wrong, CALLER, app.clock.now());
+                    let refused =
+                        app.tokens.authenticator.authenticate(&wrong, CALLER, app.clock.now());
                     runtime.block_on(refused).unwrap_err()
                 });
             });
@@ -103,15 +107,16 @@ fn revocations(criterion: &mut Criterion) {
     let registered = client(&runtime, &app);
     let proved = prove(&runtime, &app, &by_secret(&registered));
     let now = app.clock.now();
-    let token = app.issuer.issue(&proved, TokenRequest::default(), now).unwrap().access_token;
-    let until = app.revocations.horizon(now);
+    let token =
+        app.tokens.issuer.issue(&proved, TokenRequest::default(), now).unwrap().access_token;
+    let until = app.health.revocations.horizon(now);
     for held in [0, 1_000, 1_000_000] {
-        for number in app.revocations.len()..held {
+        for number in app.health.revocations.len()..held {
             let revoked = Revoked::Token { jti: format!("{number:022}") };
-            app.revocations.add(&Revocation { revoked, until });
+            app.health.revocations.add(&Revocation { revoked, until });
         }
         criterion.bench_function(&format!("judge a token, {held} revocations held"), |bench| {
-            bench.iter(|| runtime.block_on(app.judge.judge(&token, now)).unwrap());
+            bench.iter(|| runtime.block_on(app.tokens.judge.judge(&token, now)).unwrap());
         });
     }
 }

@@ -5,7 +5,6 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use allocation_counter::{AllocationInfo, measure};
 use clap::{Args, Command};
@@ -13,7 +12,8 @@ use latchkey::assembly::{App, OpenStore, assemble};
 use latchkey::audit::{Action, Author, Origin};
 use latchkey::clients::Inserted;
 use latchkey::clients::authority::Authority;
-use latchkey::clients::import::{Imported, Mode, Terms};
+use latchkey::clients::change::By;
+use latchkey::clients::import::{Imported, Mode};
 use latchkey::config::{self, Resolved, Settings, Switch};
 use latchkey::domain::claims::AccessTokenClaims;
 use latchkey::domain::client::{AuthMethod, Client};
@@ -128,7 +128,7 @@ impl Asked {
         let config = Resolved::of(settings, 1).unwrap();
         let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
         let clock = Arc::new(SystemClock);
-        let app = runtime.block_on(assemble(config, &store, clock)).unwrap();
+        let (app, _) = runtime.block_on(assemble(config, &store, clock)).unwrap();
         Self { runtime, app }
     }
 
@@ -143,12 +143,14 @@ impl Asked {
             words("p", granted.permissions).map(|it| it.parse().unwrap()).collect();
         client.groups = words("g", granted.groups).collect();
         let secret = self.runtime.block_on(async {
-            let (secret, stored) = self.app.clients.make_secret(&id, now).unwrap();
+            let (secret, stored) = self.app.clients.secrets.make(&id, now).unwrap();
             client.secrets = vec![stored];
             let pair = (None, Some(&client));
             let author = Author::server();
-            let record = self.app.recorder.change(&author, Action::ClientCreated, pair, now);
-            let inserted = self.app.repository.insert(&client, &record.unwrap()).await.unwrap();
+            let record =
+                self.app.clients.recorder.change(&author, Action::ClientCreated, pair, now);
+            let inserted =
+                self.app.clients.repository.insert(&client, &record.unwrap()).await.unwrap();
             assert_eq!(inserted, Inserted::Yes);
             secret
         });
@@ -160,10 +162,11 @@ impl Asked {
         let presented = Presented::Secret { client_id: who.0.clone(), secret: who.1.clone() };
         let caller = Caller { address: IpAddr::V4(Ipv4Addr::LOCALHOST), is_shared: false };
         self.runtime.block_on(async {
-            let (now, limits) = (self.app.clock.now(), &self.app.issuer.rules.lists);
+            let (now, limits) = (self.app.clock.now(), &self.app.tokens.issuer.rules.lists);
             let form = Form::parse(form.as_bytes(), limits)?;
-            let client = self.app.authenticator.authenticate(&presented, caller, now).await?;
-            let issued = self.app.issuer.issue(&client, form.token_request(limits)?, now)?;
+            let client =
+                self.app.tokens.authenticator.authenticate(&presented, caller, now).await?;
+            let issued = self.app.tokens.issuer.issue(&client, form.token_request(limits)?, now)?;
             Ok(issued.access_token)
         })
     }
@@ -250,7 +253,7 @@ fn a_token_that_was_seen_takes_600_bytes_beside_its_text() {
     let tokens: Vec<String> = (0..TOKENS).map(|_| asked.ask(&who, "").unwrap()).collect();
     let text: usize = tokens.iter().map(String::len).sum();
     let now = asked.app.clock.now();
-    let judge = |token| asked.runtime.block_on(asked.app.judge.judge(token, now)).unwrap();
+    let judge = |token| asked.runtime.block_on(asked.app.tokens.judge.judge(token, now)).unwrap();
     let made = measure(|| tokens.iter().for_each(|token| drop(judge(token))));
     let kept = usize::try_from(made.bytes_current).unwrap();
     let each = (kept - text) / TOKENS;
@@ -275,18 +278,13 @@ fn an_import_is_judged_on_a_thread_that_serves_nobody() {
     });
     let claims: AccessTokenClaims = serde_json::from_value(claims).unwrap();
     let authority = Authority::bearer(&claims, ADMIN, Origin::default()).unwrap();
-    let terms = Terms {
-        keys: &app.keys,
-        issuer: &app.issuer,
-        authority: &authority,
-        longest_life: Duration::from_secs(3600),
-        mode: Mode::Try,
-        now: app.clock.now(),
-    };
+    let by = By { authority: &authority, now: app.clock.now() };
 
     let mut results = Vec::new();
     let made = measure(|| {
-        results = runtime.block_on(app.clients.import(documents, terms)).unwrap();
+        results = runtime
+            .block_on(app.clients.import(by, documents, Mode::Try, &app.tokens.issuer))
+            .unwrap();
     });
 
     assert!(results.len() == BROUGHT && results.iter().all(Imported::is_new), "{results:?}");

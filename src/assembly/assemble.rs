@@ -5,27 +5,20 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::clients::error::ClientsError;
-use crate::clients::key_admission::KeyAdmission;
 use crate::clients::pepper::{NoPepper, pepper};
-use crate::clients::register::Registration;
-use crate::clients::revoke::TokenRevocation;
-use crate::clients::{Clients, Limits};
+use crate::clients::secrets::Secrets;
 use crate::config::{Resolved, Settings};
 use crate::domain::clock::Clock;
 use crate::hashing::PATIENCE;
-use crate::jose::{KeyFolderError, StrictReader};
-use crate::oauth::introspect::Introspection;
-use crate::oauth::revoke::OwnTokens;
+use crate::jose::KeyFolderError;
 use crate::policy::file::PolicyFile;
 use crate::policy::gatekeeper::Gatekeeper;
-use crate::replication::revocation_orders::RevocationOrders;
 use crate::revocation::rate::RevocationRate;
-use crate::store::UsedProofs;
 
 use super::first_admin::set_up_admin;
 use super::notices::Notices;
-use super::parts::{Parts, key_rules, unused};
-use super::{App, OpenStore, StoreOpenError};
+use super::parts::Parts;
+use super::{App, Chores, Health, OpenStore, StoreOpenError};
 
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +68,7 @@ pub async fn assemble(
     config: Resolved,
     open: &OpenStore,
     clock: Arc<dyn Clock>,
-) -> Result<App, StartError> {
+) -> Result<(App, Chores), StartError> {
     open.prepare().await?;
     let parts = Parts::of(&config, open, clock)?;
     let (feed, store) = (parts.feed.clone(), parts.store.clone());
@@ -88,93 +81,45 @@ pub async fn assemble(
     parts.quotas.load(now).await.map_err(StoreOpenError::from)?;
 
     let pepper = pepper(&*store).await?;
-    let clients = Arc::new(Clients {
-        repository: parts.clients.clone(),
+    let secrets = Secrets {
         pepper: pepper.clone(),
         // A separate queue, so that registrations cannot delay token requests.
         hashes: parts.hashes.beside(PATIENCE),
-        recorder: parts.recorder.clone(),
-        revoker: parts.revoker.clone(),
-        limits: Limits {
-            secrets: config.settings.max_secrets,
-            keys: config.settings.max_keys,
-            lists: config.list_limits(),
-        },
-    });
-    let keys = Arc::new(KeyAdmission {
-        repository: parts.clients.clone(),
-        remote: parts.remote_keys.clone(),
-        reader: Arc::new(StrictReader),
-        used: Arc::new(UsedProofs(store.clone())),
-        rules: key_rules(&config),
-    });
-    let notices = Notices::of(&config, &parts.clock, store.clone())?;
-    let judge = parts.judge(&config);
-    let revocation_rate = Arc::new(RevocationRate::new(config.settings.revocation_rate));
-    let app = App {
-        credentials: notices.credentials(parts.clients.clone()).await?,
-        delivery: notices.delivery()?,
-        authenticator: parts.authenticator(&config, pepper)?,
-        issuer: parts.issuer(&config),
-        gatekeeper: Gatekeeper {
-            judge: judge.clone(),
-            clients: parts.clients.clone(),
-            policy: policy(&config.settings)?,
-        },
-        judge,
-        registration: Registration {
-            mode: config.registration.clone(),
-            clients: clients.clone(),
-            keys: keys.clone(),
-        },
-        keys,
-        clients,
-        revocation_orders: RevocationOrders {
-            tokens: TokenRevocation {
-                repository: parts.clients.clone(),
-                revoker: parts.revoker.clone(),
-                recorder: parts.recorder.clone(),
-                rate: revocation_rate.clone(),
-            },
-            keys: parts.key_exchange.clone(),
-            feed: feed.clone(),
-        },
-        unused: Arc::new(unused(&config.settings, &parts)),
-        signing_keys: parts.signing_keys,
-        key_exchange: parts.key_exchange,
-        feed,
-        quotas: parts.quotas,
-        logins: parts.logins,
-        upkeep: store.clone(),
-        outbox: store.clone(),
-        audit_trail: store,
-        introspection: Introspection {
-            own_audiences: config.settings.introspection_own_audiences,
-            issuer: config.issuer.clone(),
-            sealer: parts.ring.clone(),
-        },
-        own_tokens: OwnTokens {
-            revoker: parts.revoker.clone(),
-            recorder: parts.recorder.clone(),
-            rate: revocation_rate,
-        },
-        client_store: parts.clients.clone(),
-        repository: parts.clients,
-        ring: parts.ring,
-        revocations: parts.revocations,
-        revoker: parts.revoker,
-        recorder: parts.recorder,
-        clock: parts.clock,
-        openid_configuration: openid_configuration(&config.settings)?,
-        config,
     };
-    match set_up_admin(&app, open.folder()).await {
+    let administrators = parts.administrators(secrets.clone());
+    let set_up = set_up_admin(&administrators, &config, open.folder(), now).await;
+    match set_up {
         Err(StartError::Admin(ClientsError::Store(error))) if error.is_unwritable() => {
             tracing::warn!("the administrator cannot be set up; restart when there is room");
         }
         done => done?,
     }
-    Ok(app)
+
+    let notices = Notices::of(&config, &parts.clock, store.clone())?;
+    let credentials = notices.credentials(parts.clients.clone()).await?;
+    let delivery = notices.delivery()?;
+    let policy = policy(&config.settings)?;
+    let rate = Arc::new(RevocationRate::new(config.settings.revocation_rate));
+    let tokens = parts.tokens(&config, pepper, rate.clone())?;
+    let chores = Chores::of(&parts, &config, credentials.clone(), policy.clone(), delivery.clone());
+    let app = App {
+        gatekeeper: Gatekeeper {
+            judge: tokens.judge.clone(),
+            clients: parts.clients.clone(),
+            policy,
+        },
+        tokens,
+        clients: parts.clients(&config, secrets, credentials),
+        signing: parts.signing(),
+        revocation_orders: parts.revocation_orders(rate),
+        audit_trail: store.clone(),
+        health: Health { store, revocations: parts.revocations, delivery },
+        feed,
+        clock: parts.clock,
+        openid_configuration: openid_configuration(&config.settings)?,
+        config,
+    };
+    Ok((app, chores))
 }
 
 /// The policy of gateways, if there is one.

@@ -7,22 +7,12 @@ use parking_lot::Mutex;
 
 use crate::audit::Recorder;
 use crate::clients::cached::{CacheLimits, CachedClients};
-use crate::clients::key_admission::KeyRules;
 use crate::clients::logins::PendingLogins;
-use crate::clients::rehash::Rehash;
-use crate::clients::unused::UnusedSweep;
-use crate::config::{Resolved, Settings, Switch};
+use crate::config::{Resolved, Settings};
 use crate::domain::clock::Clock;
-use crate::domain::secret::Pepper;
-use crate::domain::token_size;
 use crate::hashing::SlowHashes;
-use crate::jose::{CachedOpener, KeyFolder, KeyRing, NamedKey, StrictReader};
-use crate::oauth::authenticate::{
-    self, AssertionRules, Authenticator, FailureThrottle, SecretChecks,
-};
+use crate::jose::{KeyFolder, KeyRing, NamedKey};
 use crate::oauth::quota::{DefaultQuotas, Quotas};
-use crate::oauth::token::{TokenIssuer, TokenRules};
-use crate::oauth::tokeninfo::TokenJudge;
 use crate::outbound::RemoteKeySets;
 use crate::random::{self, ALPHANUMERIC};
 use crate::replication::client_status::ClientStatuses;
@@ -129,78 +119,6 @@ impl Parts {
             longest_life,
         })
     }
-
-    pub(super) fn authenticator(
-        &self,
-        config: &Resolved,
-        pepper: Pepper,
-    ) -> Result<Authenticator, StartError> {
-        let settings = &config.settings;
-        let rehash = Rehash::new(
-            self.clients.clone(),
-            self.hashes.clone(),
-            self.recorder.clone(),
-            self.clock.clone(),
-        );
-        Ok(Authenticator {
-            clients: self.clients.clone(),
-            assertions: self.store.clone(),
-            remote_keys: self.remote_keys.clone(),
-            reader: Arc::new(StrictReader),
-            revocations: self.revocations.clone(),
-            news: self.feed.clone(),
-            upgrade: Arc::new(rehash),
-            secrets: SecretChecks::new(self.hashes.clone())?,
-            throttle: throttle(settings),
-            pepper,
-            rules: AssertionRules {
-                issuer: config.issuer.clone(),
-                token_endpoint: config.url("/oauth/token"),
-                legacy_audience_until: config.legacy_audience_until,
-                longest_life: Duration::from_secs(settings.assertion_lifetime),
-                skew: self.skew,
-            },
-        })
-    }
-
-    pub(super) fn issuer(&self, config: &Resolved) -> TokenIssuer {
-        let settings = &config.settings;
-        TokenIssuer {
-            sealer: self.ring.clone(),
-            logins: self.logins.clone(),
-            quota: self.quotas.clone(),
-            revocations: self.revocations.clone(),
-            rules: TokenRules {
-                issuer: config.issuer.as_str().into(),
-                lifetime: Duration::from_secs(settings.token_lifetime),
-                longest_life: self.longest_life,
-                default_audience: settings.default_audience.clone(),
-                require_audience: settings.require_audience,
-                lists: config.list_limits(),
-                longest_token: token_size::longest_in(settings.header_limit),
-            },
-        }
-    }
-
-    pub(super) fn judge(&self, config: &Resolved) -> Arc<TokenJudge> {
-        let settings = &config.settings;
-        let opener = CachedOpener::new(
-            self.ring.clone(),
-            config.issuer.as_str().into(),
-            self.revocations.clone(),
-            settings.token_cache.saturating_mul(1024 * 1024),
-        );
-        let max_staleness = Duration::from_secs(settings.max_staleness);
-        Arc::new(TokenJudge {
-            opener: Arc::new(opener),
-            news: self.feed.clone(),
-            revocations: self.revocations.clone(),
-            max_staleness: Some(max_staleness).filter(|limit| !limit.is_zero()),
-            longest_life: self.longest_life,
-            skew: self.skew,
-            accepted_audiences: settings.accepted_audiences.clone(),
-        })
-    }
 }
 
 /// The name of this process among the replicas is made anew at each start.
@@ -209,35 +127,6 @@ fn quotas(settings: &Settings, store: Arc<dyn Store>) -> Result<Arc<Quotas>, Sta
     let defaults =
         DefaultQuotas { per_hour: settings.quota_per_hour, per_day: settings.quota_per_day };
     Ok(Arc::new(Quotas::new(replica, defaults, store)))
-}
-
-fn throttle(settings: &Settings) -> FailureThrottle {
-    FailureThrottle::new(match settings.throttle {
-        Switch::On => Some(authenticate::Limits::default()),
-        Switch::Off => None,
-    })
-}
-
-pub(super) fn unused(settings: &Settings, parts: &Parts) -> UnusedSweep {
-    let days = u64::from(settings.unused_client_days);
-    UnusedSweep {
-        age: (days > 0).then(|| Duration::from_secs(days * 86_400)),
-        store: parts.store.clone(),
-        upkeep: parts.store.clone(),
-        logins: parts.logins.clone(),
-        remembered: parts.clients.clone(),
-        revocations: parts.revocations.clone(),
-        recorder: parts.recorder.clone(),
-    }
-}
-
-pub(super) fn key_rules(config: &Resolved) -> KeyRules {
-    KeyRules {
-        issuer: config.issuer.clone(),
-        skew: Duration::from_secs(config.settings.clock_skew),
-        proof_required: config.settings.require_key_proof,
-        sharing_refused: config.settings.refuse_shared_keys,
-    }
 }
 
 fn key_folder(config: &Resolved) -> KeyFolder {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::{Author, Recorder};
-use crate::clients::admin::AdminCredentials;
+use crate::clients::admin::{AdminCredentials, Administrators};
 use crate::clients::pepper::pepper;
-use crate::clients::{Clients, Limits};
+use crate::clients::secrets::Secrets;
 use crate::domain::clock::Clock;
 use crate::domain::id::ClientId;
 use crate::hashing::SlowHashes;
@@ -51,8 +51,8 @@ pub async fn reset_admin(
     let recorder = Arc::new(Recorder::default());
     let nothing = Revocations::new(Duration::ZERO, Duration::ZERO);
     let revoker = Arc::new(Revoker { store: store.clone(), revocations: Arc::new(nothing) });
-    let clients =
-        Clients { repository: store, pepper, hashes, recorder, revoker, limits: Limits::default() };
-    clients.install_admin(&credentials, &Author::operator(), clock.now()).await?;
+    let secrets = Secrets { pepper, hashes };
+    let administrators = Administrators { repository: store, secrets, recorder, revoker };
+    administrators.install(&credentials, &Author::operator(), clock.now()).await?;
     Ok(Reset { credentials, file })
 }

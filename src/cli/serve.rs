@@ -75,14 +75,14 @@ async fn stopped(server: Server) -> Outcome {
 async fn welcome(app: &App, ready: impl Future<Output = ()>) -> Infallible {
     let config = &app.config;
     let listen = config.settings.listen;
-    if !app.ring.can_sign() {
-        let next = app.ring.next_kid();
+    if !app.signing.ring.can_sign() {
+        let next = app.signing.ring.next_kid();
         let (kid, from) = next.map(|(kid, from)| (kid, from.for_people())).unzip();
         tracing::warn!(%listen, kid, signs_from = from, "not ready: no signing key may sign yet");
     }
     ready.await;
 
-    let kid = app.ring.active_kid();
+    let kid = app.signing.ring.active_kid();
     tracing::info!(%listen, issuer = config.issuer, store = %config.settings.store, kid, "ready");
     tracing::info!("documentation: {}/documentation", config.root());
     std::future::pending().await

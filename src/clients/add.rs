@@ -1,22 +1,22 @@
 //! Clients are added, with their secret and with what they look after themselves with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::audit::{Action, Author, Recorder};
-use crate::domain::client::{AuthMethod, Client, StoredSecret};
-use crate::domain::clock::Timestamp;
-use crate::domain::credential::Credential;
-use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::client::{AuthMethod, Client};
 use crate::domain::lists::ListLimits;
 use crate::domain::registration_token::{RegistrationToken, StoredRegistrationToken};
-use crate::domain::secret::{ClientSecret, Form, Pepper};
-use crate::domain::secret_hash::{Profile, SecretHash};
-use crate::hashing::SlowHashes;
+use crate::domain::secret::ClientSecret;
 use crate::revocation::revoker::Revoker;
 
+use super::credential_watch::CredentialWatch;
 use super::error::ClientsError;
-use super::key_admission::SharedKey;
+use super::key_admission::{KeyAdmission, SharedKey};
+use super::logins::PendingLogins;
 use super::public_key::{KeySet, LeftOut, SentKeys};
+use super::register::RegistrationMode;
+use super::secrets::Secrets;
 use super::{ClientRepository, Inserted};
 
 /// A client as it was added; the secret is shown this once.
@@ -38,19 +38,25 @@ pub struct Registered {
 pub struct Clients {
     /// Where they are kept.
     pub repository: Arc<dyn ClientRepository>,
-    /// The server's part of the checksums.
-    pub pepper: Pepper,
-    /// What computes hashes.
-    pub hashes: SlowHashes,
+    /// What makes their secrets.
+    pub secrets: Secrets,
+    /// What lets their keys in.
+    pub keys: KeyAdmission,
+    /// Who may register.
+    pub registration: RegistrationMode,
     /// What makes the records of who did what.
     pub recorder: Arc<Recorder>,
     /// What ends tokens.
     pub revoker: Arc<Revoker>,
+    /// Uses of credentials, to be written.
+    pub logins: Arc<PendingLogins>,
+    /// What looks after credentials that end.
+    pub watch: Arc<CredentialWatch>,
     /// How much a client may have.
     pub limits: Limits,
 }
 
-/// How many live credentials one client may have, and how much it may be granted.
+/// How many live credentials a client may have, and how much it may be granted.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Secrets.
@@ -59,6 +65,8 @@ pub struct Limits {
     pub keys: usize,
     /// What it is granted.
     pub lists: ListLimits,
+    /// The longest life of its tokens.
+    pub token_lifetime: Duration,
 }
 
 impl Limits {
@@ -75,21 +83,21 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { secrets: 5, keys: 10, lists: ListLimits::DEFAULT }
+        Self {
+            secrets: 5,
+            keys: 10,
+            lists: ListLimits::DEFAULT,
+            token_lifetime: Duration::from_secs(86_400),
+        }
     }
 }
 
 impl Clients {
-    /// A name for a new client.
-    pub fn fresh_id(&self) -> Result<ClientId, ClientsError> {
-        Ok(ClientId::random()?)
-    }
-
     /// Judges keys as slow hashes are computed: few at a time, and not by those who issue tokens.
     pub(super) async fn judge(&self, keys: SentKeys) -> Result<KeySet, ClientsError> {
         match keys.is_empty() {
             true => Ok(KeySet::default()),
-            false => Ok(self.hashes.turn().await?.run(move || keys.judge()).await??),
+            false => Ok(self.secrets.hashes.turn().await?.run(move || keys.judge()).await??),
         }
     }
 
@@ -103,7 +111,7 @@ impl Clients {
         let secret = match client.auth_method {
             AuthMethod::PrivateKeyJwt => None,
             AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {
-                let (secret, stored) = self.make_secret(&client.id, client.created)?;
+                let (secret, stored) = self.secrets.make(&client.id, client.created)?;
                 client.secrets = vec![stored];
                 Some(secret)
             }
@@ -126,33 +134,5 @@ impl Clients {
             }
             Inserted::Duplicate => Err(ClientsError::Duplicate),
         }
-    }
-
-    /// Makes a secret, and what is kept of it.
-    pub fn make_secret(
-        &self,
-        client: &ClientId,
-        now: Timestamp,
-    ) -> Result<(ClientSecret, Credential<StoredSecret>), ClientsError> {
-        let id = CredentialId::random()?;
-        let secret = ClientSecret::generate(client, &id, &self.pepper)?;
-        let hash = SecretHash::of(&secret, Profile::Light)?;
-        Ok((secret, Credential::new(id, StoredSecret { hash, checksummed: true }, now)))
-    }
-
-    /// What is kept of a secret that somebody chose, or that we made before.
-    pub(super) async fn kept(
-        &self,
-        secret: &ClientSecret,
-        client: &ClientId,
-        now: Timestamp,
-    ) -> Result<Credential<StoredSecret>, ClientsError> {
-        let (id, checksummed) = match secret.form(client, &self.pepper) {
-            Form::Ours(id) => (id, true),
-            Form::Forged | Form::Foreign => (CredentialId::random()?, false),
-        };
-        let profile = Profile::of_secret(checksummed);
-        let hash = self.hashes.hash(secret, profile).await??;
-        Ok(Credential::new(id, StoredSecret { hash, checksummed }, now))
     }
 }

@@ -1,6 +1,8 @@
 //! The first admin: without one, nobody could make the next.
 
-use crate::audit::{Action, Author};
+use std::sync::Arc;
+
+use crate::audit::{Action, Author, Recorder};
 use crate::domain::client::{AuthMethod, Client};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
@@ -8,9 +10,11 @@ use crate::domain::permission::{ADMIN, Permission};
 use crate::domain::provenance::{FORMER_SERVER, Provenance};
 use crate::domain::secret::{ClientSecret, Form, Pepper};
 use crate::domain::state::State;
+use crate::revocation::revoker::Revoker;
 
 use super::error::ClientsError;
-use super::{ClientRepository, Clients, Inserted};
+use super::secrets::Secrets;
+use super::{ClientRepository, Inserted};
 
 /// What an admin client is called where nobody named it.
 const NAME: &str = "Latchkey administrator";
@@ -43,15 +47,27 @@ impl AdminCredentials {
     }
 }
 
-/// Whether any client is an admin.
-pub async fn exists(repository: &dyn ClientRepository) -> Result<bool, ClientsError> {
-    Ok(!repository.holders(&admin()?).await?.is_empty())
+/// Makes and ends administrators whom no other administrator makes.
+pub struct Administrators {
+    /// Where clients are kept.
+    pub repository: Arc<dyn ClientRepository>,
+    /// What keeps their secrets.
+    pub secrets: Secrets,
+    /// What makes the records of who did what.
+    pub recorder: Arc<Recorder>,
+    /// What ends tokens.
+    pub revoker: Arc<Revoker>,
 }
 
-impl Clients {
+impl Administrators {
+    /// Whether there is any.
+    pub async fn exist(&self) -> Result<bool, ClientsError> {
+        Ok(!self.repository.holders(&admin()?).await?.is_empty())
+    }
+
     /// Makes `credentials` those of an admin: the client is created or changed as needed, and
     /// whatever secret it had before ends. Does nothing where all of that is so already.
-    pub async fn install_admin(
+    pub async fn install(
         &self,
         credentials: &AdminCredentials,
         author: &Author,
@@ -61,7 +77,8 @@ impl Clients {
             let why = format!("`{}` is reserved; choose another id", credentials.client_id);
             return Err(ClientsError::Metadata(why));
         }
-        if let Form::Forged = credentials.secret.form(&credentials.client_id, &self.pepper) {
+        if let Form::Forged = credentials.secret.form(&credentials.client_id, &self.secrets.pepper)
+        {
             return Err(ClientsError::Metadata(UNUSABLE.to_owned()));
         }
         // A replica that starts at the same moment may win any of these races; then look again.
@@ -97,7 +114,7 @@ impl Clients {
 
     /// Ends every other admin that a start made: the configured one stands instead of them. Admins
     /// that a person made are left alone. Who was ended.
-    pub async fn end_former_admins(
+    pub async fn end_former(
         &self,
         current: &ClientId,
         now: Timestamp,
@@ -145,7 +162,7 @@ impl Clients {
             && found.auth_method != AuthMethod::PrivateKeyJwt;
         match &found.secrets[..] {
             [only] if is_admin && only.expires.is_none() => {
-                Ok(self.hashes.matches(&only.verifier.hash, secret).await?)
+                Ok(self.secrets.hashes.matches(&only.verifier.hash, secret).await?)
             }
             _ => Ok(false),
         }
@@ -170,7 +187,7 @@ impl Clients {
         }
         client.grant_types = None;
         client.auth_method = AuthMethod::default();
-        client.secrets = vec![self.kept(&credentials.secret, &client.id, now).await?];
+        client.secrets = vec![self.secrets.kept(&credentials.secret, &client.id, now).await?];
         Ok(client)
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::random::NoEntropy;
 
-use super::view;
+use super::recorded;
 
 impl Recorder {
     /// A record of what changed from one client to the other; `None`: there is none.
@@ -32,7 +32,9 @@ impl Recorder {
 /// What a record may say of a client: what an admin is shown, but for what changes of itself or
 /// is said of every record.
 fn shown(client: Option<&Client>) -> Map<String, Value> {
-    let Some(Value::Object(mut members)) = client.map(view::recorded) else { return Map::new() };
+    let Some(Value::Object(mut members)) = client.map(recorded::recorded) else {
+        return Map::new();
+    };
     for of_itself in ["client_id", "last_login_at", "updated_at", "updaterId"] {
         members.remove(of_itself);
     }

@@ -36,8 +36,8 @@ const MOST_ABSENT: usize = 10_000;
 pub struct CachedClients {
     repository: Arc<dyn ClientRepository>,
     revocations: Arc<Revocations>,
-    remembered: Arc<Cache<ClientId, Remembered>>,
-    absent: Arc<Cache<ClientId, Instant>>,
+    remembered: Cache<ClientId, Remembered>,
+    absent: Cache<ClientId, Instant>,
     limits: CacheLimits,
 }
 
@@ -69,33 +69,27 @@ impl CachedClients {
         revocations: Arc<Revocations>,
         limits: CacheLimits,
     ) -> Self {
-        let remembered = Arc::new(Cache::new(limits.capacity));
-        let absent = Arc::new(Cache::new(MOST_ABSENT));
+        let remembered = Cache::new(limits.capacity);
+        let absent = Cache::new(MOST_ABSENT);
         Self { repository, revocations, remembered, absent, limits }
     }
 
-    /// Carries a write out to its end, also if whoever asked for it goes away: else the store would
-    /// have it and this process would not. What was written is in force here at once, and in the log.
-    async fn carry_out<T: PartialEq + Send + 'static>(
+    /// What was written is in force here at once, and in the log.
+    fn see<T: PartialEq>(
         &self,
-        write: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-        success: T,
-        (client, record): (Client, AuditRecord),
+        written: Result<T, StoreError>,
+        success: &T,
+        client: &Client,
+        record: &AuditRecord,
     ) -> Result<T, StoreError> {
-        let (remembered, absent) = (self.remembered.clone(), self.absent.clone());
-        let revocations = self.revocations.clone();
-        let carried_out = tokio::spawn(async move {
-            let outcome = write.await;
-            // Also after an error: the write may have been carried out all the same.
-            remembered.remove(&client.id);
-            absent.remove(&client.id);
-            if outcome.as_ref().is_ok_and(|outcome| *outcome == success) {
-                revocations.see_client(&client.id, client.state, client.token_epoch, record.at);
-                audit_log::log(&record);
-            }
-            outcome
-        });
-        carried_out.await.map_err(StoreError::new)?
+        // Also after an error: the write may have been carried out all the same.
+        self.forget(&client.id);
+        if written.as_ref().is_ok_and(|outcome| outcome == success) {
+            let (state, epoch) = (client.state, client.token_epoch);
+            self.revocations.see_client(&client.id, state, epoch, record.at);
+            audit_log::log(record);
+        }
+        written
     }
 
     /// The same client, of at least the epoch that is in force: what is written must not bring back
@@ -160,10 +154,8 @@ impl ClientStore for CachedClients {
 #[async_trait]
 impl ClientRepository for CachedClients {
     async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError> {
-        let (repository, about) = (self.repository.clone(), (client.clone(), record.clone()));
-        let (client, record) = about.clone();
-        let insert = async move { repository.insert(&client, &record).await };
-        self.carry_out(insert, Inserted::Yes, about).await
+        let written = self.repository.insert(client, record).await;
+        self.see(written, &Inserted::Yes, client, record)
     }
 
     async fn read(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
@@ -176,18 +168,15 @@ impl ClientRepository for CachedClients {
         new: &Client,
         record: &AuditRecord,
     ) -> Result<bool, StoreError> {
-        let (repository, about) =
-            (self.repository.clone(), (self.of_todays_epoch(new), record.clone()));
-        let (old, (new, record)) = (old.clone(), about.clone());
-        let replace = async move { repository.replace(&old, &new, &record).await };
-        self.carry_out(replace, true, about).await
+        let new = self.of_todays_epoch(new);
+        let written = self.repository.replace(old, &new, record).await;
+        self.see(written, &true, &new, record)
     }
 
     async fn remove(&self, old: &Client, record: &AuditRecord) -> Result<bool, StoreError> {
         let removed = Client { state: State::Deleted, ..old.clone() };
-        let (repository, old, kept) = (self.repository.clone(), old.clone(), record.clone());
-        let remove = async move { repository.remove(&old, &kept).await };
-        self.carry_out(remove, true, (removed, record.clone())).await
+        let written = self.repository.remove(old, record).await;
+        self.see(written, &true, &removed, record)
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError> {

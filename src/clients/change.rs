@@ -34,13 +34,11 @@ impl Precondition {
     }
 }
 
-/// Who changes a client, by which action, and when.
+/// Who changes a client, and when.
 #[derive(Clone, Copy, Debug)]
 pub struct By<'a> {
     /// Who.
     pub authority: &'a Authority,
-    /// The action that the audit record names.
-    pub action: Action,
     /// When.
     pub now: Timestamp,
 }
@@ -49,14 +47,15 @@ impl Clients {
     /// Changes a client, with the record of who did it; returns it as it stands then. If somebody
     /// else's change comes first, the change is made on top of that one, unless the precondition
     /// says otherwise.
-    pub async fn change(
+    pub(super) async fn change(
         &self,
+        by: By<'_>,
+        action: Action,
         id: &ClientId,
         precondition: &Precondition,
-        by: By<'_>,
         mut alter: impl FnMut(&mut Client) -> Result<(), ClientsError> + Send,
     ) -> Result<Client, ClientsError> {
-        let By { authority, action, now } = by;
+        let By { authority, now } = by;
         for _ in 0..ATTEMPTS {
             let old = self.to_be_changed(id, precondition, authority).await?;
             if old.is_damaged() {
@@ -82,19 +81,29 @@ impl Clients {
     /// Ends the tokens of a client, and then removes it for good.
     pub async fn remove(
         &self,
+        by: By<'_>,
         id: &ClientId,
         precondition: &Precondition,
-        by: By<'_>,
     ) -> Result<(), ClientsError> {
-        let By { authority, action, now } = by;
+        self.remove_as(by, Action::ClientDeleted, id, precondition).await
+    }
+
+    pub(super) async fn remove_as(
+        &self,
+        by: By<'_>,
+        action: Action,
+        id: &ClientId,
+        precondition: &Precondition,
+    ) -> Result<(), ClientsError> {
+        let By { authority, now } = by;
         for _ in 0..ATTEMPTS {
             let old = self.to_be_changed(id, precondition, authority).await?;
-            self.end_tokens(&old, authority, now).await?;
+            self.end_tokens(by, &old).await?;
             let pair = (Some(&old), None);
             let record = self.recorder.change(authority.author(), action, pair, now)?;
             if self.repository.remove(&old, &record).await? {
                 // Whoever proved itself between the two got a token of the new epoch.
-                return self.end_tokens(&old, authority, now).await;
+                return self.end_tokens(by, &old).await;
             }
         }
         Err(ClientsError::Raced)

@@ -15,9 +15,10 @@ use crate::domain::secret::ClientSecret;
 use super::Clients;
 use super::authority::Authority;
 use super::change::{By, Precondition};
-use super::error::ClientsError;
-use super::key_admission::{KeyAdmission, SharedKey};
-use super::public_key::{LeftOut, SentKeys};
+use super::error::{ClientsError, refused};
+use super::key_admission::SharedKey;
+use super::new_client::NewKeys;
+use super::public_key::LeftOut;
 
 /// How long the new credential and the older ones live.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,11 +48,11 @@ impl Clients {
     /// Adds a secret, which is shown this once.
     pub async fn add_secret(
         &self,
+        by: By<'_>,
         id: &ClientId,
         lives: Lives,
-        authority: &Authority,
-        now: Timestamp,
     ) -> Result<Added<ClientSecret>, ClientsError> {
+        let By { authority, now } = by;
         // Before a slow hash is computed for nothing.
         let mut found = self.repository.read(id).await?.ok_or(ClientsError::NotFound)?;
         self.may_change(authority, &found).await?;
@@ -60,7 +61,7 @@ impl Clients {
         if found.secrets.len() >= self.limits.secrets {
             return too_many("secrets", self.limits.secrets);
         }
-        let (secret, mut stored) = self.make_secret(id, now)?;
+        let (secret, mut stored) = self.secrets.make(id, now)?;
         stored.expires = lives.expires_in.map(|life| now + life);
         let credential_id = stored.id.clone();
         let most = self.limits.secrets;
@@ -73,8 +74,7 @@ impl Clients {
             client.secrets.push(stored.clone());
             Ok(())
         };
-        let by = By { authority, action: Action::SecretAdded, now };
-        let client = self.change(id, &Precondition::None, by, alter).await?;
+        let client = self.change(by, Action::SecretAdded, id, &Precondition::None, alter).await?;
         let (shared_keys, left_out) = (Vec::new(), Vec::new());
         Ok(Added { client, id: credential_id, credential: secret, shared_keys, left_out })
     }
@@ -82,30 +82,28 @@ impl Clients {
     /// Adds a key, with the proofs that came with it.
     pub async fn add_key(
         &self,
-        admission: &KeyAdmission,
+        by: By<'_>,
         id: &ClientId,
-        (keys, proofs): (SentKeys, &[String]),
+        NewKeys { keys, proofs }: NewKeys,
         lives: Lives,
-        authority: &Authority,
-        now: Timestamp,
     ) -> Result<Added<PublicJwk>, ClientsError> {
+        let By { authority, now } = by;
         let found = self.repository.read(id).await?.ok_or(ClientsError::NotFound)?;
         self.may_change(authority, &found).await?;
         authority.may_add_credentials(&found)?;
         let keys = self.judge(keys).await?;
         let (mut keys, left_out) = keys.of_client(found.signing_algorithm, now)?;
         let Some(key) = keys.pop().filter(|_| keys.is_empty()) else {
-            return Err(ClientsError::Metadata("send one key, as `public_key`".to_owned()));
+            return refused("send one key, as `public_key`");
         };
         let expires = lives.expires_in.map(|life| now + life);
         let key = Credential { expires, ..key };
-        let shared_keys = admission.admit(id, std::slice::from_ref(&key), proofs, now).await?;
+        let shared_keys = self.keys.admit(id, std::slice::from_ref(&key), &proofs, now).await?;
         let (credential_id, most) = (key.id.clone(), self.limits.keys);
         let alter = |client: &mut Client| {
             authority.may_add_credentials(client)?;
             if client.jwks_uri.is_some() {
-                let why = "the client publishes its keys at its `jwks_uri`; add it there";
-                return Err(ClientsError::Metadata(why.to_owned()));
+                return refused("the client publishes its keys at its `jwks_uri`; add it there");
             }
             make_room(&mut client.keys, lives.overlap, now);
             if client
@@ -114,8 +112,7 @@ impl Clients {
                 .any(|held| held.verifier.jwk.kid == key.verifier.jwk.kid || held.id == key.id)
             {
                 let kid = excerpt(&key.verifier.jwk.kid);
-                let why = format!("the client has this key, or one with the kid `{kid}`");
-                return Err(ClientsError::Metadata(why));
+                return refused(format!("the client has this key, or one with the kid `{kid}`"));
             }
             if client.keys.len() >= most {
                 return too_many("keys", most);
@@ -128,79 +125,73 @@ impl Clients {
             client.unreadable.retain(|it| it.member != "jwksUri");
             Ok(())
         };
-        let by = By { authority, action: Action::KeyAdded, now };
-        let client = self.change(id, &Precondition::None, by, alter).await?;
+        let client = self.change(by, Action::KeyAdded, id, &Precondition::None, alter).await?;
         Ok(Added { client, id: credential_id, credential: key.verifier.jwk, shared_keys, left_out })
     }
 
     /// Ends a secret at once; if told so, with everything that was obtained with it.
     pub async fn delete_secret(
         &self,
+        by: By<'_>,
         id: &ClientId,
         secret: &CredentialId,
         tokens: Tokens,
-        authority: &Authority,
-        now: Timestamp,
     ) -> Result<(), ClientsError> {
         let found = self.repository.read(id).await?.ok_or(ClientsError::NotFound)?;
         let is_there = found.secrets.iter().any(|held| held.id == *secret);
-        self.end_first(&found, is_there.then_some(secret), tokens, authority, now).await?;
+        self.end_first(by, &found, is_there.then_some(secret), tokens).await?;
         let alter = |client: &mut Client| {
-            tokens.end_registration_tokens(authority, client);
+            tokens.end_registration_tokens(by.authority, client);
             without(&mut client.secrets, |held| held.id == *secret)
         };
-        let by = By { authority, action: Action::SecretDeleted, now };
-        self.change(id, &Precondition::None, by, alter).await.map(drop)
+        self.change(by, Action::SecretDeleted, id, &Precondition::None, alter).await.map(drop)
     }
 
     /// Ends a key at once; if told so, with everything that was obtained with it.
     pub async fn delete_key(
         &self,
+        by: By<'_>,
         id: &ClientId,
         key: &CredentialId,
         tokens: Tokens,
-        authority: &Authority,
-        now: Timestamp,
     ) -> Result<(), ClientsError> {
         let found = self.repository.read(id).await?.ok_or(ClientsError::NotFound)?;
         let is_there = found.keys.iter().any(|held| held.id == *key);
-        self.end_first(&found, is_there.then_some(key), tokens, authority, now).await?;
+        self.end_first(by, &found, is_there.then_some(key), tokens).await?;
         let alter = |client: &mut Client| {
-            tokens.end_registration_tokens(authority, client);
+            tokens.end_registration_tokens(by.authority, client);
             without(&mut client.keys, |held| held.id == *key)
         };
-        let by = By { authority, action: Action::KeyDeleted, now };
-        self.change(id, &Precondition::None, by, alter).await.map(drop)
+        self.change(by, Action::KeyDeleted, id, &Precondition::None, alter).await.map(drop)
     }
 
     /// Ends a registration access token at once.
     pub async fn delete_registration_token(
         &self,
+        by: By<'_>,
         id: &ClientId,
         token: &CredentialId,
-        authority: &Authority,
-        now: Timestamp,
     ) -> Result<(), ClientsError> {
         let alter =
             |client: &mut Client| without(&mut client.registration_tokens, |it| it.id == *token);
-        let by = By { authority, action: Action::RegistrationTokenDeleted, now };
-        self.change(id, &Precondition::None, by, alter).await.map(drop)
+        self.change(by, Action::RegistrationTokenDeleted, id, &Precondition::None, alter)
+            .await
+            .map(drop)
     }
 
     /// The tokens go first: cut off in between, the same can be asked for again.
     async fn end_first(
         &self,
+        by: By<'_>,
         client: &Client,
         credential: Option<&CredentialId>,
         tokens: Tokens,
-        authority: &Authority,
-        now: Timestamp,
     ) -> Result<(), ClientsError> {
-        self.may_change(authority, client).await?;
+        self.may_change(by.authority, client).await?;
         let credential = credential.ok_or(ClientsError::NoCredential)?;
         match tokens {
             Tokens::Keep => Ok(()),
-            Tokens::Revoke => self.end_tokens_of(credential, client, authority, now).await,
+            Tokens::Revoke => self.end_tokens_of(by, credential, client).await,
         }
     }
 }
@@ -242,6 +233,5 @@ fn without<T>(held: &mut Vec<T>, is_it: impl Fn(&T) -> bool) -> Result<(), Clien
 }
 
 fn too_many<T>(what: &str, most: usize) -> Result<T, ClientsError> {
-    let why = format!("the client has {most} {what}, and no more are allowed; delete one first");
-    Err(ClientsError::Metadata(why))
+    refused(format!("the client has {most} {what}, and no more are allowed; delete one first"))
 }

@@ -185,3 +185,8 @@ impl ClientsError {
         }
     }
 }
+
+/// Metadata that cannot be accepted.
+pub(super) fn refused<T>(why: impl Into<String>) -> Result<T, ClientsError> {
+    Err(ClientsError::Metadata(why.into()))
+}

@@ -2,11 +2,12 @@
 
 use crate::domain::client::{AuthMethod, Client};
 use crate::domain::clock::Timestamp;
+use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
 use crate::domain::state::State;
-use crate::domain::store_error::StoreError;
 
-use super::{ClientRepository, Cursor, ListQuery, Page};
+use super::error::ClientsError;
+use super::{Clients, Cursor, ListQuery, Page};
 
 /// How many clients are looked at for one page at the most.
 const LOOKED_AT: usize = 10_000;
@@ -40,28 +41,35 @@ impl Filter {
     }
 }
 
-/// A page of clients that fit, oldest first; `None` if the cursor is none of this store's. Where
-/// few fit a page may hold less than was asked for: it goes on as long as there is a cursor. What
-/// other tools wrote is judged as it is read, so the store cannot choose.
-pub async fn list(
-    repository: &dyn ClientRepository,
-    filter: &Filter,
-    after: Option<Cursor>,
-    limit: usize,
-) -> Result<Option<Page>, StoreError> {
-    let mut found = Page { clients: Vec::new(), next: after };
-    let mut looked_at = 0;
-    while found.clients.len() < limit && looked_at < LOOKED_AT {
-        // No more than fit, so that a page of ours ends where one of the store's does.
-        let wanted = limit - found.clients.len();
-        let query = ListQuery { after: found.next.take(), limit: wanted };
-        let Some(page) = repository.list(&query).await? else { return Ok(None) };
-        found.clients.extend(page.clients.into_iter().filter(|client| filter.fits(client)));
-        found.next = page.next;
-        looked_at += wanted.max(LOOKED_AT / QUESTIONS);
-        if found.next.is_none() {
-            break;
-        }
+impl Clients {
+    /// The client as it stands now.
+    pub async fn read(&self, id: &ClientId) -> Result<Client, ClientsError> {
+        self.repository.read(id).await?.ok_or(ClientsError::NotFound)
     }
-    Ok(Some(found))
+
+    /// A page of clients that fit, oldest first. Where
+    /// few fit a page may hold less than was asked for: it goes on as long as there is a cursor. What
+    /// other tools wrote is judged as it is read, so the store cannot choose.
+    pub async fn list(
+        &self,
+        filter: &Filter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page, ClientsError> {
+        let mut found = Page { clients: Vec::new(), next: after };
+        let mut looked_at = 0;
+        while found.clients.len() < limit && looked_at < LOOKED_AT {
+            // No more than fit, so that a page of ours ends where one of the store's does.
+            let wanted = limit - found.clients.len();
+            let query = ListQuery { after: found.next.take(), limit: wanted };
+            let page = self.repository.list(&query).await?.ok_or(ClientsError::Cursor)?;
+            found.clients.extend(page.clients.into_iter().filter(|client| filter.fits(client)));
+            found.next = page.next;
+            looked_at += wanted.max(LOOKED_AT / QUESTIONS);
+            if found.next.is_none() {
+                break;
+            }
+        }
+        Ok(found)
+    }
 }

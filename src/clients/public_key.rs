@@ -14,10 +14,15 @@ use crate::domain::printable::excerpt;
 use crate::domain::submitted_jwk::SubmittedJwk;
 use crate::domain::{pem, spki};
 
+/// How many keys may be sent at once, whether a client may have them or not: each is judged, which
+/// takes a while.
+pub const MOST_LISTED: usize = 64;
+
 /// Keys as they were sent. None of them is judged yet: of many or large ones that takes a while.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub enum SentKeys {
     /// None.
+    #[default]
     None,
     /// One as a JWK.
     Jwk(Value),

@@ -3,15 +3,11 @@
 
 use crate::audit::Action;
 use crate::domain::client::{AuthMethod, Client, Revision};
-use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 
-use super::authority::Authority;
 use super::change::{By, Precondition};
-use super::create::refused;
-use super::error::ClientsError;
-use super::key_admission::KeyAdmission;
-use super::public_key::SentKeys;
+use super::error::{ClientsError, refused};
+use super::new_client::NewKeys;
 use super::{Clients, Registered};
 
 impl Clients {
@@ -20,12 +16,11 @@ impl Clients {
     /// and nobody knows the secret of the new one.
     pub async fn regenerate(
         &self,
-        admission: &KeyAdmission,
+        by: By<'_>,
         id: &ClientId,
-        (keys, proofs): (SentKeys, &[String]),
-        authority: &Authority,
-        now: Timestamp,
+        NewKeys { keys, proofs }: NewKeys,
     ) -> Result<Registered, ClientsError> {
+        let By { authority, now } = by;
         let old = self.repository.read(id).await?.ok_or(ClientsError::NotFound)?;
         self.may_change(authority, &old).await?;
         authority.may_add_credentials(&old)?;
@@ -37,7 +32,7 @@ impl Clients {
         let mut shown = old.registration_tokens.clone();
         shown.retain(|held| authority.registration_token() == Some(&held.digest));
         let mut new = Client {
-            id: self.fresh_id()?,
+            id: ClientId::random()?,
             former_ids: old.ids_so_far(),
             created: now,
             updater: authority.author().actor.to_string(),
@@ -56,17 +51,16 @@ impl Clients {
             new.jwks_uri = None;
             self.limits.check(&new)?;
             // The one that is replaced may have had the same key.
-            shared_keys = admission.admit(id, &new.keys, proofs, now).await?;
+            shared_keys = self.keys.admit(id, &new.keys, &proofs, now).await?;
         }
         let keyless = new.keys.is_empty() && new.jwks_uri.is_none();
         if new.auth_method == AuthMethod::PrivateKeyJwt && keyless {
-            return refused("the client has no key that lives; send a new one".to_owned());
+            return refused("the client has no key that lives; send a new one");
         }
         let registered = self.add(new, authority.author(), Action::ClientRegenerated).await?;
-        let by = By { authority, action: Action::ClientRegenerated, now };
         // What was done to the old one meanwhile, a revocation say, was not done to the new one.
-        if let Err(error) = self.remove(id, &as_it_was, by).await {
-            self.take_back(id, &registered.client.id, authority, now).await;
+        if let Err(error) = self.remove_as(by, Action::ClientRegenerated, id, &as_it_was).await {
+            self.take_back(by, id, &registered.client.id).await;
             return Err(match error {
                 ClientsError::Changed => ClientsError::Raced,
                 error => error,
@@ -77,13 +71,7 @@ impl Clients {
 
     /// Nobody will hear the secret of the new one. It goes again, unless the old one is gone after
     /// all: then it is the only one left, and an admin can give it another secret.
-    async fn take_back(
-        &self,
-        old: &ClientId,
-        new: &ClientId,
-        authority: &Authority,
-        now: Timestamp,
-    ) {
+    async fn take_back(&self, By { authority, now }: By<'_>, old: &ClientId, new: &ClientId) {
         let (Ok(Some(_)), Ok(Some(orphan))) =
             (self.repository.read(old).await, self.repository.read(new).await)
         else {

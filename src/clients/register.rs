@@ -1,18 +1,16 @@
 //! A client registers itself: [RFC 7591](https://www.rfc-editor.org/rfc/rfc7591).
 
-use std::sync::Arc;
-
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use crate::audit::{Action, Origin};
 use crate::domain::actor::Actor;
 use crate::domain::clock::Timestamp;
+use crate::domain::id::ClientId;
 use crate::domain::provenance::Provenance;
 
-use super::draft::{ClientMetadata, Draft, Outline};
 use super::error::ClientsError;
-use super::key_admission::KeyAdmission;
+use super::new_client::{Draft, NewClient};
 use super::{Clients, Registered};
 
 /// Who may register.
@@ -26,24 +24,14 @@ pub enum RegistrationMode {
     Token(SecretString),
 }
 
-/// Takes registrations.
-pub struct Registration {
-    /// Who may.
-    pub mode: RegistrationMode,
-    /// What adds the clients.
-    pub clients: Arc<Clients>,
-    /// What lets keys in.
-    pub keys: Arc<KeyAdmission>,
-}
-
-impl Registration {
+impl RegistrationMode {
     /// Whether the bearer of `token` may register at all. Asked before the body is looked at.
     pub fn admit(&self, token: Option<&str>) -> Result<(), ClientsError> {
-        match (&self.mode, token) {
-            (RegistrationMode::Closed, _) => Err(ClientsError::Closed),
-            (RegistrationMode::Open, _) => Ok(()),
-            (RegistrationMode::Token(_), None) => Err(ClientsError::InitialTokenMissing),
-            (RegistrationMode::Token(right), Some(token)) => {
+        match (self, token) {
+            (Self::Closed, _) => Err(ClientsError::Closed),
+            (Self::Open, _) => Ok(()),
+            (Self::Token(_), None) => Err(ClientsError::InitialTokenMissing),
+            (Self::Token(right), Some(token)) => {
                 let same = right.expose_secret().as_bytes().ct_eq(token.as_bytes());
                 if bool::from(same) { Ok(()) } else { Err(ClientsError::InitialTokenWrong) }
             }
@@ -53,33 +41,25 @@ impl Registration {
     /// Whether anybody may register at all.
     #[must_use]
     pub fn is_possible(&self) -> bool {
-        !matches!(self.mode, RegistrationMode::Closed)
+        !matches!(self, Self::Closed)
     }
+}
 
-    /// The client that the metadata asks for, if it can be one. It has nothing but its name and its
-    /// credential: whatever else the metadata asks for is for an admin to grant.
-    pub fn outline(
-        &self,
-        metadata: &ClientMetadata,
-        now: Timestamp,
-    ) -> Result<Outline, ClientsError> {
-        let mut outline = metadata.outline(self.clients.fresh_id()?, now)?;
-        outline.client.provenance = Some(Provenance::Registered);
-        Ok(outline)
-    }
-
-    /// Registers it, if its keys are good.
+impl Clients {
+    /// Registers a client, if its keys are good. It has nothing but its name and its credential: what
+    /// it may do is for an admin to grant.
     pub async fn register(
         &self,
-        outline: Outline,
-        metadata: &ClientMetadata,
+        new: NewClient,
         origin: Origin,
         now: Timestamp,
     ) -> Result<Registered, ClientsError> {
-        let Draft { client, left_out } = self.clients.draft(outline).await?;
-        self.keys.admit_first(&client, &metadata.proofs()?, now).await?;
+        let drafted = self.draft(new, ClientId::random()?, now).await?;
+        let Draft { mut client, proofs, left_out } = drafted;
+        client.provenance = Some(Provenance::Registered);
+        self.keys.admit_first(&client, &proofs, now).await?;
         let author = origin.by(Actor::Owner(client.id.clone()));
-        let added = self.clients.add(client, &author, Action::ClientRegistered).await?;
+        let added = self.add(client, &author, Action::ClientRegistered).await?;
         Ok(Registered { left_out, ..added })
     }
 }

@@ -1,31 +1,31 @@
 //! A client looks after its own registration: [RFC 7592](https://www.rfc-editor.org/rfc/rfc7592).
 //! It may change its name and its credentials; what it is granted is for an admin.
 
-use serde_json::Value;
-
 use crate::audit::{Action, Origin};
 use crate::domain::client::{AuthMethod, Client, ClientKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::Credential;
-use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::id::ClientId;
 use crate::domain::registration_token::{RegistrationToken, StoredRegistrationToken};
-use crate::domain::secret::{ClientSecret, Form};
+use crate::domain::secret::ClientSecret;
 use crate::domain::state::State;
 
 use super::authority::Authority;
 use super::change::{By, Precondition};
-use super::draft::{ClientMetadata, Draft};
-use super::error::ClientsError;
-use super::key_admission::KeyAdmission;
+use super::error::{ClientsError, refused};
+use super::new_client::{Draft, NewClient};
 use super::{Clients, Registered};
 
-/// Members that are for the server to say: RFC 7592 §2.2.
-const FOR_US_TO_SAY: [&str; 4] = [
-    "registration_access_token",
-    "registration_client_uri",
-    "client_secret_expires_at",
-    "client_id_issued_at",
-];
+/// What a client puts in the place of its registration: RFC 7592 §2.2.
+#[derive(Debug)]
+pub struct Replacement {
+    /// The id that it says it has.
+    pub client_id: Option<String>,
+    /// The secret that it says it has, if it says so.
+    pub client_secret: Option<ClientSecret>,
+    /// What it is to be.
+    pub client: NewClient,
+}
 
 /// A client that has shown its registration access token.
 #[derive(Debug)]
@@ -48,12 +48,6 @@ impl Owner {
         &self.client
     }
 
-    /// The name of the token that it showed.
-    #[must_use]
-    pub fn credential(&self) -> CredentialId {
-        self.token.digest().credential_id()
-    }
-
     /// Its registration, with the token that it showed.
     #[must_use]
     pub fn registration(self) -> Registered {
@@ -64,6 +58,12 @@ impl Owner {
             shared_keys: Vec::new(),
             left_out: Vec::new(),
         }
+    }
+}
+
+impl From<Owner> for Authority {
+    fn from(owner: Owner) -> Self {
+        owner.authority
     }
 }
 
@@ -98,26 +98,27 @@ impl Clients {
                 client.registration_tokens.retain(|held| held.digest == digest);
                 Ok(())
             };
-            let by = By { authority: &authority, action: Action::ClientUpdated, now };
-            client = self.change(authority.id(), &Precondition::None, by, alter).await?;
+            let by = By { authority: &authority, now };
+            let (id, action) = (authority.id(), Action::ClientUpdated);
+            client = self.change(by, action, id, &Precondition::None, alter).await?;
         }
+        self.logins.note_use(&client.id, &digest.credential_id(), now);
         Ok(Owner { authority, client, token })
     }
 
     /// Puts other metadata in the place of those of a client, and gives it a new token. The one it
     /// showed is good until the new one is first used: the answer may be lost.
-    pub async fn replace_metadata(
+    pub async fn replace(
         &self,
-        admission: &KeyAdmission,
         owner: Owner,
-        body: &Value,
-        metadata: &ClientMetadata,
+        replacement: Replacement,
         now: Timestamp,
     ) -> Result<Registered, ClientsError> {
         let Owner { authority, client: old, .. } = owner;
-        self.says_who_it_is(&old, body, now).await?;
-        let outline = metadata.outline(old.id.clone(), now)?;
-        let Draft { client: asked, left_out } = self.draft(outline).await?;
+        replacement.client.check()?;
+        self.says_who_it_is(&old, &replacement, now).await?;
+        let drafted = self.draft(replacement.client, old.id.clone(), now).await?;
+        let Draft { client: asked, proofs, left_out } = drafted;
         let fresh = asked
             .keys
             .iter()
@@ -131,12 +132,12 @@ impl Clients {
         if adds {
             authority.may_add_credentials(&old)?;
         }
-        admission.admit(&old.id, &fresh, &metadata.proofs()?, now).await?;
+        self.keys.admit(&old.id, &fresh, &proofs, now).await?;
         if elsewhere {
-            admission.admit_uri(&asked, now).await?;
+            self.keys.admit_uri(&asked, now).await?;
         }
         let made = match needs_secret && !had_secret {
-            true => Some(self.make_secret(&old.id, now)?),
+            true => Some(self.secrets.make(&old.id, now)?),
             false => None,
         };
         let registration_token = RegistrationToken::random()?;
@@ -168,46 +169,29 @@ impl Clients {
             client.registration_tokens.push(fresh_token.clone());
             Ok(())
         };
-        let by = By { authority: &authority, action: Action::ClientUpdated, now };
-        let client = self.change(&old.id, &Precondition::None, by, alter).await?;
+        let by = By { authority: &authority, now };
+        let (id, action) = (&old.id, Action::ClientUpdated);
+        let client = self.change(by, action, id, &Precondition::None, alter).await?;
         let secret = made.map(|(secret, _)| secret);
         let (registration_token, shared_keys) = (Some(registration_token), Vec::new());
         Ok(Registered { client, secret, registration_token, shared_keys, left_out })
     }
 
-    /// What a client says of itself must be so, and what is ours to say it must not.
+    /// What a client says of itself must be so.
     async fn says_who_it_is(
         &self,
         client: &Client,
-        body: &Value,
+        said: &Replacement,
         now: Timestamp,
     ) -> Result<(), ClientsError> {
-        if let Some(name) = FOR_US_TO_SAY.iter().find(|name| body.get(**name).is_some()) {
-            return refused(format!("`{name}` is for the server to say"));
+        if said.client_id.as_deref() != Some(client.id.as_str()) {
+            return refused("`client_id` must be that of the client");
         }
-        if body.get("client_id").and_then(Value::as_str) != Some(client.id.as_str()) {
-            return refused("`client_id` must be that of the client".to_owned());
-        }
-        let Some(secret) = body.get("client_secret") else { return Ok(()) };
-        let secret = ClientSecret::from(secret.as_str().unwrap_or_default().to_owned());
-        let form = secret.form(&client.id, &self.pepper);
-        let live = client.secrets.iter().filter(|held| held.is_live_at(now));
-        let candidates = live.filter(|held| match &form {
-            Form::Ours(id) => held.verifier.checksummed && held.id == *id,
-            Form::Forged => false,
-            Form::Foreign => !held.verifier.checksummed,
-        });
-        for held in candidates {
-            if self.hashes.matches(&held.verifier.hash, &secret).await? {
-                return Ok(());
+        match &said.client_secret {
+            Some(secret) if !self.secrets.has(client, secret, now).await? => {
+                refused("`client_secret` must be the one that the client has; it cannot be chosen")
             }
+            _ => Ok(()),
         }
-        refused(
-            "`client_secret` must be the one that the client has; it cannot be chosen".to_owned(),
-        )
     }
-}
-
-fn refused<T>(why: String) -> Result<T, ClientsError> {
-    Err(ClientsError::Metadata(why))
 }

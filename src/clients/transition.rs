@@ -2,12 +2,10 @@
 
 use crate::audit::Action;
 use crate::domain::client::Client;
-use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::state::State;
 
 use super::Clients;
-use super::authority::Authority;
 use super::change::{By, Precondition};
 use super::error::ClientsError;
 
@@ -15,11 +13,10 @@ impl Clients {
     /// Brings a client into a state. Leaving `PUBLIC` ends its tokens, for good.
     pub async fn bring_to(
         &self,
+        by: By<'_>,
         id: &ClientId,
         state: State,
         precondition: &Precondition,
-        authority: &Authority,
-        now: Timestamp,
     ) -> Result<Client, ClientsError> {
         let alter = |client: &mut Client| {
             if !client.state.may_become(state) {
@@ -29,12 +26,6 @@ impl Clients {
             client.move_to(state, epoch);
             Ok(())
         };
-        self.change(
-            id,
-            precondition,
-            By { authority, action: Action::ClientStateChanged, now },
-            alter,
-        )
-        .await
+        self.change(by, Action::ClientStateChanged, id, precondition, alter).await
     }
 }

@@ -1,189 +1,225 @@
-//! An admin changes what a client is, and what it is granted: a JSON merge patch,
+//! An admin changes what a client is, and what it is granted: a merge patch,
 //! [RFC 7396](https://www.rfc-editor.org/rfc/rfc7396).
 
 use std::mem::swap;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::audit::Action;
+use crate::domain::algorithm::Algorithm;
+use crate::domain::audience::Audience;
 use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS, Client, ClientKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::Credential;
 use crate::domain::id::ClientId;
-use crate::domain::lists::ListLimits;
-use crate::domain::printable::{excerpt, misfit};
+use crate::domain::permission::Permission;
+use crate::domain::scope::Scope;
 
-use super::authority::Authority;
 use super::change::{By, Precondition};
-use super::create::{Grants, grant, refused};
-use super::draft::{client_name, signing_algorithm};
-use super::error::ClientsError;
-use super::{Clients, view};
+use super::credentials::Tokens;
+use super::error::{ClientsError, refused};
+use super::grants::Grants;
+use super::new_client::check_name;
+use super::{Clients, Limits};
 
-/// The members that can be changed so, beside those of [`Grants`] that have a second name.
-const SECOND_NAMES: [(&str, &str); 2] =
-    [("allowed_custom_claims", "allowedCustomClaims"), ("legacy_audience", "legacyAudience")];
+/// What becomes of a member.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Patch<T> {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// It is taken away.
+    Clear,
+    /// It becomes this.
+    Set(T),
+}
 
-/// Takes one member over.
-type Take = fn(&mut Client, &mut Client);
+impl<T> Patch<T> {
+    fn is_a_change(&self) -> bool {
+        !matches!(self, Self::Keep)
+    }
 
-/// The names of members in documents that are others than here.
-#[rustfmt::skip]
-const IN_DOCUMENTS: [(&str, &str); 6] = [
-    ("token_endpoint_auth_method",      "authMethod"),
-    ("token_endpoint_auth_signing_alg", "authSigningAlg"),
-    ("grant_types",                     "grantTypes"),
-    ("access_token_lifetime",           "accessTokenLifetime"),
-    ("quota_per_hour",                  "quotaPerHour"),
-    ("quota_per_day",                   "quotaPerDay"),
-];
+    /// What the member becomes, if anything.
+    fn value(self) -> Option<T> {
+        match self {
+            Self::Keep | Self::Clear => None,
+            Self::Set(value) => Some(value),
+        }
+    }
+}
 
-/// What can be granted, by name.
-#[rustfmt::skip]
-const GRANTED: [(&str, Take); 10] = [
-    ("permissions",           |to, from| swap(&mut to.permissions, &mut from.permissions)),
-    ("audience",              |to, from| swap(&mut to.audience, &mut from.audience)),
-    ("scope",                 |to, from| swap(&mut to.scope, &mut from.scope)),
-    ("metadata",              |to, from| swap(&mut to.metadata, &mut from.metadata)),
-    ("groups",                |to, from| swap(&mut to.groups, &mut from.groups)),
-    ("allowedCustomClaims",   |to, from| swap(&mut to.allowed_custom_claims, &mut from.allowed_custom_claims)),
-    ("access_token_lifetime", |to, from| to.access_token_lifetime = from.access_token_lifetime),
-    ("quota_per_hour",        |to, from| to.quota_per_hour = from.quota_per_hour),
-    ("quota_per_day",         |to, from| to.quota_per_day = from.quota_per_day),
-    ("legacyAudience",        |to, from| to.legacy_audience = from.legacy_audience),
-];
-
-/// What is asked for.
-#[derive(Debug)]
-pub struct Update {
-    /// The merge patch.
-    pub patch: Map<String, Value>,
-    /// Whether the tokens that were issued so far shall end.
-    pub revoke_tokens: bool,
+/// What shall become of a client.
+#[derive(Clone, Debug, Default)]
+pub struct ClientPatch {
+    /// Its name; it cannot be without.
+    pub name: Option<String>,
+    /// How it authenticates; it cannot be without.
+    pub auth_method: Option<AuthMethod>,
+    /// What it signs assertions with.
+    pub signing_algorithm: Patch<Algorithm>,
+    /// The grants it may use. There is one; without any it is that one.
+    pub grant_types: Patch<Vec<String>>,
+    /// What its tokens say it may do.
+    pub permissions: Patch<Vec<Permission>>,
+    /// For whom its tokens may be.
+    pub audience: Patch<Vec<Audience>>,
+    /// What it may ask for.
+    pub scope: Patch<Scope>,
+    /// Its notes: merged with those that are there.
+    pub metadata: Patch<Map<String, Value>>,
+    /// Its groups.
+    pub groups: Patch<Vec<String>>,
+    /// Claims that it may set by its assertions.
+    pub allowed_custom_claims: Patch<Vec<String>>,
+    /// How long its tokens live.
+    pub access_token_lifetime: Patch<Duration>,
+    /// How many tokens it may get in an hour.
+    pub quota_per_hour: Patch<u64>,
+    /// How many tokens it may get in a day.
+    pub quota_per_day: Patch<u64>,
+    /// Until when it may send the token endpoint's URL as `aud`.
+    pub legacy_audience: Patch<Timestamp>,
 }
 
 impl Clients {
     /// Changes a client. What is taken from its grants stays in living tokens until they expire,
-    /// unless they are revoked with it.
+    /// unless these end with it.
     pub async fn update(
         &self,
+        by: By<'_>,
         id: &ClientId,
-        update: &Update,
         precondition: &Precondition,
-        (authority, longest_life): (&Authority, Duration),
-        now: Timestamp,
+        patch: &ClientPatch,
+        tokens: Tokens,
     ) -> Result<Client, ClientsError> {
-        let by = By { authority, action: Action::ClientUpdated, now };
         let alter = |client: &mut Client| {
-            patched(client, &update.patch, (longest_life, &self.limits.lists), now)?;
-            if update.revoke_tokens {
+            patch.clone().apply(client, &self.limits, by.now)?;
+            if tokens == Tokens::Revoke {
                 client.token_epoch = self.revoker.revocations.next_epoch(id, client.token_epoch);
-                authority.end_registration_tokens(client);
+                by.authority.end_registration_tokens(client);
             }
             Ok(())
         };
-        self.change(id, precondition, by, alter).await
+        self.change(by, Action::ClientUpdated, id, precondition, alter).await
     }
 }
 
-fn patched(
-    client: &mut Client,
-    patch: &Map<String, Value>,
-    (longest_life, limits): (Duration, &ListLimits),
-    now: Timestamp,
-) -> Result<(), ClientsError> {
-    let mut members = changeable(client);
-    let mut patch = patch.clone();
-    for (second, name) in SECOND_NAMES {
-        if let Some(value) = patch.remove(second)
-            && patch.insert(name.to_owned(), value).is_some()
-        {
-            return refused(format!("`{second}` and `{name}` are the same"));
+impl ClientPatch {
+    fn apply(
+        self,
+        client: &mut Client,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Result<(), ClientsError> {
+        let changed = self.members();
+        if let Some(name) = self.name {
+            check_name(&name)?;
+            client.name = name;
         }
+        set_auth_method(client, self.auth_method.unwrap_or(client.auth_method), now)?;
+        if self.signing_algorithm.is_a_change() {
+            set_signing_algorithm(client, self.signing_algorithm.value(), now)?;
+        }
+        if self.grant_types.is_a_change() {
+            client.grant_types = self.grant_types.value();
+            check_grant_types(client.grant_types.as_deref())?;
+        }
+        let is_changed = |name: &str| changed.contains(&name);
+        // What is not changed is not judged: it may be what could not be granted today.
+        let metadata = match self.metadata {
+            Patch::Set(patch) => merged(&client.metadata, patch),
+            Patch::Keep | Patch::Clear => Map::new(),
+        };
+        let grants = Grants {
+            permissions: self.permissions.value().unwrap_or_default(),
+            audience: self.audience.value().unwrap_or_default(),
+            scope: self.scope.value().unwrap_or_default(),
+            state: client.state, // its changes have rules of their own
+            metadata,
+            groups: self.groups.value().unwrap_or_default(),
+            allowed_custom_claims: self.allowed_custom_claims.value().unwrap_or_default(),
+            access_token_lifetime: self.access_token_lifetime.value(),
+            quota_per_hour: self.quota_per_hour.value(),
+            quota_per_day: self.quota_per_day.value(),
+            legacy_audience: self.legacy_audience.value(),
+        };
+        let mut granted = client.clone();
+        grants.checked(limits)?.give(&mut granted);
+        for (name, take) in GRANTED {
+            if is_changed(name) {
+                take(client, &mut granted);
+            }
+        }
+        // What is set anew can be read again.
+        client.unreadable.retain(|it| !is_changed(it.member.as_str()));
+        Ok(())
     }
-    if let Some(unknown) = patch.keys().find(|name| members.get(*name).is_none()) {
-        let unknown = excerpt(unknown);
-        return refused(format!("member `{unknown}` cannot be changed here"));
-    }
-    let patched: Vec<String> = patch.keys().cloned().collect();
-    json_patch::merge(&mut members, &Value::Object(patch));
 
-    let is_patched = |name: &str| patched.iter().any(|named| named == name);
-    if is_patched("client_name") {
-        client.name = client_name(members.get("client_name").unwrap_or(&Value::Null))?;
+    /// The members that it changes, by their names in documents.
+    fn members(&self) -> Vec<&'static str> {
+        let all = [
+            ("name", self.name.is_some()),
+            ("authMethod", self.auth_method.is_some()),
+            ("authSigningAlg", self.signing_algorithm.is_a_change()),
+            ("grantTypes", self.grant_types.is_a_change()),
+            ("permissions", self.permissions.is_a_change()),
+            ("audience", self.audience.is_a_change()),
+            ("scope", self.scope.is_a_change()),
+            ("metadata", self.metadata.is_a_change()),
+            ("groups", self.groups.is_a_change()),
+            ("allowedCustomClaims", self.allowed_custom_claims.is_a_change()),
+            ("accessTokenLifetime", self.access_token_lifetime.is_a_change()),
+            ("quotaPerHour", self.quota_per_hour.is_a_change()),
+            ("quotaPerDay", self.quota_per_day.is_a_change()),
+            ("legacyAudience", self.legacy_audience.is_a_change()),
+        ];
+        all.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name).collect()
     }
-    set_auth_method(client, members.get("token_endpoint_auth_method"), now)?;
-    if is_patched("token_endpoint_auth_signing_alg") {
-        set_signing_algorithm(client, members.get("token_endpoint_auth_signing_alg"), now)?;
-    }
-    if is_patched("grant_types") {
-        client.grant_types = grant_types(members.get("grant_types"))?;
-    }
-    // What is not named here stays as it is, also if it could not be granted today.
-    if let Some(members) = members.as_object_mut() {
-        members.retain(|name, _| is_patched(name));
-    }
-    let grants: Grants = serde_path_to_error::deserialize(members).map_err(|error| {
-        ClientsError::Metadata(format!(
-            "`{}`: {}",
-            error.path(),
-            misfit(&error.inner().to_string())
-        ))
-    })?;
-    let mut granted = client.clone();
-    grant(&mut granted, grants, longest_life, limits)?;
-    for (name, take) in GRANTED {
-        if is_patched(name) {
-            take(client, &mut granted);
-        }
-    }
-    // What is set anew can be read again.
-    for name in &patched {
-        let mut others = IN_DOCUMENTS.iter().filter(|(here, _)| here == name).peekable();
-        let own = others.peek().is_none().then_some(name.as_str());
-        let members: Vec<&str> = others.map(|(_, member)| *member).chain(own).collect();
-        client.unreadable.retain(|it| !members.contains(&it.member.as_str()));
-    }
-    Ok(())
 }
 
-/// There is one grant. Without any it is that one.
-fn grant_types(value: Option<&Value>) -> Result<Option<Vec<String>>, ClientsError> {
-    let Some(value) = value else { return Ok(None) };
-    let is_grant = |grant: &Value| grant == CLIENT_CREDENTIALS;
-    match value.as_array() {
-        Some(grants) if !grants.is_empty() && grants.iter().all(is_grant) => {
-            Ok(Some(vec![CLIENT_CREDENTIALS.to_owned()]))
-        }
-        _ => refused(format!("`grant_types` must be [\"{CLIENT_CREDENTIALS}\"]")),
+/// Takes one member over.
+type Take = fn(&mut Client, &mut Client);
+
+/// What can be granted, by its name in documents.
+#[rustfmt::skip]
+const GRANTED: [(&str, Take); 10] = [
+    ("permissions",         |to, from| swap(&mut to.permissions, &mut from.permissions)),
+    ("audience",            |to, from| swap(&mut to.audience, &mut from.audience)),
+    ("scope",               |to, from| swap(&mut to.scope, &mut from.scope)),
+    ("metadata",            |to, from| swap(&mut to.metadata, &mut from.metadata)),
+    ("groups",              |to, from| swap(&mut to.groups, &mut from.groups)),
+    ("allowedCustomClaims", |to, from| swap(&mut to.allowed_custom_claims, &mut from.allowed_custom_claims)),
+    ("accessTokenLifetime", |to, from| to.access_token_lifetime = from.access_token_lifetime),
+    ("quotaPerHour",        |to, from| to.quota_per_hour = from.quota_per_hour),
+    ("quotaPerDay",         |to, from| to.quota_per_day = from.quota_per_day),
+    ("legacyAudience",      |to, from| to.legacy_audience = from.legacy_audience),
+];
+
+/// Notes with a merge patch carried out on them.
+fn merged(notes: &Map<String, Value>, patch: Map<String, Value>) -> Map<String, Value> {
+    let mut merged = Value::Object(notes.clone());
+    json_patch::merge(&mut merged, &Value::Object(patch));
+    match merged {
+        Value::Object(members) => members,
+        _ => Map::new(),
     }
 }
 
-/// The members as they stand, under the names of an admin's registration.
-fn changeable(client: &Client) -> Value {
-    let mut members = view::grants(client);
-    if let Some(members) = members.as_object_mut() {
-        members.remove("__STATE__"); // its changes have rules of their own
-        members.insert("client_name".to_owned(), json!(client.name));
-        members.insert("grant_types".to_owned(), json!(client.grant_types));
-        members.insert("token_endpoint_auth_method".to_owned(), json!(client.auth_method));
-        let algorithm = json!(client.signing_algorithm);
-        members.insert("token_endpoint_auth_signing_alg".to_owned(), algorithm);
+fn check_grant_types(grants: Option<&[String]>) -> Result<(), ClientsError> {
+    let is_grant = |grant: &String| grant == CLIENT_CREDENTIALS;
+    match grants.is_none_or(|grants| !grants.is_empty() && grants.iter().all(is_grant)) {
+        true => Ok(()),
+        false => refused(format!("`grant_types` must be [\"{CLIENT_CREDENTIALS}\"]")),
     }
-    members
 }
 
 /// A client cannot be moved to a method for which it has no credential.
 fn set_auth_method(
     client: &mut Client,
-    method: Option<&Value>,
+    method: AuthMethod,
     now: Timestamp,
 ) -> Result<(), ClientsError> {
-    let method: AuthMethod = match method.and_then(Value::as_str) {
-        Some(name) => name.parse().map_err(|e| ClientsError::Metadata(format!("{e}")))?,
-        None => return refused("`token_endpoint_auth_method` is a string".to_owned()),
-    };
     let usable = match method {
         _ if method == client.auth_method => true,
         AuthMethod::PrivateKeyJwt => {
@@ -204,19 +240,16 @@ fn set_auth_method(
 /// an `alg` sign with whichever it is.
 fn set_signing_algorithm(
     client: &mut Client,
-    named: Option<&Value>,
+    registered: Option<Algorithm>,
     now: Timestamp,
 ) -> Result<(), ClientsError> {
-    let registered = signing_algorithm(named.unwrap_or(&Value::Null))?;
     let mut keys = client.keys.clone();
     for key in &mut keys {
         key.verifier.follow(registered);
     }
     if let Some(algorithm) = registered {
         if client.auth_method != AuthMethod::PrivateKeyJwt {
-            return refused(
-                "`token_endpoint_auth_signing_alg` goes with private_key_jwt".to_owned(),
-            );
+            return refused("`token_endpoint_auth_signing_alg` goes with private_key_jwt");
         }
         let signs = |key: &Credential<ClientKey>| {
             key.is_live_at(now) && key.verifier.jwk.algorithm == algorithm

@@ -2,6 +2,8 @@
 
 mod admin;
 mod authzen;
+mod client_json;
+mod credentials;
 mod gateway;
 mod oauth;
 pub(crate) mod routes;

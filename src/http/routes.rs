@@ -7,9 +7,11 @@ use crate::domain::error_code::ErrorCode;
 use crate::web::ServerState;
 use crate::web::observe::Observe;
 use crate::web::refusal::Refusal;
+use crate::web::to_its_end::ToItsEnd;
 
 use super::admin::{audit, clients, keys, revocations};
 use super::authzen;
+use super::credentials;
 use super::gateway::{self, Names};
 use super::oauth::{
     authorize, introspect, register, revoke, self_service, token, tokeninfo, well_known,
@@ -68,20 +70,20 @@ pub const TABLE: &[Entry] = &[
     Entry { method: "PATCH", path: "/clients/{client_id}",                   at: Where::Admin,          handler: |route| route.to(clients::patch) },
     Entry { method: "DELETE", path: "/clients/{client_id}",                  at: Where::Admin,          handler: |route| route.to(clients::delete) },
     Entry { method: "POST", path: "/clients/{client_id}/state",              at: Where::Admin,          handler: |route| route.to(clients::state) },
-    Entry { method: "POST", path: "/clients/{client_id}/secrets",            at: Where::Admin,          handler: |route| route.to(clients::add_secret) },
-    Entry { method: "DELETE", path: "/clients/{client_id}/secrets/{credential_id}", at: Where::Admin,   handler: |route| route.to(clients::delete_secret) },
-    Entry { method: "POST", path: "/clients/{client_id}/keys",               at: Where::Admin,          handler: |route| route.to(clients::add_key) },
-    Entry { method: "DELETE", path: "/clients/{client_id}/keys/{credential_id}", at: Where::Admin,      handler: |route| route.to(clients::delete_key) },
+    Entry { method: "POST", path: "/clients/{client_id}/secrets",            at: Where::Admin,          handler: |route| route.to(credentials::add_secret) },
+    Entry { method: "DELETE", path: "/clients/{client_id}/secrets/{credential_id}", at: Where::Admin,   handler: |route| route.to(credentials::delete_secret) },
+    Entry { method: "POST", path: "/clients/{client_id}/keys",               at: Where::Admin,          handler: |route| route.to(credentials::add_key) },
+    Entry { method: "DELETE", path: "/clients/{client_id}/keys/{credential_id}", at: Where::Admin,      handler: |route| route.to(credentials::delete_key) },
     Entry { method: "DELETE", path: "/clients/{client_id}/registration-tokens/{credential_id}", at: Where::Admin, handler: |route| route.to(clients::delete_registration_token) },
-    Entry { method: "POST", path: "/clients/{client_id}/regenerate",         at: Where::Admin,          handler: |route| route.to(clients::regenerate) },
+    Entry { method: "POST", path: "/clients/{client_id}/regenerate",         at: Where::Admin,          handler: |route| route.to(credentials::regenerate) },
     Entry { method: "GET",  path: "/register/{client_id}",                   at: Where::Service,        handler: |route| route.to(self_service::get) },
     Entry { method: "PUT",  path: "/register/{client_id}",                   at: Where::Service,        handler: |route| route.to(self_service::put) },
     Entry { method: "DELETE", path: "/register/{client_id}",                 at: Where::Service,        handler: |route| route.to(self_service::delete) },
-    Entry { method: "POST", path: "/register/{client_id}/secrets",           at: Where::Service,        handler: |route| route.to(self_service::add_secret) },
-    Entry { method: "DELETE", path: "/register/{client_id}/secrets/{credential_id}", at: Where::Service, handler: |route| route.to(self_service::delete_secret) },
-    Entry { method: "POST", path: "/register/{client_id}/keys",              at: Where::Service,        handler: |route| route.to(self_service::add_key) },
-    Entry { method: "DELETE", path: "/register/{client_id}/keys/{credential_id}", at: Where::Service,   handler: |route| route.to(self_service::delete_key) },
-    Entry { method: "POST", path: "/register/{client_id}/regenerate",        at: Where::Service,        handler: |route| route.to(self_service::regenerate) },
+    Entry { method: "POST", path: "/register/{client_id}/secrets",           at: Where::Service,        handler: |route| route.to(credentials::add_secret) },
+    Entry { method: "DELETE", path: "/register/{client_id}/secrets/{credential_id}", at: Where::Service, handler: |route| route.to(credentials::delete_secret) },
+    Entry { method: "POST", path: "/register/{client_id}/keys",              at: Where::Service,        handler: |route| route.to(credentials::add_key) },
+    Entry { method: "DELETE", path: "/register/{client_id}/keys/{credential_id}", at: Where::Service,   handler: |route| route.to(credentials::delete_key) },
+    Entry { method: "POST", path: "/register/{client_id}/regenerate",        at: Where::Service,        handler: |route| route.to(credentials::regenerate) },
     Entry { method: "GET",  path: "/keys",                                   at: Where::Admin,          handler: |route| route.to(keys::list) },
     Entry { method: "POST", path: "/keys/rotate",                            at: Where::Admin,          handler: |route| route.to(keys::rotate) },
     Entry { method: "POST", path: "/keys/{kid}/retire",                      at: Where::Admin,          handler: |route| route.to(keys::retire) },
@@ -104,6 +106,13 @@ pub const TABLE: &[Entry] = &[
 ];
 
 impl Entry {
+    /// Whether clients, keys or revocations may be written.
+    fn may_write(&self) -> bool {
+        self.at == Where::Admin
+            || self.path.starts_with("/register")
+            || self.path == "/oauth/revoke"
+    }
+
     /// Whether the path with a slash behind it is the same route. Below the gateways' every path is
     /// another question.
     fn may_end_in_slash(&self) -> bool {
@@ -206,7 +215,8 @@ fn resource(
     let allow = allowed.join(", ");
     let mut resource = web::resource(path);
     for entry in entries {
-        resource = resource.route((entry.handler)(route(entry.method)));
+        let route = (entry.handler)(route(entry.method));
+        resource = resource.route(if entry.may_write() { route.wrap(ToItsEnd) } else { route });
     }
     let resource = resource
         .default_service(web::to(move || {

@@ -29,6 +29,26 @@ use crate::domain::store_error::StoreError;
 use crate::domain::submitted_jwk::SubmittedJwk;
 use crate::revocation::OpenedToken;
 
+use authenticate::Authenticator;
+use introspect::Introspection;
+use revoke::OwnTokens;
+use token::TokenIssuer;
+use tokeninfo::TokenJudge;
+
+/// Tokens: issued to clients, judged, and called back by them.
+pub struct Tokens {
+    /// Proves clients.
+    pub authenticator: Authenticator,
+    /// Issues tokens.
+    pub issuer: TokenIssuer,
+    /// Judges tokens.
+    pub judge: Arc<TokenJudge>,
+    /// Answers about tokens of others.
+    pub introspection: Introspection,
+    /// Ends tokens for their owners.
+    pub own: OwnTokens,
+}
+
 /// Where clients are looked up. On the path of every token.
 #[async_trait]
 pub trait ClientStore: Send + Sync {

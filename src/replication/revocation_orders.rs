@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::clients::authority::Authority;
+use crate::clients::change::By;
 use crate::clients::error::ClientsError;
 use crate::clients::revoke::{Order, TokenRevocation};
-use crate::domain::clock::Timestamp;
 use crate::domain::revocation::{Revocation, Revoked};
 use crate::signing::key_exchange::KeyExchange;
 
@@ -25,15 +24,14 @@ impl RevocationOrders {
     /// Carries an order out to its end: what is revoked when it returns is so for good.
     pub async fn carry_out(
         &self,
-        authority: &Authority,
+        by: By<'_>,
         order: Order,
         reason: Option<String>,
-        now: Timestamp,
     ) -> Result<Vec<Revocation>, ClientsError> {
         if let Order::SigningKey(kid) = &order {
-            self.keys.make_way(authority, kid).await;
+            self.keys.make_way(by.authority, kid).await;
         }
-        let revoked = self.tokens.revoke(authority, order, reason, now).await?;
+        let revoked = self.tokens.revoke(by, order, reason).await?;
         if revoked.iter().any(|it| matches!(it.revoked, Revoked::SigningKey { .. })) {
             // The key leaves the ring when the feed reads next.
             let _ = self.feed.look().await;

@@ -2,12 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::assembly::App;
+use crate::assembly::Chores;
 use crate::audit::outbox;
 use crate::clients::{logins, unused};
 use crate::oauth::quota;
@@ -26,23 +25,27 @@ pub(super) struct Background {
 
 impl Background {
     /// Starts everything that the parts of the server need.
-    pub(super) fn start(&self, app: &Arc<App>) {
-        let (store, clock) = (&app.upkeep, &app.clock);
-        let retention = app.config.audit_retention();
+    pub(super) fn start(&self, chores: &Chores) {
+        let Chores { clock, store, retention, .. } = chores;
         let mut tasks: Vec<Task> = vec![
-            Box::pin(app.feed.clone().run()),
-            Box::pin(sweep::run(store.clone(), app.revocations.clone(), clock.clone(), retention)),
+            Box::pin(chores.feed.clone().run()),
+            Box::pin(sweep::run(
+                store.clone(),
+                chores.revocations.clone(),
+                clock.clone(),
+                *retention,
+            )),
             Box::pin(disk_space::run(store.clone())),
-            Box::pin(outbox::run(app.outbox.clone())),
-            Box::pin(logins::run(app.logins.clone(), store.clone())),
-            Box::pin(quota::run(app.quotas.clone(), clock.clone())),
-            Box::pin(unused::run(app.unused.clone(), clock.clone())),
-            Box::pin(app.credentials.clone().run()),
+            Box::pin(outbox::run(chores.outbox.clone())),
+            Box::pin(logins::run(chores.logins.clone(), store.clone())),
+            Box::pin(quota::run(chores.quotas.clone(), clock.clone())),
+            Box::pin(unused::run(chores.unused.clone(), clock.clone())),
+            Box::pin(chores.credentials.clone().run()),
         ];
-        if let Some(policy) = &app.gatekeeper.policy {
+        if let Some(policy) = &chores.policy {
             tasks.push(Box::pin(policy.clone().watch()));
         }
-        if let Some(delivery) = &app.delivery {
+        if let Some(delivery) = &chores.delivery {
             tasks.push(Box::pin(delivery.clone().run()));
         }
         for task in tasks {

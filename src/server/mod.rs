@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustls::ServerConfig;
 use tokio::task::JoinSet;
 
-use crate::assembly::{App, OpenStore, StartError, assemble};
+use crate::assembly::{App, Chores, OpenStore, StartError, assemble};
 use crate::audit::outbox;
 use crate::config::{Resolved, Settings};
 use crate::domain::clock::Clock;
@@ -93,6 +93,7 @@ pub struct Server {
     grpc: Option<grpc::Stop>,
     serving: JoinSet<io::Result<()>>,
     background: Background,
+    chores: Option<Arc<Chores>>,
     shutdown_delay: Duration,
 }
 
@@ -114,6 +115,7 @@ pub fn serve(bound: Bound, config: &Resolved) -> io::Result<Server> {
         grpc: None,
         serving: JoinSet::new(),
         background: Background::default(),
+        chores: None,
         shutdown_delay: Duration::from_secs(settings.shutdown_delay),
     };
     let main = Listener::Main { admin: bound.admin.is_none(), gateways: bound.gateways.is_none() };
@@ -186,9 +188,9 @@ impl Server {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<App>, StartError> {
         let mut waited = false;
-        let app = loop {
+        let (app, chores) = loop {
             match Box::pin(assemble(config.clone(), store, clock.clone())).await {
-                Ok(app) => break Arc::new(app),
+                Ok(assembled) => break assembled,
                 Err(error) if error.is_temporary() => {
                     if !waited {
                         let cause = std::error::Error::source(&error);
@@ -200,7 +202,9 @@ impl Server {
                 Err(error) => return Err(error),
             }
         };
-        self.background.start(&app);
+        let (app, chores) = (Arc::new(app), Arc::new(chores));
+        self.background.start(&chores);
+        self.chores = Some(chores);
         self.state.open(app.clone());
         Ok(app)
     }
@@ -209,6 +213,12 @@ impl Server {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         self.state.metrics()
+    }
+
+    /// What runs in the background, once it has started.
+    #[must_use]
+    pub fn chores(&self) -> Option<&Arc<Chores>> {
+        self.chores.as_ref()
     }
 
     /// Waits until requests should be sent here.
@@ -237,25 +247,22 @@ impl Server {
         drop(self.grpc.take());
         self.stops.clear();
         while self.serving.join_next().await.is_some() {}
-        if let Some(app) = self.state.app() {
-            if let Some(delivery) = &app.delivery {
-                delivery.stop().await;
-            }
-            app.credentials.stop().await;
+        let Some(chores) = self.chores.take() else { return self.background.stop().await };
+        if let Some(delivery) = &chores.delivery {
+            delivery.stop().await;
         }
+        chores.credentials.stop().await;
         self.background.stop().await;
-        if let Some(app) = self.state.app() {
-            // What a database that hangs does not take is given up; audit records stay where they
-            // were written, and another replica moves them on.
-            let pending = async {
-                app.logins.flush(&*app.upkeep).await;
-                outbox::flush(&*app.outbox).await;
-                if app.quotas.share(app.clock.now()).await.is_err() {
-                    tracing::warn!("the last second of quotas could not be shared");
-                }
-            };
-            let _ = tokio::time::timeout(PATIENCE, pending).await;
-        }
+        // What a database that hangs does not take is given up; audit records stay where they
+        // were written, and another replica moves them on.
+        let pending = async {
+            chores.logins.flush(&*chores.store).await;
+            outbox::flush(&*chores.outbox).await;
+            if chores.quotas.share(chores.clock.now()).await.is_err() {
+                tracing::warn!("the last second of quotas could not be shared");
+            }
+        };
+        let _ = tokio::time::timeout(PATIENCE, pending).await;
     }
 }
 

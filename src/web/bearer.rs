@@ -36,7 +36,7 @@ fn lines(request: &HttpRequest) -> impl Iterator<Item = &[u8]> {
 
 /// The token, judged.
 pub(crate) async fn judged(app: &App, request: &HttpRequest) -> Result<LiveToken, TokenFault> {
-    app.judge.judge(token(request)?, app.clock.now()).await
+    app.tokens.judge.judge(token(request)?, app.clock.now()).await
 }
 
 /// The bearer, if its token and its client as it is now both hold the permission: what a token says
@@ -84,6 +84,6 @@ pub(crate) async fn holder_if_at_hand(
 /// The client of a token as it is now. One that is gone, or not in use, has no living tokens; that may
 /// be known of it before it is known of them.
 async fn holder(app: &App, live: &LiveToken) -> Result<Arc<Client>, TokenFault> {
-    let found = app.client_store.find(&live.claims().client_id).await?;
+    let found = app.tokens.authenticator.clients.find(&live.claims().client_id).await?;
     found.filter(|client| client.is_in_use()).ok_or(TokenFault::Revoked)
 }

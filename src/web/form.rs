@@ -41,7 +41,7 @@ pub(crate) async fn read(
     payload: Payload,
 ) -> Result<Form, Refusal> {
     let body = body::read(request, payload, MEDIA_TYPE).await?;
-    Ok(Form::parse(&body, &app.issuer.rules.lists)?)
+    Ok(Form::parse(&body, &app.tokens.issuer.rules.lists)?)
 }
 
 /// Reads a form with a token in it: there is room for every token that is issued.
@@ -52,7 +52,7 @@ pub(crate) async fn read_with_token(
 ) -> Result<Form, Refusal> {
     let limit = app.config.settings.body_limit.max(2 * LONGEST);
     let body = body::read_up_to(limit, request, payload, &[MEDIA_TYPE]).await?;
-    Ok(Form::parse(&body, &app.issuer.rules.lists)?)
+    Ok(Form::parse(&body, &app.tokens.issuer.rules.lists)?)
 }
 
 impl Form {

@@ -1,6 +1,6 @@
 //! A JSON object as a body, strictly.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::clients::error::ClientsError;
 use crate::domain::free_form::{DEEPEST, is_deeper};
@@ -16,6 +16,14 @@ const AROUND: usize = 4;
 pub(crate) fn object(body: &[u8]) -> Result<Value, ClientsError> {
     let object = object_of_documents(body)?;
     if is_deeper(&object, AROUND + DEEPEST) { Err(too_deep()) } else { Ok(object) }
+}
+
+/// The same, as its members.
+pub(crate) fn members(body: &[u8]) -> Result<Map<String, Value>, ClientsError> {
+    Ok(match object(body)? {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    })
 }
 
 /// The same with documents of another platform in it: each is judged by itself, however deep it is.
@@ -40,8 +48,21 @@ fn too_deep() -> ClientsError {
 
 /// Reads what is known of an object, and says which member is wrong.
 pub(crate) fn from_object<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, ClientsError> {
+    from_object_or(value, |name| format!("unknown member `{name}`"))
+}
+
+/// The same; `unknown` says what is wrong with a member that is not known.
+pub(crate) fn from_object_or<T: serde::de::DeserializeOwned>(
+    value: Value,
+    unknown: impl Fn(&str) -> String,
+) -> Result<T, ClientsError> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let why = misfit(&error.inner().to_string());
-        ClientsError::Metadata(format!("`{}`: {why}", excerpt(&error.path().to_string())))
+        let name =
+            why.strip_prefix("unknown field `").and_then(|why| why.split_once("`, expected"));
+        ClientsError::Metadata(match name {
+            Some((name, _)) => unknown(name),
+            None => format!("`{}`: {why}", excerpt(&error.path().to_string())),
+        })
     })
 }

@@ -5,7 +5,6 @@ pub(crate) mod address;
 pub(crate) mod aside;
 pub(crate) mod bearer;
 pub(crate) mod body;
-pub(crate) mod carry_out;
 pub mod form;
 pub(crate) mod json;
 pub(crate) mod observe;
@@ -14,6 +13,7 @@ mod patience;
 pub(crate) mod rate;
 pub(crate) mod refusal;
 pub(crate) mod state;
+pub(crate) mod to_its_end;
 pub(crate) mod verdict;
 
 pub use patience::Patience;

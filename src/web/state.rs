@@ -93,7 +93,7 @@ impl ServerState {
 
     /// Whether requests should be sent here: put together, with a key that signs, and not stopping.
     pub(crate) fn is_ready(&self) -> bool {
-        self.can_judge() && self.app().is_some_and(|app| app.ring.can_sign())
+        self.can_judge() && self.app().is_some_and(|app| app.signing.ring.can_sign())
     }
 
     /// Whether requests should be sent here that only ask about tokens, for which no key need sign.
@@ -116,13 +116,6 @@ impl ServerState {
 
 /// The app, for handlers; while it is not there yet, the request is refused with a 503.
 pub(crate) struct Running(Arc<App>);
-
-impl Running {
-    /// The same, for what outlives the request.
-    pub(crate) fn shared(&self) -> Arc<App> {
-        self.0.clone()
-    }
-}
 
 /// What is said while the app is not there.
 pub(crate) fn starting() -> Refusal {

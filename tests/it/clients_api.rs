@@ -652,7 +652,7 @@ async fn a_list_is_narrowed() {
     make("billing", keyed).await;
     server.clock.advance(Duration::from_secs(100));
     token(&server, (&orders, &secret)).await;
-    server.app.logins.flush(&*server.app.upkeep).await;
+    server.app.clients.logins.flush(&*server.app.health.store).await;
     let now = latchkey::domain::clock::Clock::now(&*server.clock).0;
     let names = async |query: &str| -> Vec<String> {
         let reply = server.admin_get(&format!("/clients?{query}")).await;

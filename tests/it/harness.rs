@@ -17,7 +17,7 @@ use aws_lc_rs::signature::{
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use clap::{Args, Command};
-use latchkey::assembly::{App, OpenStore, StartError, open_store};
+use latchkey::assembly::{App, Chores, OpenStore, StartError, open_store};
 use latchkey::config::{self, Resolved, Settings, StoreUrl, Switch};
 use latchkey::domain::clock::{Clock, Timestamp};
 use latchkey::domain::jwk::Algorithm;
@@ -79,6 +79,7 @@ pub(crate) struct Server {
     pub(crate) grpc_address: Option<SocketAddr>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) app: Arc<App>,
+    pub(crate) chores: Arc<Chores>,
     pub(crate) http: reqwest::Client,
     pub(crate) store: OpenStore,
     running: Option<server::Server>,
@@ -215,6 +216,7 @@ impl Server {
         let app = Box::pin(running.start(config, &store, clock.clone())).await?;
         let http =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let chores = running.chores().unwrap().clone();
         let running = Some(running);
         Ok(Self {
             url,
@@ -223,6 +225,7 @@ impl Server {
             grpc_address,
             clock,
             app,
+            chores,
             http,
             store,
             running,

@@ -49,7 +49,7 @@ async fn change(server: &Server, name: &str, change: impl Fn(&mut Client)) {
     let old = store.read(&id(name)).await.unwrap().unwrap();
     let mut new = old.clone();
     change(&mut new);
-    assert!(server.app.repository.replace(&old, &new, &audit_record()).await.unwrap());
+    assert!(server.app.clients.repository.replace(&old, &new, &audit_record()).await.unwrap());
 }
 
 async fn said(server: &Server) -> Vec<Value> {
@@ -83,7 +83,7 @@ async fn each_credential_is_noted_by_the_day() {
     let before = server.document(&by_secret).await;
     let wrong = server.token(Some((&by_secret, "wrong")), GRANT).await;
     assert_eq!(wrong.status, 401);
-    server.app.logins.flush(&*server.app.upkeep).await;
+    server.app.clients.logins.flush(&*server.app.health.store).await;
     assert_eq!(server.document(&by_secret).await, before, "a failure is no use");
 }
 
@@ -135,11 +135,11 @@ async fn what_ends_soon_is_said_once_for_each_threshold() {
     // After a restart it is not said again, and after its end it is not expiring any more.
     clock.advance(Duration::from_secs(3 * 3600));
     let server = Server::at(clock, store_in(folder.path()).await, |_| ()).await;
-    until(async || server.app.credentials.found(), |found| found.expiring == [1, 1, 1]).await;
+    until(async || server.app.clients.watch.found(), |found| found.expiring == [1, 1, 1]).await;
     let again: Vec<_> = said(&server).await.iter().map(|it| it["id"].clone()).collect();
     assert_eq!(again, ids);
     server.clock.set(end);
-    until(async || server.app.credentials.found(), |found| found.expiring == [0, 0, 0]).await;
+    until(async || server.app.clients.watch.found(), |found| found.expiring == [0, 0, 0]).await;
     let metrics = server.get("/-/metrics").await.text;
     assert!(metrics.contains("latchkey_credentials_removable 1\n"), "{metrics}");
     assert_eq!(said(&server).await.len(), ids.len());
@@ -187,7 +187,7 @@ async fn an_old_secret_is_safe_to_remove_when_only_the_new_one_is_used() {
     let listed = shown["clients"].as_array().unwrap().iter().find(|it| it["client_id"] == *name);
     assert_eq!(listed.unwrap()["secrets"][0]["safe_to_remove"], true, "in the list as well");
     server.clock.advance(Duration::from_secs(2 * 3600));
-    until(async || server.app.credentials.found().removable, |found| *found == 1).await;
+    until(async || server.app.clients.watch.found().removable, |found| *found == 1).await;
 }
 
 #[actix_web::test]
@@ -204,7 +204,7 @@ async fn of_two_replicas_one_says_it_and_the_other_does_not_repeat_it() {
     change(&first, &name, |client| client.secrets[0].expires = Some(Timestamp(end))).await;
     clock.advance(Duration::from_secs(3600));
     assert_eq!(until(async || said(&first).await, |said| !said.is_empty()).await.len(), 1);
-    let found = |server: &Server| server.app.credentials.found().expiring;
+    let found = |server: &Server| server.app.clients.watch.found().expiring;
     let (holder, other) =
         match until(async || [found(&first), found(&second)], |found| found.contains(&[0, 0, 1]))
             .await

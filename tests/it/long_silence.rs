@@ -65,15 +65,15 @@ impl ClientCache for Restored {
 fn feed(server: &Server, restored: &Arc<Restored>) -> Feed {
     let app = &server.app;
     let statuses = ClientStatuses {
-        revocations: app.revocations.clone(),
-        revoker: app.revoker.clone(),
-        repository: app.repository.clone(),
-        recorder: app.recorder.clone(),
+        revocations: app.health.revocations.clone(),
+        revoker: app.clients.revoker.clone(),
+        repository: app.clients.repository.clone(),
+        recorder: app.clients.recorder.clone(),
         clock: app.clock.clone(),
         shared: true,
         settling: parking_lot::Mutex::default(),
     };
-    let keys = app.key_exchange.clone();
+    let keys = app.signing.exchange.clone();
     Feed::new(keys, restored.clone(), restored.clone(), statuses, true)
 }
 
@@ -91,7 +91,7 @@ async fn a_start_reads_page_by_page() {
     restored.ended.lock().unwrap().extend(ids.iter().map(standing));
     feed(&server, &restored).look().await.unwrap();
     for id in ids {
-        assert_eq!(server.app.revocations.epoch(&id), 5, "{id}");
+        assert_eq!(server.app.health.revocations.epoch(&id), 5, "{id}");
     }
 }
 
@@ -119,7 +119,7 @@ async fn everything_is_loaded_again() {
     for (why, silence, epoch, forgotten) in cases {
         tokio::time::advance(Duration::from_secs(silence)).await;
         feed.look().await.unwrap();
-        assert_eq!(app.revocations.epoch(&id), epoch, "{why}");
+        assert_eq!(app.health.revocations.epoch(&id), epoch, "{why}");
         assert_eq!(restored.forgotten.load(Ordering::SeqCst), forgotten, "{why}");
     }
 }

@@ -87,7 +87,7 @@ async fn m_03_token_by_basic() {
     assert_eq!((&claims["sub"], &claims["permissions"]), (&json!(id), &json!([])));
     assert_eq!(claims["iss"], server.app.config.issuer);
     assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 3600);
-    server.app.logins.flush(&*server.app.upkeep).await;
+    server.app.clients.logins.flush(&*server.app.health.store).await;
     let login = *server.document(&id).await.get_datetime("lastLogin").unwrap();
     assert_eq!(login, DateTime::from_millis(i64::try_from(START).unwrap() * 1000));
 }

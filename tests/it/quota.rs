@@ -72,11 +72,14 @@ async fn quotas_of_the_settings_and_of_the_client() {
 /// A client of its own quotas, made past the administrator, whose tokens would be counted too.
 async fn granted(server: &Server, own: &serde_json::Value) -> (String, String) {
     let client = server.client_with_secret().await;
-    let found = server.app.repository.read(&client.0.parse().unwrap()).await.unwrap().unwrap();
+    let found =
+        server.app.clients.repository.read(&client.0.parse().unwrap()).await.unwrap().unwrap();
     let mut changed = found.clone();
     changed.quota_per_hour = own["quota_per_hour"].as_u64().filter(|quota| *quota > 0);
     changed.quota_per_day = own["quota_per_day"].as_u64().filter(|quota| *quota > 0);
-    assert!(server.app.repository.replace(&found, &changed, &audit_record()).await.unwrap());
+    assert!(
+        server.app.clients.repository.replace(&found, &changed, &audit_record()).await.unwrap()
+    );
     client
 }
 
@@ -130,7 +133,7 @@ async fn a_restart_forgets_nothing_that_was_shared() {
     let first = start().await;
     let client = first.granted(json!({ "quota_per_hour": 5, "quota_per_day": 6 })).await;
     assert_eq!(issued(&first, &client, 3).await, 3);
-    first.app.quotas.share(first.app.clock.now()).await.unwrap();
+    first.chores.quotas.share(first.app.clock.now()).await.unwrap();
     // Killed here: it says no more.
     let second = start().await;
     assert_eq!(issued(&second, &client, 4).await, 2);
@@ -152,11 +155,11 @@ async fn replicas_share(store: impl Fn() -> OpenStore) {
 
     assert_eq!(issued(&first, &client, 3).await, 3);
     assert_eq!(issued(&second, &client, 1).await, 1);
-    first.app.quotas.share(now).await.unwrap();
-    second.app.quotas.share(now).await.unwrap();
+    first.chores.quotas.share(now).await.unwrap();
+    second.chores.quotas.share(now).await.unwrap();
     assert_eq!(issued(&second, &client, 3).await, 1, "3 there and 2 here");
-    second.app.quotas.share(now).await.unwrap();
-    first.app.quotas.share(now).await.unwrap();
+    second.chores.quotas.share(now).await.unwrap();
+    first.chores.quotas.share(now).await.unwrap();
     assert_eq!(issued(&first, &client, 3).await, 0);
 
     // And without being told to: within a second or so.

@@ -26,8 +26,8 @@ type Kind<'a> = &'a dyn Fn(&Value) -> Revoked;
 /// Ends tokens as the server itself does.
 async fn revoke(server: &Server, revoked: Revoked) {
     let now = server.clock.now();
-    let until = server.app.revocations.horizon(now);
-    server.app.revoker.revoke(revoked, until, &audit_record()).await.unwrap();
+    let until = server.app.health.revocations.horizon(now);
+    server.app.clients.revoker.revoke(revoked, until, &audit_record()).await.unwrap();
 }
 
 #[actix_web::test]
@@ -99,10 +99,10 @@ async fn what_was_revoked_stays_so_after_a_restart() {
     let server = Server::on(store_in(folder.path()).await, with_keys).await;
     assert_eq!(server.tokeninfo(&dead).await.status, 401);
     assert_eq!(server.tokeninfo(&alive).await.status, 200);
-    assert_eq!(server.app.revocations.len(), 1);
+    assert_eq!(server.app.health.revocations.len(), 1);
     server.clock.advance(Duration::from_secs(2 * 86_400));
-    server.app.revocations.forget_expired(server.clock.now());
-    assert!(server.app.revocations.is_empty(), "the token has expired of itself");
+    server.app.health.revocations.forget_expired(server.clock.now());
+    assert!(server.app.health.revocations.is_empty(), "the token has expired of itself");
 }
 
 #[actix_web::test]
@@ -128,9 +128,9 @@ async fn what_cannot_be_kept_is_in_force_here_and_not_acknowledged() {
     let server = Server::start().await;
     let token = server.token_of(&server.client_with_secret().await).await;
     let jti = claims_of(&token)["jti"].as_str().unwrap().to_owned();
-    let revocations = server.app.revocations.clone();
+    let revocations = server.app.health.revocations.clone();
     let revoker = Revoker { store: Arc::new(Down), revocations };
-    let until = server.app.revocations.horizon(server.clock.now());
+    let until = server.app.health.revocations.horizon(server.clock.now());
     assert!(revoker.revoke(Revoked::Token { jti }, until, &audit_record()).await.is_err());
     assert_eq!(server.tokeninfo(&token).await.status, 401);
 }
@@ -143,8 +143,9 @@ async fn a_client_that_is_taken_out_of_use_while_it_proves_itself_gets_no_token(
     let (app, now) = (&server.app, server.clock.now());
     let presented = Presented::Secret { client_id: id.clone(), secret: secret.into() };
     let caller = Caller { address: Ipv4Addr::LOCALHOST.into(), is_shared: false };
-    let prove = async || app.authenticator.authenticate(&presented, caller, now).await.unwrap();
-    let issue = |proved: &_| app.issuer.issue(proved, TokenRequest::default(), now);
+    let prove =
+        async || app.tokens.authenticator.authenticate(&presented, caller, now).await.unwrap();
+    let issue = |proved: &_| app.tokens.issuer.issue(proved, TokenRequest::default(), now);
     let state = async |to: &str| {
         let path = format!("/clients/{id}/state");
         assert_eq!(server.admin_post(&path, &json!({ "stateTo": to })).await.status, 204);

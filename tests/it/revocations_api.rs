@@ -99,7 +99,7 @@ async fn an_order_says_one_thing() {
         let said = reply.text_of("error_description");
         assert!(said.contains(says), "{why}: {said}");
     }
-    assert!(server.app.revocations.is_empty());
+    assert!(server.app.health.revocations.is_empty());
     let bearer = server.admin_token().await;
     let request = server.http.post(format!("{}{PATH}", server.url)).bearer_auth(&bearer);
     assert_eq!(server.send(request.body("[]")).await.status, 415);
@@ -252,10 +252,10 @@ async fn a_signing_key_leaves_the_key_set_and_verifies_nothing() {
     let server = start(&clock).await;
     holds(&server).await;
     clock.advance(Duration::from_secs(400 * 86_400));
-    server.app.revocations.forget_expired(clock.now());
+    server.app.health.revocations.forget_expired(clock.now());
     server.app.feed.look().await.unwrap();
-    assert!(server.app.revocations.is_key_revoked(&kid), "its file is still there");
-    assert_ne!(server.app.ring.active_kid(), Some(kid));
+    assert!(server.app.health.revocations.is_key_revoked(&kid), "its file is still there");
+    assert_ne!(server.app.signing.ring.active_kid(), Some(kid));
 }
 
 #[actix_web::test]
@@ -315,7 +315,7 @@ async fn it_holds_after_a_restart_and_longer_if_it_is_said_again() {
 
     let server = Server::on(store_in(folder.path()).await, with_keys).await;
     server.clock.advance(Duration::from_secs(60));
-    server.app.revocations.forget_expired(server.clock.now());
+    server.app.health.revocations.forget_expired(server.clock.now());
     for (kind, token) in tokens {
         assert_eq!(server.tokeninfo(&token).await.status, 401, "{kind}");
     }

@@ -211,7 +211,7 @@ async fn clients_that_go_while_they_ask(kind: Kind) {
             round.tick().await;
             let client = &clients[asked.fetch_add(1, Ordering::SeqCst) % clients.len()];
             let id = client.0.parse().unwrap();
-            let known = there.app.revocations.epoch(&id);
+            let known = there.app.health.revocations.epoch(&id);
             let reply = there.token(Some((&client.0, &client.1)), GRANT).await;
             if reply.status == 200 {
                 late.lock().unwrap().push((client, known, reply.text_of("access_token")));
@@ -221,7 +221,15 @@ async fn clients_that_go_while_they_ask(kind: Kind) {
     let end = async {
         for (number, (id, _)) in clients.iter().enumerate() {
             // It is remembered there when it goes.
-            there.app.authenticator.clients.find(&id.parse().unwrap()).await.unwrap().unwrap();
+            there
+                .app
+                .tokens
+                .authenticator
+                .clients
+                .find(&id.parse().unwrap())
+                .await
+                .unwrap()
+                .unwrap();
             let reply = if number % 2 == 0 {
                 here.admin(Method::DELETE, &format!("/clients/{id}"), &Value::Null).await
             } else {
@@ -234,7 +242,7 @@ async fn clients_that_go_while_they_ask(kind: Kind) {
         for client in &clients {
             let id = client.0.parse().unwrap();
             let began = Instant::now();
-            while there.app.revocations.epoch(&id) < here.app.revocations.epoch(&id) {
+            while there.app.health.revocations.epoch(&id) < here.app.health.revocations.epoch(&id) {
                 assert!(began.elapsed() < PROMISE, "it was not heard of {id}");
                 tokio::task::yield_now().await;
             }
@@ -249,7 +257,7 @@ async fn clients_that_go_while_they_ask(kind: Kind) {
     let late = late.into_inner().unwrap();
     eprintln!("{kind:?}: {} asked, {} got a token", asked.into_inner(), late.len());
     for ((id, _), known, token) in late {
-        let epoch = here.app.revocations.epoch(&id.parse().unwrap());
+        let epoch = here.app.health.revocations.epoch(&id.parse().unwrap());
         assert!(known < epoch, "{id} got a token after all was known");
         for server in [&here, &there] {
             assert_eq!(server.tokeninfo(&token).await.status, 401, "{id}: known {known}");

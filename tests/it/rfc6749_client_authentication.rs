@@ -277,11 +277,13 @@ async fn a_secret_is_hashed_as_slowly_as_it_needs() {
     assert!(hash_of(ADMIN.0).await.starts_with(SLOW), "what the operator set");
 
     // What was made here before there were light ones.
-    let client = server.app.repository.read(&id.parse().unwrap()).await.unwrap().unwrap();
+    let client = server.app.clients.repository.read(&id.parse().unwrap()).await.unwrap().unwrap();
     let mut costly = client.clone();
     let presented = ClientSecret::from(secret.clone());
     costly.secrets[0].verifier.hash = SecretHash::of(&presented, Profile::Slow).unwrap();
-    assert!(server.app.repository.replace(&client, &costly, &audit_record()).await.unwrap());
+    assert!(
+        server.app.clients.repository.replace(&client, &costly, &audit_record()).await.unwrap()
+    );
     for (why, presented, status) in [("wrong", format!("{secret}x"), 401), ("right", secret, 200)] {
         let reply = server.token(Some((&id, &presented)), GRANT).await;
         assert_eq!(reply.status, status, "{why}");

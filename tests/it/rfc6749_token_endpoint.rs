@@ -575,7 +575,7 @@ async fn s5_1_the_answer_and_the_token() {
 
     let token = reply.text_of("access_token");
     let header = jose_header_of(&token);
-    let kid = server.app.ring.active_kid();
+    let kid = server.app.signing.ring.active_kid();
     assert_eq!(header, json!({ "typ": "at+jwt", "alg": "RS256", "kid": kid }));
     let claims = claims_of(&token);
     assert_eq!(claims["iss"], server.app.config.issuer);

@@ -94,7 +94,7 @@ async fn s3_1_tokens_that_are_not_ours() {
     let assertion = server.assertion(&id, key);
     let token = server.token_by(&server.assertion(&id, key), "").await.text_of("access_token");
     let claims = claims_of(&token);
-    let kid = server.app.ring.active_kid().unwrap();
+    let kid = server.app.signing.ring.active_kid().unwrap();
     let header = json!({ "typ": "at+jwt", "alg": "RS256", "kid": kid });
     let ours = signing_key();
     assert_eq!(server.tokeninfo(&token).await.status, 200);
@@ -300,7 +300,7 @@ async fn an_imported_key_still_vouches_for_what_it_signed_before() {
         assert_eq!(reply.status, status, "{why}: {reply:?}");
         if status == 200 {
             assert_eq!(reply.body, claims_of(&token), "{why}: as it was signed");
-            let judged = server.app.judge.judge(&token, Timestamp(START)).await.unwrap();
+            let judged = server.app.tokens.judge.judge(&token, Timestamp(START)).await.unwrap();
             assert!(judged.claims().groups.is_empty(), "{why}: no admin of ours gave them");
         }
     }

@@ -62,7 +62,7 @@ async fn s2_2_what_is_no_token_is_no_error() {
         let reply = server.form(REVOKE, caller, &format!("token={token}")).await;
         assert_eq!((reply.status, reply.text.as_str()), (200, "{}"), "{why}");
     }
-    assert!(server.app.revocations.is_empty(), "nothing is kept of what ends nothing");
+    assert!(server.app.health.revocations.is_empty(), "nothing is kept of what ends nothing");
     assert_eq!(server.tokeninfo(&good).await.status, 200);
 }
 
@@ -136,7 +136,7 @@ async fn a_token_for_another_audience_can_be_called_back() {
     let token = server.token_of(&client).await;
     let caller = Some((client.0.as_str(), client.1.as_str()));
     assert_eq!(server.form(REVOKE, caller, &format!("token={token}")).await.status, 200);
-    assert_eq!(server.app.revocations.len(), 1);
+    assert_eq!(server.app.health.revocations.len(), 1);
 }
 
 #[actix_web::test]

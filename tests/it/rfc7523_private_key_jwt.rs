@@ -301,7 +301,7 @@ async fn s3_header() {
         ("kid is a number",               &id,    json!({ "kid": 1 }),                                     401),
         ("kid is a list",                 &id,    json!({ "kid": [kid] }),                                 401),
         ("kid is a path",                 &id,    json!({ "kid": "../../dev/null" }),                      401),
-        ("kid of the server's key",       &id,    json!({ "kid": server.app.ring.active_kid() }),          401),
+        ("kid of the server's key",       &id,    json!({ "kid": server.app.signing.ring.active_kid() }),          401),
         ("kid of the first of two",       &two,   json!({}),                                               200),
         ("kid of the other of two",       &two,   json!({ "kid": other }),                                 401),
         ("no kid, two keys",              &two,   json!({ "kid": null }),                                  200),

@@ -747,7 +747,7 @@ async fn keys_are_judged_beside_those_who_issue_tokens() {
     update["client_id"] = json!(own_id);
     let admin = server.admin_token().await;
 
-    let hashes = &server.app.clients.hashes;
+    let hashes = &server.app.clients.secrets.hashes;
     let (mut turns, mut waiting) = (Vec::new(), Vec::new());
     loop {
         let mut turn = Box::pin(hashes.turn());

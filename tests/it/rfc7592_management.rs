@@ -147,7 +147,7 @@ async fn s2_1_read() {
             let [token] = &tokens.as_ref().unwrap().as_array().unwrap()[..] else { panic!() };
             assert_eq!(token["id"].as_str().unwrap().len(), 16, "{turn}");
             assert_eq!((&token["created_at"], &token["last_used_at"]), (&json!(START), &last_used));
-            server.app.logins.flush(&*server.app.upkeep).await;
+            server.app.clients.logins.flush(&*server.app.health.store).await;
         }
         assert_eq!(kept().await, before, "reading replaces no token");
         let shown = server.admin_get(&format!("/clients/{}", own.id)).await.body;
@@ -366,11 +366,12 @@ async fn what_has_power_is_not_looked_after_by_itself() {
 
     // Granted by another tool, past this server.
     let own = Own::with_secret(&server).await;
-    let found = server.app.repository.read(&own.id.parse().unwrap()).await.unwrap().unwrap();
+    let found =
+        server.app.clients.repository.read(&own.id.parse().unwrap()).await.unwrap().unwrap();
     let mut powerful = found.clone();
     powerful.permissions = vec![permissions[0].parse().unwrap()];
     let record = crate::store_contract::audit_record();
-    assert!(server.app.repository.replace(&found, &powerful, &record).await.unwrap());
+    assert!(server.app.clients.repository.replace(&found, &powerful, &record).await.unwrap());
     assert_eq!(own.ask("GET", "", Value::Null).await.status, 401);
     assert_eq!(own.ask("POST", "/secrets", json!({})).await.status, 401);
 }
@@ -833,7 +834,7 @@ async fn a_revocation_of_everything_ends_registration_access_tokens_for_good() {
     assert_eq!(statuses().await, (401, 200));
     server.clock.advance(Duration::from_secs(400 * 24 * 3600));
     let now = server.clock.now();
-    server.app.revocations.forget_expired(now);
+    server.app.health.revocations.forget_expired(now);
     assert_eq!(statuses().await, (401, 200), "when every access token has expired");
 }
 

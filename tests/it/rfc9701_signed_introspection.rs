@@ -102,6 +102,6 @@ async fn s8_1_it_is_good_for_nothing_else() {
     let caller = Some((gateway.0.as_str(), gateway.1.as_str()));
     let revoke = server.form("/oauth/revoke", caller, &format!("token={answer}")).await;
     assert_eq!(revoke.status, 200);
-    assert!(server.app.revocations.is_empty());
+    assert!(server.app.health.revocations.is_empty());
     assert_eq!(server.tokeninfo(&token).await.status, 200);
 }

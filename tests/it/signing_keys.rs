@@ -87,13 +87,13 @@ async fn next_key(server: &Server) -> String {
 }
 
 fn published(server: &Server) -> Vec<String> {
-    let jwks: Value = serde_json::from_slice(&server.app.ring.jwks().body).unwrap();
+    let jwks: Value = serde_json::from_slice(&server.app.signing.ring.jwks().body).unwrap();
     let keys = jwks["keys"].as_array().unwrap();
     keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
 }
 
 fn active(server: &Server) -> String {
-    server.app.ring.active_kid().unwrap()
+    server.app.signing.ring.active_kid().unwrap()
 }
 
 async fn token(server: &Server) -> (String, String) {
@@ -552,7 +552,7 @@ async fn rotations(servers: &[Server], done: &AtomicBool) -> usize {
             rotate(&servers[count % servers.len()], json!({ "now": hasty })).await;
             for (server, old) in servers.iter().zip(&before) {
                 let kids = |server: &Server| -> Vec<String> {
-                    latchkey::signing::Ring::own(&*server.app.ring)
+                    latchkey::signing::Ring::own(&*server.app.signing.ring)
                         .into_iter()
                         .map(|own| own.jwk.kid)
                         .collect()

@@ -22,7 +22,7 @@ async fn they_go_after_the_configured_age() {
         server.app.feed.look().await.unwrap(); // renews what its key promises
         let late = server.client_with_secret().await;
 
-        let removed = server.app.unused.sweep(server.app.clock.now()).await.unwrap();
+        let removed = server.chores.unused.sweep(server.app.clock.now()).await.unwrap();
         let why = format!("{days} days, after {age} s");
         assert_eq!(removed, usize::from(gone), "{why}");
         for (client, status) in
@@ -42,6 +42,6 @@ async fn who_has_just_got_a_first_token_stays() {
     server.clock.advance(Duration::from_secs(2 * DAY));
     server.app.feed.look().await.unwrap();
     assert_eq!(server.token(Some((&id, &secret)), GRANT).await.status, 200);
-    assert_eq!(server.app.unused.sweep(server.app.clock.now()).await.unwrap(), 0);
+    assert_eq!(server.chores.unused.sweep(server.app.clock.now()).await.unwrap(), 0);
     assert_eq!(server.token(Some((&id, &secret)), GRANT).await.status, 200);
 }

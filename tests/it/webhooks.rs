@@ -208,15 +208,15 @@ fn with_hook(url: &str) -> impl FnOnce(&mut Settings) {
 
 /// A record of a revocation at this moment.
 fn record(server: &Server, action: Action, at: Timestamp) -> AuditRecord {
-    server.app.recorder.record(&Author::server(), action, Map::new(), at).unwrap()
+    server.app.clients.recorder.record(&Author::server(), action, Map::new(), at).unwrap()
 }
 
 /// Ends a token that nobody has.
 async fn revoke(server: &Server) -> AuditRecord {
     let now = server.clock.now();
     let record = record(server, Action::TokensRevoked, now);
-    let (jti, until) = (record.id.clone(), server.app.revocations.horizon(now));
-    server.app.revoker.revoke(Revoked::Token { jti }, until, &record).await.unwrap();
+    let (jti, until) = (record.id.clone(), server.app.health.revocations.horizon(now));
+    server.app.clients.revoker.revoke(Revoked::Token { jti }, until, &record).await.unwrap();
     record
 }
 
@@ -380,11 +380,11 @@ async fn a_credential_that_ends_is_told_of() {
     let receiver = Receiver::start().await;
     let server = Server::with(with_hook(&receiver.url)).await;
     let (name, _) = server.client_with_secret().await;
-    let old = server.app.repository.read(&name.parse().unwrap()).await.unwrap().unwrap();
+    let old = server.app.clients.repository.read(&name.parse().unwrap()).await.unwrap().unwrap();
     let mut new = old.clone();
     new.secrets[0].expires = Some(Timestamp(START + 7200 + 86_400));
     let changed = record(&server, Action::ClientUpdated, server.clock.now());
-    assert!(server.app.repository.replace(&old, &new, &changed).await.unwrap());
+    assert!(server.app.clients.repository.replace(&old, &new, &changed).await.unwrap());
     let received = receiver.wait_for(1, &server.clock, Duration::from_secs(3600)).await;
     assert_eq!(received[0].body["type"], "credential.expiring");
     assert_eq!(received[0].body["data"]["client_id"], *name);
@@ -575,7 +575,7 @@ async fn replica(url: &str, clock: &Arc<TestClock>, receiver: &Receiver) -> Serv
 }
 
 fn delivered(server: &Server) -> u64 {
-    let delivery = server.app.delivery.as_ref().unwrap();
+    let delivery = server.app.health.delivery.as_ref().unwrap();
     delivery.tally.delivered.load(std::sync::atomic::Ordering::Relaxed)
 }
 

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::clients::Limits;
-use crate::clients::create::{Grants, grant};
-use crate::clients::draft::{MOST_LISTED, client_name};
-use crate::clients::error::ClientsError;
-use crate::clients::public_key::LeftOut;
+use crate::clients::error::{ClientsError, refused};
+use crate::clients::grants::Grants;
+use crate::clients::new_client::check_name;
+use crate::clients::public_key::{LeftOut, MOST_LISTED};
 use crate::domain::algorithm::Algorithm;
 use crate::domain::audience::Audience;
 use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS, Client};
@@ -24,7 +24,7 @@ use crate::domain::secret::ClientSecret;
 use crate::domain::state::State;
 
 use super::credentials::{self, Key, Secret};
-use super::{extended, refused, values};
+use super::{extended, values};
 
 /// The name of a route: a client of this id could not be looked at.
 const TAKEN: &str = "import";
@@ -38,7 +38,6 @@ pub(super) struct Brought {
     pub(super) client: Client,
     /// Its secret, if it comes in plain.
     pub(super) secret: Option<ClientSecret>,
-    pub(super) last_login: Option<Timestamp>,
     /// Keys that cannot be used, beside some that can.
     pub(super) left_out: Vec<LeftOut>,
 }
@@ -97,7 +96,6 @@ struct ClientSecretText(String);
 /// Reads one document.
 pub(super) fn read(
     document: Value,
-    longest_life: Duration,
     limits: &Limits,
     now: Timestamp,
 ) -> Result<Brought, ClientsError> {
@@ -141,14 +139,14 @@ pub(super) fn read(
     }
     client.provenance = Some(Provenance::Imported);
     client.creator = members.creator_id.clone().filter(|id| is_somebody(id)).unwrap_or_default();
-    let last_login = values::timestamp(&members.last_login).map(|at| at.min(now));
+    client.last_login = values::timestamp(&members.last_login).map(|at| at.min(now));
     let secret = members.client_secret.as_ref().map(|text| text.0.clone());
     if secret.as_ref().is_some_and(String::is_empty) {
         return refused("its secret is empty");
     }
     let secret = secret.filter(|_| uses_secret).map(ClientSecret::from);
-    grant(&mut client, members.grants()?, longest_life, &limits.lists)?;
-    Ok(Brought { client, secret, last_login, left_out })
+    members.grants()?.checked(limits)?.give(&mut client);
+    Ok(Brought { client, secret, left_out })
 }
 
 /// Whether an author can be somebody: what stands for this server, or for nobody, is for us to say.
@@ -162,7 +160,7 @@ impl Members {
         let keys = self.keys.as_ref().map_or(0, Vec::len);
         let secrets = self.secrets.as_ref().map_or(0, Vec::len);
         match keys.max(secrets) > MOST_LISTED {
-            true => refused(&format!("it lists more than {MOST_LISTED} keys or secrets")),
+            true => refused(format!("it lists more than {MOST_LISTED} keys or secrets")),
             false => Ok(()),
         }
     }
@@ -174,7 +172,7 @@ impl Members {
         let parsed: Result<ClientId, _> = id.parse();
         let id = parsed.map_err(|error| ClientsError::Metadata(error.to_string()))?;
         if id.is_reserved() {
-            return refused(&format!(
+            return refused(format!(
                 "`{}` stands for no client, and cannot be the id of one",
                 excerpt(id.as_str())
             ));
@@ -184,12 +182,13 @@ impl Members {
         }
         let name = match &self.name {
             Value::Null => id.to_string(),
-            name => client_name(name).or_else(|_| {
-                refused(
+            Value::String(name) if check_name(name).is_ok() => name.clone(),
+            _ => {
+                return refused(
                     "`name` must be 1 to 256 characters, of which one can be seen, and none \
                      controls lines or the direction of writing",
-                )
-            })?,
+                );
+            }
         };
         Ok(Client::new(id, name, AuthMethod::default(), created))
     }
@@ -209,7 +208,7 @@ impl Members {
         if let Some(ours) = permissions.iter().find(|permission| permission.is_ours()) {
             let ours = excerpt(ours.as_str());
             let why = format!("power over this server is granted here and not imported: `{ours}`");
-            return refused(&why);
+            return refused(why);
         }
         let grant_types = self.grant_types.unwrap_or_default();
         if !grant_types.is_empty() && !grant_types.iter().any(|grant| grant == CLIENT_CREDENTIALS) {
@@ -223,8 +222,8 @@ impl Members {
             state: self.state.unwrap_or(State::Draft),
             metadata: self.metadata.unwrap_or_default(),
             groups: self.groups.unwrap_or_default(),
-            allowed_custom_claims: self.allowed_custom_claims,
-            access_token_lifetime: self.access_token_lifetime,
+            allowed_custom_claims: self.allowed_custom_claims.unwrap_or_default(),
+            access_token_lifetime: self.access_token_lifetime.map(Duration::from_secs),
             legacy_audience: self.legacy_audience,
             quota_per_hour: self.quota_per_hour,
             quota_per_day: self.quota_per_day,
@@ -244,16 +243,20 @@ mod tests {
     fn brought(more: &Value) -> Result<Brought, ClientsError> {
         let mut document = json!({ "clientId": "svc", "name": "svc", "__STATE__": "PUBLIC" });
         document.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        read(document, Duration::from_secs(3600), &Limits::default(), NOW)
+        read(
+            document,
+            &Limits { token_lifetime: Duration::from_secs(3600), ..Limits::default() },
+            NOW,
+        )
     }
 
     #[test]
     fn what_a_document_may_leave_out() {
-        let bare = read(json!({ "clientId": "a b" }), Duration::ZERO, &Limits::default(), NOW);
-        let Brought { client, secret, last_login, left_out } = bare.unwrap();
+        let bare = read(json!({ "clientId": "a b" }), &Limits::default(), NOW);
+        let Brought { client, secret, left_out } = bare.unwrap();
         assert_eq!((client.name.as_str(), client.state), ("a b", State::Draft));
         assert_eq!((client.auth_method, client.created), (AuthMethod::ClientSecretBasic, NOW));
-        assert!(secret.is_none() && last_login.is_none() && left_out.is_empty());
+        assert!(secret.is_none() && client.last_login.is_none() && left_out.is_empty());
         let nulls = json!({ "audience": null, "allowedCustomClaims": null, "publicKey": null,
             "authMethod": null, "metadata": null, "lastLogin": null, "permissions": null });
         assert!(brought(&nulls).is_ok());

@@ -5,7 +5,6 @@ use serde::Serialize;
 use crate::clients::error::ClientsError;
 use crate::clients::key_admission::SharedKey;
 use crate::clients::public_key::LeftOut;
-use crate::domain::clock::Timestamp;
 use crate::domain::error_code::ErrorCode;
 use crate::domain::printable;
 use crate::domain::secret::ClientSecret;
@@ -38,8 +37,6 @@ pub struct Imported {
     pub secret: Option<ClientSecret>,
     /// Why it was not imported.
     pub reason: Option<String>,
-    /// When it last got a token where it comes from.
-    pub last_login: Option<Timestamp>,
     /// Those of its keys that other clients have too.
     pub shared_keys: Vec<SharedKey>,
     /// Those of its keys that cannot be used.
@@ -58,7 +55,6 @@ impl Imported {
             outcome,
             secret: None,
             reason: None,
-            last_login: None,
             shared_keys: Vec::new(),
             left_out: Vec::new(),
             large_token: None,

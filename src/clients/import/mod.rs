@@ -11,22 +11,19 @@ mod keycloak;
 mod values;
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 use crate::audit::Action;
 use crate::domain::client::{AuthMethod, Client};
-use crate::domain::clock::Timestamp;
 use crate::domain::secret::{ClientSecret, Form};
 use crate::hashing::Busy;
 use crate::oauth::token::TokenIssuer;
 use crate::oauth::token_notice::LargeToken;
 
-use super::authority::Authority;
-use super::error::ClientsError;
-use super::key_admission::KeyAdmission;
+use super::change::By;
+use super::error::{ClientsError, refused};
 use super::{Clients, Inserted};
 
 use document::Brought;
@@ -48,36 +45,20 @@ pub enum Mode {
     Try,
 }
 
-/// What an import needs to know beside the documents.
-#[derive(Clone, Copy)]
-pub struct Terms<'a> {
-    /// What lets keys in.
-    pub keys: &'a KeyAdmission,
-    /// What will issue their tokens.
-    pub issuer: &'a TokenIssuer,
-    /// Who brings them.
-    pub authority: &'a Authority,
-    /// How long tokens live at the most.
-    pub longest_life: Duration,
-    /// Whether it is done.
-    pub mode: Mode,
-    /// The time.
-    pub now: Timestamp,
-}
-
 impl Clients {
     /// Brings in clients. Each is a write of its own: what becomes of one is no matter to the
     /// others, and to bring the same again does no harm.
     pub async fn import(
         &self,
+        by: By<'_>,
         documents: Vec<Value>,
-        terms: Terms<'_>,
+        mode: Mode,
+        issuer: &TokenIssuer,
     ) -> Result<Vec<Imported>, ClientsError> {
-        let Terms { longest_life, now, .. } = terms;
-        let (limits, rules) = (self.limits, terms.issuer.rules.clone());
-        let sealer = terms.issuer.sealer.clone();
+        let (limits, now) = (self.limits, by.now);
+        let (rules, sealer) = (issuer.rules.clone(), issuer.sealer.clone());
         let judge = move |document| {
-            let brought = document::read(document, longest_life, &limits, now)?;
+            let brought = document::read(document, &limits, now)?;
             Ok((rules.notice(&brought.client, &*sealer), brought))
         };
         // Judging a batch takes a while, in which others want to be served.
@@ -85,7 +66,7 @@ impl Clients {
         let judged = judging.await.map_err(|_| Busy::default())?;
         let each = judged.into_iter().map(|(id, judged)| async move {
             let done = match judged {
-                Some(judged) => self.import_one(judged, terms).await,
+                Some(judged) => self.import_one(by, judged, mode).await,
                 None => Ok(Imported::of(Outcome::Exists)),
             };
             Imported::told(id, done)
@@ -93,7 +74,12 @@ impl Clients {
         Ok(stream::iter(each.collect::<Vec<_>>()).buffered(WORKED_ON).collect().await)
     }
 
-    async fn import_one(&self, judged: Judged, terms: Terms<'_>) -> Result<Imported, ClientsError> {
+    async fn import_one(
+        &self,
+        by: By<'_>,
+        judged: Judged,
+        mode: Mode,
+    ) -> Result<Imported, ClientsError> {
         let (large_token, mut brought) = judged?;
         let left_out = std::mem::take(&mut brought.left_out);
         // Before a slow hash is computed for nothing.
@@ -102,29 +88,31 @@ impl Clients {
         }
         let needs_secret = brought.needs_secret();
         let outcome = if needs_secret { Outcome::ImportedWithNewSecret } else { Outcome::Imported };
-        let last_login = brought.last_login;
         let has_bcrypt =
             brought.client.secrets.iter().any(|secret| secret.verifier.hash.is_bcrypt());
         self.refuse_forged(&brought)?;
-        let shared_keys = terms.keys.admit_shared(&brought.client.id, &brought.client.keys).await?;
+        let shared_keys = self.keys.admit_shared(&brought.client.id, &brought.client.keys).await?;
         let imported =
             Imported { shared_keys, left_out, large_token, has_bcrypt, ..Imported::of(outcome) };
-        if terms.mode == Mode::Try {
+        if mode == Mode::Try {
             return Ok(imported);
         }
-        let (client, secret) = self.with_secrets(brought, needs_secret, terms).await?;
-        let (authority, pair) = (terms.authority, (None, Some(&client)));
-        let record =
-            self.recorder.change(authority.author(), Action::ClientImported, pair, terms.now)?;
+        let (client, secret) = self.with_secrets(by, brought, needs_secret).await?;
+        let (author, pair) = (by.authority.author(), (None, Some(&client)));
+        let record = self.recorder.change(author, Action::ClientImported, pair, by.now)?;
         match self.repository.insert(&client, &record).await? {
-            Inserted::Yes => Ok(Imported { secret, last_login, ..imported }),
+            Inserted::Yes => Ok(Imported { secret, ..imported }),
             Inserted::Duplicate => Ok(Imported::of(Outcome::Exists)),
         }
     }
 
     /// A secret that would be refused at every use.
     fn refuse_forged(&self, brought: &Brought) -> Result<(), ClientsError> {
-        match brought.secret.as_ref().map(|secret| secret.form(&brought.client.id, &self.pepper)) {
+        match brought
+            .secret
+            .as_ref()
+            .map(|secret| secret.form(&brought.client.id, &self.secrets.pepper))
+        {
             Some(Form::Forged) => refused(
                 "its secret has a control character in it, or begins with `lk_` and was not made \
                  for this client on this store",
@@ -135,24 +123,24 @@ impl Clients {
 
     async fn with_secrets(
         &self,
+        By { authority, now }: By<'_>,
         brought: Brought,
         needs_secret: bool,
-        terms: Terms<'_>,
     ) -> Result<(Client, Option<ClientSecret>), ClientsError> {
         let Brought { mut client, secret, .. } = brought;
         // One that was here before may have ended tokens: they stay dead, the next ones live.
         client.token_epoch = client.token_epoch.max(self.revoker.revocations.epoch(&client.id));
         if client.creator.is_empty() {
-            client.creator = terms.authority.author().actor.to_string();
+            client.creator = authority.author().actor.to_string();
         }
-        client.updater = terms.authority.author().actor.to_string();
+        client.updater = authority.author().actor.to_string();
         if let Some(secret) = secret {
-            client.secrets.push(self.kept(&secret, &client.id, terms.now).await?);
+            client.secrets.push(self.secrets.kept(&secret, &client.id, now).await?);
         }
         if !needs_secret {
             return Ok((client, None));
         }
-        let (secret, stored) = self.make_secret(&client.id, terms.now)?;
+        let (secret, stored) = self.secrets.make(&client.id, now)?;
         client.secrets.push(stored);
         Ok((client, Some(secret)))
     }
@@ -183,8 +171,4 @@ fn judged(
         (id, is_first.then(|| judge(document)))
     });
     each.collect()
-}
-
-fn refused<T>(why: &str) -> Result<T, ClientsError> {
-    Err(ClientsError::Metadata(why.to_owned()))
 }

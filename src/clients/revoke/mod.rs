@@ -18,9 +18,10 @@ use crate::revocation::revoker::Revoker;
 
 use super::ClientRepository;
 use super::authority::Authority;
+use super::change::By;
 use super::error::ClientsError;
 
-pub use order::{Order, Part};
+pub use order::{LATEST, Order, Part};
 
 /// How much longer a revocation is kept than its token is said to live.
 const RESERVE: Duration = Duration::from_secs(600);
@@ -41,7 +42,7 @@ pub struct TokenRevocation {
 }
 
 /// Who revokes, why and when.
-struct By<'a> {
+struct Cause<'a> {
     authority: &'a Authority,
     reason: Option<String>,
     now: Timestamp,
@@ -52,21 +53,20 @@ impl TokenRevocation {
     /// a second.
     pub async fn revoke(
         &self,
-        authority: &Authority,
+        By { authority, now }: By<'_>,
         order: Order,
         reason: Option<String>,
-        now: Timestamp,
     ) -> Result<Vec<Revocation>, ClientsError> {
-        let by = By { authority, reason, now };
+        let by = Cause { authority, reason, now };
         let horizon = self.revoker.revocations.horizon(now);
         let (revoked, until) = match order {
             Order::Client(id, part) => return self.end_part(&by, id, part).await,
             // A registration access token that is as old may be shown at any time.
             Order::Everything(before) => {
-                (Revoked::Everything { before: past(before, now)? }, order::LATEST)
+                (Revoked::Everything { before: past(before, now)? }, LATEST)
             }
             // As long as its file is somewhere, it could sign again.
-            Order::SigningKey(kid) => (Revoked::SigningKey { kid }, order::LATEST),
+            Order::SigningKey(kid) => (Revoked::SigningKey { kid }, LATEST),
             Order::Token(jti, exp) => {
                 let until = end_of(exp, now, horizon)?;
                 self.rate.take(authority.lineage(), now)?;
@@ -82,7 +82,7 @@ impl TokenRevocation {
     /// a client that is getting another id meanwhile is there by then, or does not get it.
     async fn end_part(
         &self,
-        by: &By<'_>,
+        by: &Cause<'_>,
         id: ClientId,
         part: Part,
     ) -> Result<Vec<Revocation>, ClientsError> {
@@ -99,7 +99,7 @@ impl TokenRevocation {
 
     async fn end_part_of(
         &self,
-        by: &By<'_>,
+        by: &Cause<'_>,
         client_id: ClientId,
         part: &Part,
     ) -> Result<Vec<Revocation>, ClientsError> {
@@ -127,7 +127,7 @@ impl TokenRevocation {
     /// of an epoch that nobody may know: those issued so far end by their date too.
     async fn end_client(
         &self,
-        by: &By<'_>,
+        by: &Cause<'_>,
         client_id: ClientId,
     ) -> Result<Vec<Revocation>, ClientsError> {
         let until = self.revoker.revocations.horizon(by.now);
@@ -154,7 +154,7 @@ impl TokenRevocation {
         Err(ClientsError::Raced)
     }
 
-    async fn raise(&self, by: &By<'_>, old: &Client, epoch: u64) -> Result<bool, ClientsError> {
+    async fn raise(&self, by: &Cause<'_>, old: &Client, epoch: u64) -> Result<bool, ClientsError> {
         let new = Client {
             token_epoch: epoch,
             registration_tokens: Vec::new(),
@@ -169,7 +169,7 @@ impl TokenRevocation {
     /// Ends what a client is looked after with, as far as the order is about it.
     async fn end_registration_tokens(
         &self,
-        by: &By<'_>,
+        by: &Cause<'_>,
         id: &ClientId,
         ends: impl Fn(&StoredRegistrationToken) -> bool + Send,
     ) -> Result<(), ClientsError> {
@@ -191,13 +191,13 @@ impl TokenRevocation {
         Err(ClientsError::Raced)
     }
 
-    async fn end(&self, by: &By<'_>, revocation: &Revocation) -> Result<(), ClientsError> {
+    async fn end(&self, by: &Cause<'_>, revocation: &Revocation) -> Result<(), ClientsError> {
         let record = self.record(by, &revocation.revoked)?;
         let Revocation { revoked, until } = revocation.clone();
         Ok(self.revoker.revoke(revoked, until, &record).await?)
     }
 
-    fn record(&self, by: &By<'_>, revoked: &Revoked) -> Result<AuditRecord, ClientsError> {
+    fn record(&self, by: &Cause<'_>, revoked: &Revoked) -> Result<AuditRecord, ClientsError> {
         let mut about = Map::from_iter([("revoked".to_owned(), Value::from(revoked.name()))]);
         if let Some(reason) = &by.reason {
             about.insert("reason".to_owned(), reason.as_str().into());

@@ -24,14 +24,14 @@ pub(in crate::http) async fn list(
 ) -> Result<HttpResponse, Refusal> {
     bearer::authority(&app, &request, KEYS_WRITE).await?;
 
-    let shared = app.signing_keys.store.published().await.map_err(ClientsError::from)?;
+    let shared = app.signing.keys.store.published().await.map_err(ClientsError::from)?;
 
     let (now, settings) = (app.clock.now(), &app.config.settings);
     let times = (
         Duration::from_secs(settings.max_token_lifetime),
         Duration::from_secs(settings.clock_skew),
     );
-    let own: Vec<String> = app.ring.own().into_iter().map(|own| own.jwk.kid).collect();
+    let own: Vec<String> = app.signing.ring.own().into_iter().map(|own| own.jwk.kid).collect();
     let mut keys = shared.keys;
     keys.sort_by(|a, b| (b.published, &b.jwk.kid).cmp(&(a.published, &a.jwk.kid)));
     let here = |kid: &String| own.contains(kid);
@@ -55,7 +55,7 @@ pub(in crate::http) async fn rotate(
     let authority = bearer::authority(&app, &request, KEYS_WRITE).await?;
     let rotation = rotation(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
 
-    let asked = app.signing_keys.rotate(&authority, rotation, app.clock.now()).await?;
+    let asked = app.signing.keys.rotate(&authority, rotation, app.clock.now()).await?;
     carried_out(&app).await;
 
     Ok(HttpResponse::Accepted().insert_header((CACHE_CONTROL, "no-store")).json(json!({
@@ -73,7 +73,7 @@ pub(in crate::http) async fn retire(
     let authority = bearer::authority(&app, &request, KEYS_WRITE).await?;
     let kid = kid.as_str();
 
-    app.signing_keys.retire(&authority, kid, app.clock.now()).await?;
+    app.signing.keys.retire(&authority, kid, app.clock.now()).await?;
     carried_out(&app).await;
 
     Ok(HttpResponse::NoContent().insert_header((CACHE_CONTROL, "no-store")).finish())
@@ -100,7 +100,7 @@ fn rotation(body: &[u8]) -> Result<RotationRequest, ClientsError> {
 
 /// Sees to it at once here. It is durable: what fails now is done at the next look.
 async fn carried_out(app: &App) {
-    if let Err(reason) = app.key_exchange.exchange().await {
+    if let Err(reason) = app.signing.exchange.exchange().await {
         tracing::warn!(%reason, "cannot apply the change of signing keys now; trying again");
     }
 }

@@ -4,13 +4,14 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
-use crate::clients::revoke::Order;
+use crate::clients::change::By;
 use crate::domain::permission::TOKENS_REVOKE;
 use crate::domain::revocation::Revocation;
-use crate::web::carry_out::carry_out;
 use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 use crate::web::{bearer, body, json};
+
+use super::revocation_order;
 
 pub(in crate::http) async fn post(
     app: Running,
@@ -19,14 +20,10 @@ pub(in crate::http) async fn post(
 ) -> Result<HttpResponse, Refusal> {
     let authority = bearer::authority(&app, &request, TOKENS_REVOKE).await?;
     let object = json::object(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
-    let (order, reason) = Order::parse(&object)?;
-    let now = app.clock.now();
+    let (order, reason) = revocation_order::order(&object)?;
 
-    let app = app.shared();
-    let revoked = carry_out(async move {
-        Ok(app.revocation_orders.carry_out(&authority, order, reason, now).await?)
-    })
-    .await?;
+    let by = By { authority: &authority, now: app.clock.now() };
+    let revoked = app.revocation_orders.carry_out(by, order, reason).await?;
 
     let revoked: Vec<Value> = revoked.iter().map(shown).collect();
     Ok(HttpResponse::Ok()

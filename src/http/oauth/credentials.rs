@@ -39,7 +39,7 @@ pub(in crate::http) async fn authenticated(
 ) -> Result<AuthenticatedClient, OAuthError> {
     let trusted = &app.config.settings.trusted_proxies;
     let caller = address::counted(request, trusted, state.untrusted_proxies());
-    let proved = app.authenticator.authenticate(presented, caller, now).await;
+    let proved = app.tokens.authenticator.authenticate(presented, caller, now).await;
     proved.inspect_err(|error| count(error, state.metrics()))
 }
 

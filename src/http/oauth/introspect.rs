@@ -28,14 +28,14 @@ pub(in crate::http) async fn post(
     let now = app.clock.now();
     let (caller, token) = caller(&app, &state, &request, &form, now).await?;
 
-    let answer = app.introspection.answer(&app.judge, &caller, token, now).await?;
+    let answer = app.tokens.introspection.answer(&app.tokens.judge, &caller, token, now).await?;
 
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));
     if !wants_signed(&request) {
         return Ok(response.json(answer));
     }
-    let signed = app.introspection.sealed(&caller, &answer, now)?;
+    let signed = app.tokens.introspection.sealed(&caller, &answer, now)?;
     Ok(response.content_type(SIGNED).body(signed))
 }
 

@@ -4,14 +4,13 @@ use std::net::IpAddr;
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::Value;
 
 use crate::assembly::App;
-use crate::clients::draft::ClientMetadata;
+use crate::clients::Registered;
 use crate::clients::error::ClientsError;
-use crate::clients::view;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
+use crate::http::client_json::{ClientMetadata, view};
 use crate::oauth::error::TokenFault;
 use crate::web::rate::RegistrationRate;
 use crate::web::refusal::Refusal;
@@ -32,18 +31,16 @@ pub(in crate::http) async fn post(
     admit(&app, &request, token, now)?;
     let metadata: ClientMetadata =
         json::from_object(json::object(&body::read(&request, payload, json::MEDIA_TYPE).await?)?)?;
-
-    let outline = app.registration.outline(&metadata, now)?;
+    let new = metadata.read()?;
     // Not before: what proves nothing and says nothing must not be counted against others there.
     // Nor later: to judge keys takes a while.
     keep_to_the_rate(&app, &request, now)?;
 
     let origin = origin::of(&app, &request);
-    let registered = app.registration.register(outline, &metadata, origin, now).await?;
+    let registered = app.clients.register(new, origin, now).await?;
 
     state.metrics().clients_registered.inc();
-    let uri = uri(&app, &registered.client.id);
-    Ok(created(&view::registration(&registered, &uri)))
+    Ok(created(&app, &registered))
 }
 
 /// Lets those in who may register, unless too many wrong tokens came from their address.
@@ -53,7 +50,7 @@ fn admit(
     token: Option<&str>,
     now: Timestamp,
 ) -> Result<(), ClientsError> {
-    let admit = || app.registration.admit(token);
+    let admit = || app.clients.registration.admit(token);
     match rate_and_address(app, request) {
         Some((rate, address)) => rate.shows_a_token(address, now, admit),
         None => admit(),
@@ -81,6 +78,8 @@ pub(in crate::http) fn uri(app: &App, id: &ClientId) -> String {
     app.config.url(&format!("/register/{}", id.replace('+', "%20")))
 }
 
-pub(in crate::http) fn created(shown: &Value) -> HttpResponse {
+/// What a client that was registered is told.
+pub(in crate::http) fn created(app: &App, registered: &Registered) -> HttpResponse {
+    let shown = view::registration(registered, &uri(app, &registered.client.id));
     HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(shown)
 }

@@ -5,7 +5,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use crate::oauth::error::OAuthError;
-use crate::web::carry_out::carry_out;
 use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 use crate::web::{ServerState, form, origin};
@@ -24,11 +23,7 @@ pub(in crate::http) async fn post(
     let (now, origin) = (app.clock.now(), origin::of(&app, &request));
 
     let client = credentials::authenticated(&app, &state, &request, &presented, now).await?;
-    let app = app.shared();
-    carry_out(
-        async move { Ok(app.own_tokens.revoke(&app.judge, &client, &token, origin, now).await?) },
-    )
-    .await?;
+    app.tokens.own.revoke(&app.tokens.judge, &client, &token, origin, now).await?;
 
     // Of a JSON type, though nothing is said: some clients refuse others.
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({})))

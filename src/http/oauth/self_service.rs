@@ -2,21 +2,18 @@
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::assembly::App;
-use crate::audit::Action;
+use crate::clients::Registered;
 use crate::clients::change::{By, Precondition};
-use crate::clients::draft::ClientMetadata;
-use crate::clients::self_service::Owner;
-use crate::clients::{Registered, view};
+use crate::clients::error::ClientsError;
+use crate::clients::self_service::{Owner, Replacement};
 use crate::domain::registration_token::RegistrationToken;
-use crate::http::admin::clients::{
-    NewKey, NewKeys, credential_id, done, new_key, new_keys, new_secret, removal, segment,
-    shown_key, shown_secret,
-};
+use crate::domain::secret::ClientSecret;
+use crate::http::admin::clients::{done, segment};
+use crate::http::client_json::{ClientMetadata, view};
 use crate::oauth::error::TokenFault;
-use crate::web::carry_out::carry_out;
 use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 use crate::web::{ServerState, bearer, body, json, origin};
@@ -24,21 +21,19 @@ use crate::web::{ServerState, bearer, body, json, origin};
 use super::register;
 
 /// The client, if the bearer token of the request is its registration access token.
-async fn owner(app: &App, request: &HttpRequest) -> Result<Owner, Refusal> {
+pub(in crate::http) async fn owner(app: &App, request: &HttpRequest) -> Result<Owner, Refusal> {
     let token = match bearer::token(request) {
         Err(TokenFault::Repeated) => return Err(TokenFault::Repeated.into()),
         token => token.ok().map(RegistrationToken::from),
     };
     let id = segment(request, "client_id");
     let now = app.clock.now();
-    let owner = app.clients.owner(&id, token, origin::of(app, request), now).await?;
-    app.logins.note_use(&owner.client().id, &owner.credential(), now);
-    Ok(owner)
+    Ok(app.clients.owner(&id, token, origin::of(app, request), now).await?)
 }
 
 /// The same, about to do what costs slow hashes and writes. To end something costs little, and is
 /// never refused for how often it is done.
-async fn changing(app: &App, request: &HttpRequest) -> Result<Owner, Refusal> {
+pub(in crate::http) async fn changing(app: &App, request: &HttpRequest) -> Result<Owner, Refusal> {
     let owner = owner(app, request).await?;
     if let Some(state) = ServerState::of(request) {
         state.rate().changes(owner.client(), app.clock.now())?;
@@ -68,12 +63,10 @@ pub(in crate::http) async fn put(
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
     let owner = changing(&app, &request).await?;
-    let object: Value = json::object(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
-    let metadata: ClientMetadata = json::from_object(object.clone())?;
+    let members = json::members(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
 
-    let now = app.clock.now();
-    let replaced = app.clients.replace_metadata(&app.keys, owner, &object, &metadata, now);
-    let registered = replaced.await?;
+    let replacement = replacement(members)?;
+    let registered = app.clients.replace(owner, replacement, app.clock.now()).await?;
 
     Ok(shown(&app, &registered))
 }
@@ -84,86 +77,27 @@ pub(in crate::http) async fn delete(
 ) -> Result<HttpResponse, Refusal> {
     let owner = owner(&app, &request).await?;
 
-    let app = app.shared();
-    carry_out(async move {
-        let authority = owner.authority();
-        let by = By { authority, action: Action::ClientDeleted, now: app.clock.now() };
-        app.clients.remove(authority.id(), &Precondition::None, by).await?;
-        Ok(done())
-    })
-    .await
-}
-
-pub(in crate::http) async fn add_secret(
-    app: Running,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> Result<HttpResponse, Refusal> {
-    let owner = changing(&app, &request).await?;
-    let lives = new_secret(&request, payload).await?;
-
-    let authority = owner.authority();
-    let added = app.clients.add_secret(authority.id(), lives, authority, app.clock.now()).await?;
-
-    Ok(shown_secret(&added))
-}
-
-pub(in crate::http) async fn add_key(
-    app: Running,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> Result<HttpResponse, Refusal> {
-    let owner = changing(&app, &request).await?;
-    let NewKey { key, proofs, lives } = new_key(&request, payload).await?;
-
-    let (authority, now) = (owner.authority(), app.clock.now());
-    let key = (key, &*proofs);
-    let added = app.clients.add_key(&app.keys, authority.id(), key, lives, authority, now).await?;
-
-    Ok(shown_key(&added))
-}
-
-pub(in crate::http) async fn delete_secret(
-    app: Running,
-    request: HttpRequest,
-) -> Result<HttpResponse, Refusal> {
-    let owner = owner(&app, &request).await?;
-    let (secret, tokens) = (credential_id(&request), removal(&request)?);
-
-    let authority = owner.authority();
-    app.clients.delete_secret(authority.id(), &secret, tokens, authority, app.clock.now()).await?;
+    let by = By { authority: owner.authority(), now: app.clock.now() };
+    app.clients.remove(by, by.authority.id(), &Precondition::None).await?;
 
     Ok(done())
 }
 
-pub(in crate::http) async fn delete_key(
-    app: Running,
-    request: HttpRequest,
-) -> Result<HttpResponse, Refusal> {
-    let owner = owner(&app, &request).await?;
-    let (key, tokens) = (credential_id(&request), removal(&request)?);
+/// Members that are for the server to say: RFC 7592 §2.2.
+const FOR_US_TO_SAY: [&str; 4] = [
+    "registration_access_token",
+    "registration_client_uri",
+    "client_secret_expires_at",
+    "client_id_issued_at",
+];
 
-    let authority = owner.authority();
-    app.clients.delete_key(authority.id(), &key, tokens, authority, app.clock.now()).await?;
-
-    Ok(done())
-}
-
-pub(in crate::http) async fn regenerate(
-    app: Running,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> Result<HttpResponse, Refusal> {
-    let owner = changing(&app, &request).await?;
-    let NewKeys { keys, proofs } = new_keys(&request, payload).await?;
-
-    let app = app.shared();
-    carry_out(async move {
-        let (authority, keys, now) = (owner.authority(), (keys, &*proofs), app.clock.now());
-        let registered =
-            app.clients.regenerate(&app.keys, authority.id(), keys, authority, now).await?;
-        let uri = register::uri(&app, &registered.client.id);
-        Ok(register::created(&view::registration(&registered, &uri)))
-    })
-    .await
+fn replacement(members: Map<String, Value>) -> Result<Replacement, ClientsError> {
+    if let Some(name) = FOR_US_TO_SAY.iter().find(|name| members.contains_key(**name)) {
+        return Err(ClientsError::Metadata(format!("`{name}` is for the server to say")));
+    }
+    // What is no text is nobody's id or secret.
+    let text = |name: &str| members.get(name).map(|it| it.as_str().unwrap_or_default().to_owned());
+    let (client_id, secret) = (text("client_id"), text("client_secret"));
+    let client = json::from_object::<ClientMetadata>(Value::Object(members))?.read()?;
+    Ok(Replacement { client_id, client_secret: secret.map(ClientSecret::from), client })
 }

@@ -34,8 +34,8 @@ pub(in crate::http) async fn post(
 
     let client = credentials::authenticated(&app, &state, &request, &presented, now).await?;
     // Not before: a list of whatever length must cost nothing to those who have proved nothing.
-    let asked = form.token_request(&app.issuer.rules.lists)?;
-    let issued = app.issuer.issue(&client, asked, now);
+    let asked = form.token_request(&app.tokens.issuer.rules.lists)?;
+    let issued = app.tokens.issuer.issue(&client, asked, now);
     let issued = issued.inspect_err(|error| credentials::count(error, state.metrics()))?;
 
     state.metrics().tokens_issued.inc();

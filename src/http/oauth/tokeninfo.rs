@@ -16,7 +16,7 @@ pub(in crate::http) async fn get(
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
     let token = bearer::token(&request)?;
-    app.judge.judge(token, app.clock.now()).await?;
+    app.tokens.judge.judge(token, app.clock.now()).await?;
     let claims = claims(token).ok_or(TokenFault::NotOurs(NotOurs::Malformed))?;
 
     Ok(HttpResponse::Ok()

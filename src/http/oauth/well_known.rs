@@ -17,7 +17,7 @@ use crate::web::state::Running;
 
 /// The key set: RFC 7517 §5.
 pub(in crate::http) async fn jwks(app: Running, request: HttpRequest) -> HttpResponse {
-    let jwks = app.ring.jwks();
+    let jwks = app.signing.ring.jwks();
     let lines = request.headers().get_all(IF_NONE_MATCH).filter_map(|line| line.to_str().ok());
     let mut known = lines.flat_map(|line| line.split(',')).map(str::trim);
     // A cache on the way may have made it a weak one, which here is as good: RFC 9110 §13.1.2.
@@ -100,7 +100,7 @@ fn metadata(app: &App) -> Map<String, Value> {
         "introspection_endpoint": config.url("/oauth/introspect"),
         "introspection_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
-        "introspection_signing_alg_values_supported": app.ring.algorithms(),
+        "introspection_signing_alg_values_supported": app.signing.ring.algorithms(),
     }));
     if config.settings.admin_listen.is_none() {
         let documentation = format!("{}/documentation", config.root());
@@ -109,7 +109,7 @@ fn metadata(app: &App) -> Map<String, Value> {
     if !config.settings.gateway_resources.is_empty() {
         shown.insert("protected_resources".to_owned(), json!(config.settings.gateway_resources));
     }
-    if app.registration.is_possible() {
+    if app.clients.registration.is_possible() {
         shown.insert("registration_endpoint".to_owned(), config.url("/register").into());
     }
     shown
@@ -118,7 +118,7 @@ fn metadata(app: &App) -> Map<String, Value> {
 fn openid_members(app: &App) -> Map<String, Value> {
     members(json!({
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": app.ring.algorithms(),
+        "id_token_signing_alg_values_supported": app.signing.ring.algorithms(),
     }))
 }
 

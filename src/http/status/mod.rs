@@ -45,7 +45,7 @@ pub(super) async fn ready(
 
 /// That the store can be read only, if so: `/tokeninfo` and whatever needs no write is served.
 fn with_store(mut status: Map<String, Value>, app: Option<&Arc<App>>) -> Map<String, Value> {
-    if app.is_some_and(|app| !app.upkeep.takes_writes()) {
+    if app.is_some_and(|app| !app.health.store.takes_writes()) {
         status.insert("store".to_owned(), "cannot be written".into());
     }
     status
@@ -55,8 +55,8 @@ fn with_store(mut status: Map<String, Value>, app: Option<&Arc<App>>) -> Map<Str
 /// while tokens are judged by what was known then.
 pub(super) async fn check_up(state: web::Data<ServerState>) -> HttpResponse {
     let Some(app) = state.app() else { return report(false) };
-    let has_files = app.ring.are_files_readable();
-    let good = app.upkeep.ping().await.is_ok() && app.ring.can_sign() && has_files;
+    let has_files = app.signing.ring.are_files_readable();
+    let good = app.health.store.ping().await.is_ok() && app.signing.ring.can_sign() && has_files;
     let mut status = with_store(status(good), Some(app));
     if !has_files {
         status.insert("signing_key_files".to_owned(), "unreadable".into());
@@ -70,15 +70,15 @@ pub(super) async fn check_up(state: web::Data<ServerState>) -> HttpResponse {
 
 pub(super) async fn metrics(state: web::Data<ServerState>) -> HttpResponse {
     let answers =
-        state.app().is_some_and(|app| app.feed.store_answers() && app.upkeep.takes_writes());
+        state.app().is_some_and(|app| app.feed.store_answers() && app.health.store.takes_writes());
     let metrics = state.metrics();
     metrics.store_up.set(i64::from(answers));
     if let Some(app) = state.app() {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        metrics.revocations.set(count(app.revocations.len()));
-        metrics.key_files_readable.set(i64::from(app.ring.are_files_readable()));
+        metrics.revocations.set(count(app.health.revocations.len()));
+        metrics.key_files_readable.set(i64::from(app.signing.ring.are_files_readable()));
         metrics.staleness.set(app.feed.staleness().as_secs_f64());
-        let found = app.credentials.found();
+        let found = app.clients.watch.found();
         for (days, expiring) in WARNING_DAYS.into_iter().zip(found.expiring) {
             let label = WithinDays { within_days: days.into() };
             metrics.credentials_expiring.get_or_create(&label).set(count(expiring));
@@ -88,12 +88,12 @@ pub(super) async fn metrics(state: web::Data<ServerState>) -> HttpResponse {
         let is_current = app.gatekeeper.policy.as_ref().is_none_or(|file| file.is_current());
         metrics.policy_current.set(i64::from(is_current));
         let copy = |from: u64, to: &Counter| to.inner().store(from, Ordering::Relaxed);
-        let unreadable = app.upkeep.unreadable();
+        let unreadable = app.health.store.unreadable();
         for (kind, count) in [("client", unreadable.clients), ("audit_record", unreadable.records)]
         {
             copy(count, &metrics.unreadable.get_or_create(&KindLabels { kind }));
         }
-        if let Some(delivery) = &app.delivery {
+        if let Some(delivery) = &app.health.delivery {
             let tally = &delivery.tally;
             copy(tally.delivered.load(Ordering::Relaxed), &metrics.webhook_delivered);
             copy(tally.failed.load(Ordering::Relaxed), &metrics.webhook_failed);

@@ -19,8 +19,7 @@ use super::{EmbeddedStore, audit};
 impl ClientRepository for EmbeddedStore {
     async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError> {
         let (id, row) = (client.id.clone(), audit::Row::of(record)?);
-        let mut document = record::to_document(client);
-        document.insert(record::VERSION, 1_i64);
+        let document = record::new_document(client);
         let insert = move |transaction: &Transaction<'_>| {
             let inserted = add(transaction, id.as_str(), document)?;
             if inserted == Inserted::Yes {

@@ -17,8 +17,7 @@ impl ClientRepository for MemoryStore {
     async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError> {
         audit::to_text(record)?;
         let mut tables = self.tables();
-        let mut document = record::to_document(client);
-        document.insert(record::VERSION, 1_i64);
+        let mut document = record::new_document(client);
         document.insert(record::UPDATED_AT, tables.tick());
         let inserted = tables.add(client.id.clone(), document);
         if inserted == Inserted::Yes {

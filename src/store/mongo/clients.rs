@@ -27,9 +27,8 @@ impl ClientRepository for MongoStore {
     async fn insert(&self, client: &Client, record: &AuditRecord) -> Result<Inserted, StoreError> {
         let id = client.id.clone();
         let filter = doc! { record::CLIENT_ID: id.as_str(), "_id": { "$exists": false } };
-        let mut document = record::to_document(client);
+        let mut document = record::new_document(client);
         document.remove(record::CLIENT_ID); // the filter has it
-        document.insert(record::VERSION, 1_i64);
         document.extend(audit::enclosed(record)?);
         let update =
             doc! { "$setOnInsert": document, "$currentDate": { record::UPDATED_AT: true } };

@@ -116,6 +116,16 @@ pub(in crate::store) fn to_document(client: &Client) -> Document {
     document
 }
 
+/// The document of a client that is added, but for `updatedAt`.
+pub(in crate::store) fn new_document(client: &Client) -> Document {
+    let mut document = to_document(client);
+    document.insert(VERSION, 1_i64);
+    if let Some(login) = client.last_login {
+        document.insert(LAST_LOGIN, date(login));
+    }
+    document
+}
+
 /// The client that a document describes; `None` if it has no usable `clientId`.
 pub(in crate::store) fn to_client(document: &Document) -> Option<Client> {
     if document.contains_key(REMOVED_AT) {

@@ -1,13 +1,11 @@
 //! `POST /clients`.
 
-use std::time::Duration;
-
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::clients::create::{self, Grants};
-use crate::clients::draft::ClientMetadata;
+use crate::clients::change::By;
 use crate::domain::permission::CLIENTS_WRITE;
+use crate::http::client_json::new_client_with_grants;
 use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 use crate::web::{ServerState, bearer, body, json};
@@ -21,16 +19,11 @@ pub(in crate::http) async fn post(
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
     let authority = bearer::authority(&app, &request, CLIENTS_WRITE).await?;
-    let object = json::object(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
-    create::refuse_unknown(&object)?;
-    let metadata: ClientMetadata = json::from_object(object.clone())?;
-    let grants: Grants = json::from_object(object)?;
+    let members = json::members(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
+    let (new, grants) = new_client_with_grants(members)?;
 
-    let longest = Duration::from_secs(app.config.settings.max_token_lifetime);
-    let now = app.clock.now();
-    let registered =
-        create::create(&app.clients, &app.keys, &authority, &metadata, grants, longest, now)
-            .await?;
+    let by = By { authority: &authority, now: app.clock.now() };
+    let registered = app.clients.create(by, new, grants).await?;
 
     state.metrics().clients_registered.inc();
     let client_id = &registered.client.id;

@@ -1,14 +1,13 @@
 //! `POST /clients/import`.
 
-use std::time::Duration;
-
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::clients::import::{Imported, MOST_AT_ONCE, Mode, Terms};
-use crate::clients::{Login, view};
+use crate::clients::change::By;
+use crate::clients::import::{Imported, MOST_AT_ONCE, Mode};
 use crate::domain::permission::ADMIN;
+use crate::http::client_json::view;
 use crate::web::aside::aside;
 use crate::web::refusal::Refusal;
 use crate::web::state::Running;
@@ -47,24 +46,10 @@ pub(in crate::http) async fn import(
         return Err(malformed(&why).into());
     }
 
-    let terms = Terms {
-        authority: &authority,
-        keys: &app.keys,
-        issuer: &app.issuer,
-        longest_life: Duration::from_secs(app.config.settings.max_token_lifetime),
-        mode: if dry_run { Mode::Try } else { Mode::Do },
-        now: app.clock.now(),
-    };
-    let imported = app.clients.import(clients, terms).await?;
+    let by = By { authority: &authority, now: app.clock.now() };
+    let mode = if dry_run { Mode::Try } else { Mode::Do };
+    let imported = app.clients.import(by, clients, mode, &app.tokens.issuer).await?;
 
-    let logins = imported.iter().filter_map(|client| {
-        let id = client.client_id.as_deref()?.parse().ok()?;
-        Some(Login { client: id, at: Some(client.last_login?), used: Vec::new() })
-    });
-    // It only informs: no reason to hold back what happened to the clients.
-    if let Err(error) = app.upkeep.write_logins(&logins.collect::<Vec<_>>()).await {
-        tracing::warn!(reason = %error, "the last logins of imported clients were not written");
-    }
     let added = imported.iter().filter(|client| client.is_new() && !dry_run).count();
     state.metrics().clients_registered.inc_by(u64::try_from(added).unwrap_or_default());
     let results: Vec<Value> = imported.iter().map(shown).collect();

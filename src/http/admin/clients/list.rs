@@ -4,12 +4,13 @@ use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
+use crate::clients::Cursor;
 use crate::clients::error::ClientsError;
-use crate::clients::list::{self, Filter};
-use crate::clients::{Cursor, view};
+use crate::clients::list::Filter;
 use crate::domain::clock::Timestamp;
 use crate::domain::permission::CLIENTS_READ;
 use crate::domain::printable::misfit;
+use crate::http::client_json::view;
 use crate::web::aside::aside;
 use crate::web::bearer;
 use crate::web::refusal::Refusal;
@@ -48,10 +49,9 @@ pub(in crate::http) async fn list(
     let filter = query.filter()?;
     let after = query.cursor.map(Cursor);
 
-    let page = list::list(&*app.repository, &filter, after, limit).await;
+    let page = app.clients.list(&filter, after, limit).await?;
 
-    let page = page.map_err(ClientsError::from)?.ok_or(ClientsError::Cursor)?;
-    let watch = app.credentials.at(app.clock.now());
+    let watch = app.clients.watch.at(app.clock.now());
     let shown = aside(move || {
         let clients: Vec<_> = page.clients.iter().map(|it| view::client(it, watch)).collect();
         let next = page.next.map(|cursor| cursor.0);

@@ -1,7 +1,6 @@
 //! `/clients`: the routes by which administrators manage clients.
 
 mod create;
-mod credentials;
 mod import;
 mod list;
 mod one;
@@ -10,25 +9,20 @@ use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_MATCH};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use crate::assembly::App;
+use crate::clients::Registered;
 use crate::clients::change::Precondition;
 use crate::clients::credentials::Tokens;
 use crate::clients::error::ClientsError;
-use crate::clients::{Registered, view};
 use crate::domain::client::Client;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::printable::excerpt;
+use crate::http::client_json::view;
 use crate::http::oauth::register;
 
 pub(in crate::http) use create::post;
-pub(in crate::http) use credentials::{
-    NewKey, NewKeys, new_key, new_keys, new_secret, removal, shown_key, shown_secret,
-};
-pub(in crate::http) use credentials::{
-    add_key, add_secret, delete_key, delete_registration_token, delete_secret, regenerate,
-};
 pub(in crate::http) use import::import;
 pub(in crate::http) use list::list;
-pub(in crate::http) use one::{delete, patch, show, state};
+pub(in crate::http) use one::{delete, delete_registration_token, patch, show, state};
 
 /// The client that the path names.
 pub(in crate::http) fn client_id(request: &HttpRequest) -> Result<ClientId, ClientsError> {
@@ -60,7 +54,7 @@ fn precondition(request: &HttpRequest) -> Precondition {
 }
 
 /// `revoke_tokens`, the only parameter of those that know it.
-fn tokens(request: &HttpRequest) -> Result<Tokens, ClientsError> {
+pub(in crate::http) fn tokens(request: &HttpRequest) -> Result<Tokens, ClientsError> {
     let mut tokens = Tokens::Keep;
     for (name, value) in form_urlencoded::parse(request.query_string().as_bytes()) {
         tokens = match (&*name, &*value) {
@@ -81,20 +75,20 @@ fn malformed(why: &str) -> ClientsError {
 
 /// A client as it stands, with its tag.
 fn shown(app: &App, client: &Client) -> HttpResponse {
-    let watch = app.credentials.at(app.clock.now());
+    let watch = app.clients.watch.at(app.clock.now());
     let mut response = no_store();
     response.insert_header((ETAG, client.revision.etag()));
     let mut shown = view::client(client, watch);
-    view::warn(&mut shown, app.issuer.notice(client));
+    view::warn(&mut shown, app.tokens.issuer.notice(client));
     response.json(shown)
 }
 
 /// A client as it was added.
-fn created(app: &App, registered: &Registered) -> HttpResponse {
+pub(in crate::http) fn created(app: &App, registered: &Registered) -> HttpResponse {
     let client = &registered.client;
     let mut shown = view::created(registered, &register::uri(app, &client.id));
-    view::warn(&mut shown, app.issuer.notice(client));
-    register::created(&shown)
+    view::warn(&mut shown, app.tokens.issuer.notice(client));
+    HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(shown)
 }
 
 pub(in crate::http) fn no_store() -> HttpResponseBuilder {

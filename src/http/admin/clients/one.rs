@@ -1,24 +1,17 @@
 //! `/clients/{client_id}`: read, change, remove.
 
-use std::time::Duration;
-
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
-use crate::audit::Action;
 use crate::clients::change::By;
-use crate::clients::credentials::Tokens;
-use crate::clients::error::ClientsError;
-use crate::clients::update::Update;
 use crate::domain::permission::{CLIENTS_READ, CLIENTS_WRITE};
 use crate::domain::state::State;
-use crate::web::carry_out::carry_out;
+use crate::http::client_json::client_patch;
 use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 use crate::web::{bearer, body, json};
 
-use super::{client_id, done, precondition, shown, tokens};
+use super::{client_id, credential_id, done, precondition, shown, tokens};
 
 /// RFC 7396 §4.
 const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -30,9 +23,7 @@ pub(in crate::http) async fn show(
     bearer::authority(&app, &request, CLIENTS_READ).await?;
     let id = client_id(&request)?;
 
-    let found = app.repository.read(&id).await.map_err(ClientsError::from)?;
-
-    Ok(shown(&app, &found.ok_or(ClientsError::NotFound)?))
+    Ok(shown(&app, &app.clients.read(&id).await?))
 }
 
 pub(in crate::http) async fn patch(
@@ -42,17 +33,13 @@ pub(in crate::http) async fn patch(
 ) -> Result<HttpResponse, Refusal> {
     let authority = bearer::authority(&app, &request, CLIENTS_WRITE).await?;
     let id = client_id(&request)?;
-    let revoke_tokens = tokens(&request)? == Tokens::Revoke;
+    let (tokens, condition) = (tokens(&request)?, precondition(&request));
     let types = [MERGE_PATCH, json::MEDIA_TYPE];
-    let patch = match json::object(&body::read_any(&request, payload, &types).await?)? {
-        Value::Object(patch) => patch,
-        _ => Map::new(),
-    };
+    let patch = json::object(&body::read_any(&request, payload, &types).await?)?;
+    let patch = client_patch(patch)?;
 
-    let update = Update { patch, revoke_tokens };
-    let longest = Duration::from_secs(app.config.settings.max_token_lifetime);
-    let (condition, now) = (precondition(&request), app.clock.now());
-    let client = app.clients.update(&id, &update, &condition, (&authority, longest), now).await?;
+    let by = By { authority: &authority, now: app.clock.now() };
+    let client = app.clients.update(by, &id, &condition, &patch, tokens).await?;
 
     Ok(shown(&app, &client))
 }
@@ -75,8 +62,8 @@ pub(in crate::http) async fn state(
     let object = json::object(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
     let Transition { to } = json::from_object(object)?;
 
-    let condition = precondition(&request);
-    app.clients.bring_to(&id, to, &condition, &authority, app.clock.now()).await?;
+    let by = By { authority: &authority, now: app.clock.now() };
+    app.clients.bring_to(by, &id, to, &precondition(&request)).await?;
 
     Ok(done())
 }
@@ -88,11 +75,21 @@ pub(in crate::http) async fn delete(
     let authority = bearer::authority(&app, &request, CLIENTS_WRITE).await?;
     let id = client_id(&request)?;
 
-    let (app, condition) = (app.shared(), precondition(&request));
-    carry_out(async move {
-        let by = By { authority: &authority, action: Action::ClientDeleted, now: app.clock.now() };
-        app.clients.remove(&id, &condition, by).await?;
-        Ok(done())
-    })
-    .await
+    let by = By { authority: &authority, now: app.clock.now() };
+    app.clients.remove(by, &id, &precondition(&request)).await?;
+
+    Ok(done())
+}
+
+pub(in crate::http) async fn delete_registration_token(
+    app: Running,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refusal> {
+    let authority = bearer::authority(&app, &request, CLIENTS_WRITE).await?;
+    let (id, token) = (client_id(&request)?, credential_id(&request));
+
+    let by = By { authority: &authority, now: app.clock.now() };
+    app.clients.delete_registration_token(by, &id, &token).await?;
+
+    Ok(done())
 }

@@ -1,74 +1,55 @@
-//! A client before it is stored: what registration and creation share.
+//! Client metadata: [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2).
 
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::clients::error::ClientsError;
+use crate::clients::key_proof::ProofFault;
+use crate::clients::new_client::{NewClient, NewKeys};
+use crate::clients::public_key::{MOST_LISTED, SentKeys};
 use crate::domain::algorithm::Algorithm;
-use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS, Client};
-use crate::domain::clock::Timestamp;
-use crate::domain::id::ClientId;
+use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS};
 use crate::domain::jwks_uri::{JwksUri, MalformedJwksUri};
 use crate::domain::key_judge::KeyFault;
-use crate::domain::printable::is_name;
+use crate::domain::printable::excerpt;
+use crate::web::json;
 
-use super::error::ClientsError;
-use super::key_proof::ProofFault;
-use super::public_key::{LeftOut, SentKeys};
-use super::{Clients, other_metadata};
-
-/// How many keys may be sent at once, whether a client may have them or not.
-pub(super) const MOST_LISTED: usize = 64;
+use super::other_metadata;
 
 /// The metadata of RFC 7591 §2 that we know. Types are checked by hand, so that what is wrong is
 /// said in the words of that document.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct ClientMetadata {
+pub(in crate::http) struct ClientMetadata {
     /// A name for people.
-    pub client_name: Value,
+    pub(super) client_name: Value,
     /// How the client will authenticate.
-    pub token_endpoint_auth_method: Value,
+    pub(super) token_endpoint_auth_method: Value,
     /// What it will sign assertions with.
-    pub token_endpoint_auth_signing_alg: Value,
+    pub(super) token_endpoint_auth_signing_alg: Value,
     /// The grants it wants to use.
     #[serde(deserialize_with = "present")]
-    pub grant_types: Option<Value>,
+    pub(super) grant_types: Option<Value>,
     /// Ways of the authorization endpoint, of which there is none here.
     #[serde(deserialize_with = "present")]
-    pub response_types: Option<Value>,
+    pub(super) response_types: Option<Value>,
     /// One key as a JWK.
     #[serde(deserialize_with = "present")]
-    pub public_key: Option<Value>,
+    pub(super) public_key: Option<Value>,
     /// One key as PEM.
     #[serde(deserialize_with = "present")]
-    pub public_key_pem: Option<Value>,
+    pub(super) public_key_pem: Option<Value>,
     /// Keys as a JWK Set.
     #[serde(deserialize_with = "present")]
-    pub jwks: Option<Value>,
+    pub(super) jwks: Option<Value>,
     /// Where the keys are published.
     #[serde(deserialize_with = "present")]
-    pub jwks_uri: Option<Value>,
+    pub(super) jwks_uri: Option<Value>,
     /// A JWT for each key, which shows that its private half is there.
     #[serde(deserialize_with = "present")]
-    pub proof: Option<Value>,
+    pub(super) proof: Option<Value>,
     #[serde(flatten)]
     others: Map<String, Value>,
-}
-
-/// A client as far as its metadata describes it without its keys, and these as they were sent.
-#[derive(Debug)]
-pub struct Outline {
-    pub(super) client: Client,
-    keys: SentKeys,
-}
-
-/// A client as its metadata describes it.
-#[derive(Debug)]
-pub struct Draft {
-    /// The client, without a secret yet.
-    pub client: Client,
-    /// The keys of its set that are not taken.
-    pub left_out: Vec<LeftOut>,
 }
 
 /// Tells a member that is `null` from one that is absent.
@@ -77,42 +58,26 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
 }
 
 impl ClientMetadata {
-    /// A client of this metadata, without a secret yet. Its keys are not judged, so this costs
-    /// little whatever was sent.
-    pub fn outline(&self, id: ClientId, now: Timestamp) -> Result<Outline, ClientsError> {
-        let name = client_name(&self.client_name)?;
+    /// What is asked for, if it can be a client. Its keys are not judged, so this costs little
+    /// whatever was sent.
+    pub(in crate::http) fn read(&self) -> Result<NewClient, ClientsError> {
+        // What is no text is no name either, which is said where names are judged.
+        let name = self.client_name.as_str().unwrap_or_default().to_owned();
         let auth_method = match &self.token_endpoint_auth_method {
             Value::Null => AuthMethod::default(),
-            Value::String(method) => {
-                method.parse().map_err(|e| ClientsError::Metadata(format!("{e}")))?
-            }
-            _ => return refused("`token_endpoint_auth_method` is a string"),
+            method => auth_method(method)?,
         };
         self.only_client_credentials()?;
         other_metadata::well_typed(&self.others)?;
-
-        let mut client = Client::new(id, name, auth_method, now);
-        let signing_algorithm = signing_algorithm(&self.token_endpoint_auth_signing_alg)?;
-        let keys = self.keys()?;
-        client.jwks_uri = self.jwks_uri()?;
-        let has_key = !keys.is_empty() || client.jwks_uri.is_some();
-        match auth_method {
-            AuthMethod::PrivateKeyJwt if !has_key => {
-                return refused(
-                    "private_key_jwt needs a key: send `public_key`, `jwks`, `public_key_pem` or `jwks_uri`",
-                );
-            }
-            AuthMethod::PrivateKeyJwt => {
-                client.signing_algorithm = signing_algorithm;
-            }
-            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost if has_key => {
-                return refused(
-                    "a key goes with `token_endpoint_auth_method` private_key_jwt, not with a secret",
-                );
-            }
-            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {}
-        }
-        Ok(Outline { client, keys })
+        let new = NewClient {
+            name,
+            auth_method,
+            signing_algorithm: signing_algorithm(&self.token_endpoint_auth_signing_alg)?,
+            keys: self.keys()?,
+            jwks_uri: self.jwks_uri()?,
+        };
+        new.check()?;
+        Ok(new)
     }
 
     fn only_client_credentials(&self) -> Result<(), ClientsError> {
@@ -133,7 +98,7 @@ impl ClientMetadata {
     }
 
     /// The keys that it brings, in whichever form.
-    pub fn keys(&self) -> Result<SentKeys, ClientsError> {
+    fn keys(&self) -> Result<NewKeys, ClientsError> {
         let keys = match (&self.public_key, &self.jwks, &self.public_key_pem) {
             (None, None, None) => SentKeys::None,
             (Some(Value::Object(jwk)), None, None) => SentKeys::Jwk(Value::Object(jwk.clone())),
@@ -143,11 +108,7 @@ impl ClientMetadata {
             (None, None, Some(_)) => return refused("`public_key_pem` is a string"),
             _ => return refused("send one of `public_key`, `jwks` and `public_key_pem`"),
         };
-        // RFC 7591 §2: the two must not be there together.
-        if self.jwks_uri.is_some() && !keys.is_empty() {
-            return refused("send keys or a `jwks_uri`, not both");
-        }
-        Ok(keys)
+        Ok(NewKeys { keys, proofs: self.proofs()? })
     }
 
     fn jwks_uri(&self) -> Result<Option<JwksUri>, ClientsError> {
@@ -159,7 +120,7 @@ impl ClientMetadata {
     }
 
     /// The proofs that came with the keys: one as a string, or several as a list.
-    pub fn proofs(&self) -> Result<Vec<String>, ClientsError> {
+    fn proofs(&self) -> Result<Vec<String>, ClientsError> {
         let text = |proof: &Value| proof.as_str().map(str::to_owned).ok_or(ProofFault::Malformed);
         let proofs = match &self.proof {
             None => Ok(Vec::new()),
@@ -167,6 +128,26 @@ impl ClientMetadata {
             Some(proof) => text(proof).map(|proof| vec![proof]),
         };
         Ok(proofs?)
+    }
+}
+
+/// The members that keys may come as, with their proofs.
+const KEYS: [&str; 4] = ["jwks", "proof", "public_key", "public_key_pem"];
+
+/// Keys in whichever form, and nothing beside them but their proofs.
+pub(in crate::http) fn new_keys(members: Map<String, Value>) -> Result<NewKeys, ClientsError> {
+    if let Some(name) = members.keys().find(|name| !KEYS.contains(&name.as_str())) {
+        return refused(&format!("unknown member `{}`", excerpt(name)));
+    }
+    json::from_object::<ClientMetadata>(Value::Object(members))?.keys()
+}
+
+pub(super) fn auth_method(method: &Value) -> Result<AuthMethod, ClientsError> {
+    match method {
+        Value::String(method) => {
+            method.parse().map_err(|error| ClientsError::Metadata(format!("{error}")))
+        }
+        _ => refused("`token_endpoint_auth_method` is a string"),
     }
 }
 
@@ -197,29 +178,6 @@ fn listed(set: &Value) -> Result<&Vec<Value>, ClientsError> {
     }
 }
 
-/// A name for people.
-pub(super) fn client_name(name: &Value) -> Result<String, ClientsError> {
-    match name {
-        Value::String(name) if name.chars().count() <= 256 && is_name(name) => Ok(name.clone()),
-        _ => refused(
-            "`client_name` is required: 1 to 256 characters, of which one can be seen, and none \
-             controls lines or the direction of writing",
-        ),
-    }
-}
-
 fn refused<T>(why: &str) -> Result<T, ClientsError> {
     Err(ClientsError::Metadata(why.to_owned()))
-}
-
-impl Clients {
-    /// The client of an outline, with its keys.
-    pub(super) async fn draft(&self, outline: Outline) -> Result<Draft, ClientsError> {
-        let Outline { mut client, keys } = outline;
-        let judged = self.judge(keys).await?;
-        let (keys, left_out) = judged.of_client(client.signing_algorithm, client.created)?;
-        client.keys = keys;
-        self.limits.check(&client)?;
-        Ok(Draft { client, left_out })
-    }
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::scope::Scope;
 
-use super::error::ClientsError;
+use crate::clients::error::ClientsError;
 
 /// Those that are text, also with a language behind a `#`.
 const TEXTS: [&str; 8] = [

@@ -1,0 +1,82 @@
+//! What the server does without being asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::audit::Outbox;
+use crate::audit::delivery::Delivery;
+use crate::clients::Upkeep;
+use crate::clients::credential_watch::CredentialWatch;
+use crate::clients::logins::PendingLogins;
+use crate::clients::unused::UnusedSweep;
+use crate::config::Resolved;
+use crate::domain::clock::Clock;
+use crate::oauth::quota::Quotas;
+use crate::policy::file::PolicyFile;
+use crate::replication::feed::Feed;
+use crate::revocation::list::Revocations;
+
+use super::parts::Parts;
+
+/// What runs in the background.
+pub struct Chores {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How long audit records are kept; `None`: for ever.
+    pub retention: Option<Duration>,
+    /// News of other replicas.
+    pub feed: Arc<Feed>,
+    /// The store, for its upkeep.
+    pub store: Arc<dyn Upkeep>,
+    /// What has ended before its time.
+    pub revocations: Arc<Revocations>,
+    /// Moves audit records to where they are read.
+    pub outbox: Arc<dyn Outbox>,
+    /// Logins to be written.
+    pub logins: Arc<PendingLogins>,
+    /// What counts the tokens of clients that have a quota.
+    pub quotas: Arc<Quotas>,
+    /// What removes clients that were never used.
+    pub unused: Arc<UnusedSweep>,
+    /// What looks after credentials that end.
+    pub credentials: Arc<CredentialWatch>,
+    /// The policy of gateways, if there is one.
+    pub policy: Option<Arc<PolicyFile>>,
+    /// The delivery of audit events to a webhook, if there is one.
+    pub delivery: Option<Arc<Delivery>>,
+}
+
+impl Chores {
+    pub(super) fn of(
+        parts: &Parts,
+        config: &Resolved,
+        credentials: Arc<CredentialWatch>,
+        policy: Option<Arc<PolicyFile>>,
+        delivery: Option<Arc<Delivery>>,
+    ) -> Self {
+        let days = u64::from(config.settings.unused_client_days);
+        let unused = UnusedSweep {
+            age: (days > 0).then(|| Duration::from_secs(days * 86_400)),
+            store: parts.store.clone(),
+            upkeep: parts.store.clone(),
+            logins: parts.logins.clone(),
+            remembered: parts.clients.clone(),
+            revocations: parts.revocations.clone(),
+            recorder: parts.recorder.clone(),
+        };
+        Self {
+            clock: parts.clock.clone(),
+            retention: config.audit_retention(),
+            feed: parts.feed.clone(),
+            store: parts.store.clone(),
+            revocations: parts.revocations.clone(),
+            outbox: parts.store.clone(),
+            logins: parts.logins.clone(),
+            quotas: parts.quotas.clone(),
+            unused: Arc::new(unused),
+            credentials,
+            policy,
+            delivery,
+        }
+    }
+}
