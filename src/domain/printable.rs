@@ -72,6 +72,21 @@ pub fn message(text: &str) -> String {
     escaped(&shown).into_owned()
 }
 
+/// The same in the characters that a description may have in OAuth, which a header and a line of the
+/// log may have too: [RFC 6749 §5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2).
+#[must_use]
+pub fn ascii(text: &str) -> String {
+    message(text)
+        .chars()
+        .map(|c| match c {
+            '"' => '\'',
+            '\\' => '/',
+            ' '..='~' => c,
+            _ => '?',
+        })
+        .collect()
+}
+
 /// The first [`LONGEST`] characters, escaped; three dots stand for the rest.
 #[must_use]
 pub fn excerpt(text: &str) -> Cow<'_, str> {

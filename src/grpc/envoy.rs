@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use actix_web::ResponseError;
 use async_trait::async_trait;
 
 use crate::domain::error_code::ErrorCode;
@@ -12,7 +11,7 @@ use crate::oauth::tokeninfo::LiveToken;
 use crate::policy::gatekeeper::{Verdict, Why};
 use crate::policy::{AnswerHeader, Identity};
 use crate::telemetry::{RequestLabels, Status};
-use crate::web::refusal::Refusal;
+use crate::web::refusal::{Refusal, Written, oauth};
 use crate::web::{ServerState, state, verdict};
 
 use super::{Answer, Asked, Gate, Refused};
@@ -26,7 +25,7 @@ impl Gate for ServerState {
         let started = Instant::now();
         let judged = judge(self, asked).await;
 
-        let status = judged.as_ref().map_or_else(|refusal| refusal.status_code().as_u16(), |_| 200);
+        let status = judged.as_ref().map_or_else(|refusal| refusal.status().as_u16(), |_| 200);
         let labels = RequestLabels { route: ROUTE, status: Status(status) };
         let seconds = started.elapsed().as_secs_f64();
         self.metrics().requests.get_or_create(&labels).observe(seconds);
@@ -74,11 +73,7 @@ fn identity(state: &ServerState, verdict: &Verdict) -> Vec<(String, String)> {
 }
 
 fn refused(refusal: &Refusal) -> Refused {
-    let headers = refusal.headers().into_iter().map(|(name, value)| (name.to_string(), value));
-    let json = ("content-type".to_owned(), "application/json".to_owned());
-    Refused {
-        status: refusal.status_code().as_u16(),
-        headers: headers.chain([json]).collect(),
-        body: serde_json::to_string(&refusal.body()).unwrap_or_default(),
-    }
+    let Written { status, headers, body } = oauth::write(refusal);
+    let headers = headers.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
+    Refused { status: status.as_u16(), headers, body }
 }

@@ -26,7 +26,7 @@ use tokio_util::either::Either;
 
 use crate::domain::error_code::ErrorCode;
 use crate::http::routes::{self, Listener};
-use crate::web::refusal::Refusal;
+use crate::web::refusal::{Refusal, Written, oauth};
 use crate::web::{Patience, ServerState};
 
 use super::connections::{Door, Http1, Place, Places, Timed};
@@ -110,7 +110,7 @@ async fn accept(
     workers: &[UnboundedSender<Arrival>],
     mut stop: watch::Receiver<()>,
 ) -> io::Result<()> {
-    let farewell = if site.tls.is_some() { Vec::new() } else { farewell()? };
+    let farewell = if site.tls.is_some() { Vec::new() } else { farewell() };
     let mut door = Door::new(socket, site.places.clone(), farewell)?;
     let mut turns = workers.iter().cycle();
     loop {
@@ -128,19 +128,17 @@ async fn accept(
 }
 
 /// What a connection is sent that there is no place for.
-fn farewell() -> io::Result<Vec<u8>> {
+fn farewell() -> Vec<u8> {
     let refusal = Refusal::new(ErrorCode::TemporarilyUnavailable, "too many connections");
-    let body = serde_json::to_string(&refusal.body())?;
-    let headers = refusal
-        .headers()
+    let Written { status, headers, body } = oauth::write(&refusal);
+    let headers = headers
         .iter()
         .fold(String::new(), |text, (name, value)| text + name.as_str() + ": " + value + "\r\n");
     let length = body.len();
     let text = format!(
-        "HTTP/1.1 503 Service Unavailable\r\n{headers}content-type: application/json\r\n\
-         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
     );
-    Ok(text.into_bytes())
+    text.into_bytes()
 }
 
 /// One worker: a thread with everything of its own.

@@ -2,13 +2,13 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::Method;
-use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
 
 use crate::domain::error_code::ErrorCode;
 
-use super::refusal::Refusal;
+use super::refusal::{Accepted, Refusal};
 use super::{Patience, ServerState};
 
 /// Reads the whole body, if it is of this media type. An empty body needs none.
@@ -46,7 +46,7 @@ pub(crate) async fn read_up_to(
     if !is_plain(request) {
         let refusal = unsupported(request, media_types, "the body must not have a content coding");
         // RFC 9110 §12.5.3: this tells it from a type that is not supported.
-        return Err(refusal.accepting(ACCEPT_ENCODING, "identity"));
+        return Err(refusal.accepting(Accepted::ContentCoding("identity")));
     }
     if right || (body.is_empty() && !request.headers().contains_key(CONTENT_TYPE)) {
         return Ok(body);
@@ -59,7 +59,7 @@ fn unsupported(request: &HttpRequest, media_types: &[&str], why: &str) -> Refusa
     let refusal = Refusal::new(ErrorCode::UnsupportedMediaType, why);
     if request.method() == Method::PATCH {
         // RFC 5789 §2.2.
-        return refusal.accepting(HeaderName::from_static("accept-patch"), &media_types.join(", "));
+        return refusal.accepting(Accepted::PatchTypes(media_types.join(", ")));
     }
     refusal
 }

@@ -1,141 +1,93 @@
-//! Every refusal: the status, the headers it demands and the body, in one function.
+//! What a caller is refused: the reason, and the facts that there are to tell. A dialect writes it,
+//! one module each: [`oauth`] is the only one yet.
+
+pub(crate) mod oauth;
+mod written;
 
 use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
-use actix_web::{HttpRequest, HttpResponse, Responder, ResponseError};
-use serde::Serialize;
 
 use crate::clients::error::ClientsError;
 use crate::domain::error_code::ErrorCode;
-use crate::domain::printable::message;
+use crate::domain::printable;
 use crate::oauth::error::{OAuthError, TokenFault};
 
-/// What a caller is told when it is refused.
+pub(crate) use written::Written;
+
+/// Why a request is refused. It belongs to no protocol: dialects read it, and write it their way.
 #[derive(Debug)]
 pub(crate) struct Refusal {
-    code: ErrorCode,
-    description: String,
-    allow: Option<String>,
-    accepted: Vec<(HeaderName, String)>,
-    retry_after: Option<Duration>,
-    resource_metadata: Option<String>,
+    pub(crate) code: ErrorCode,
+    /// For people. It may quote the caller.
+    pub(crate) description: String,
+    /// The methods that are allowed, where another was used.
+    pub(crate) allowed_methods: Option<String>,
+    /// What would have been accepted.
+    pub(crate) accepted: Vec<Accepted>,
+    /// The URL of the metadata of the resource that was asked for.
+    pub(crate) resource_metadata: Option<String>,
+    wait: Option<Duration>,
 }
 
-/// RFC 6749 §5.2, and beside it what tools of other platforms print.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Body<'a> {
-    #[serde(rename = "error")]
-    code: &'static str,
-    #[serde(rename = "error_description")]
-    description: &'a str,
-    status_code: u16,
-    message: &'a str,
+/// What would have been accepted instead of the body that was sent.
+#[derive(Debug)]
+pub(crate) enum Accepted {
+    /// A body in this content coding.
+    ContentCoding(&'static str),
+    /// A patch of one of these media types.
+    PatchTypes(String),
 }
 
 impl Refusal {
     pub(crate) fn new(code: ErrorCode, description: &str) -> Self {
         Self {
             code,
-            description: printable(description),
-            allow: None,
+            description: description.to_owned(),
+            allowed_methods: None,
             accepted: Vec::new(),
-            retry_after: None,
             resource_metadata: None,
+            wait: None,
         }
     }
 
-    pub(crate) fn method_not_allowed(allow: &str) -> Self {
-        let description = format!("allowed methods: {allow}");
+    pub(crate) fn method_not_allowed(allowed: &str) -> Self {
+        let description = format!("allowed methods: {allowed}");
         let refusal = Self::new(ErrorCode::MethodNotAllowed, &description);
-        Self { allow: Some(allow.to_owned()), ..refusal }
+        Self { allowed_methods: Some(allowed.to_owned()), ..refusal }
     }
 
-    /// The same about a request for a resource whose metadata is there: RFC 9728 §5.1.
+    /// The same about a request for a resource that has metadata.
     pub(crate) fn about(self, resource_metadata: Option<String>) -> Self {
         Self { resource_metadata, ..self }
     }
 
-    /// The same, with a header that says what would be accepted.
-    pub(crate) fn accepting(mut self, name: HeaderName, value: &str) -> Self {
-        self.accepted.push((name, value.to_owned()));
+    /// The same, with what would have been accepted.
+    pub(crate) fn accepting(mut self, accepted: Accepted) -> Self {
+        self.accepted.push(accepted);
         self
     }
 
-    /// The headers that the status demands: RFC 9110 §15.
-    pub(crate) fn headers(&self) -> Vec<(HeaderName, String)> {
-        let mut headers = vec![(CACHE_CONTROL, "no-store".to_owned())];
-        headers.extend(self.challenge().map(|challenge| (WWW_AUTHENTICATE, challenge)));
+    /// The HTTP status of the reason.
+    pub(crate) fn status(&self) -> StatusCode {
+        status(self.code)
+    }
+
+    /// In how many seconds the caller may try again, if that would help.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
         let unless_known = match self.code {
-            ErrorCode::TemporarilyUnavailable => Some(1),
-            ErrorCode::TooManyRequests => Some(60),
-            _ => None,
+            ErrorCode::TemporarilyUnavailable => 1,
+            ErrorCode::TooManyRequests => 60,
+            _ => return None,
         };
-        headers.extend(unless_known.map(|seconds| {
-            let wait = self.retry_after.map_or(seconds, whole_seconds);
-            (RETRY_AFTER, wait.to_string())
-        }));
-        headers.extend(self.allow.clone().map(|allow| (ALLOW, allow)));
-        headers.extend(self.accepted.iter().cloned());
-        headers
-    }
-
-    /// The body, as JSON.
-    pub(crate) fn body(&self) -> impl Serialize {
-        Body {
-            code: self.code.as_str(),
-            description: &self.description,
-            status_code: self.status_code().as_u16(),
-            message: &self.description,
-        }
-    }
-
-    fn challenge(&self) -> Option<String> {
-        let challenge = self.challenge_of_code()?;
-        Some(match &self.resource_metadata {
-            Some(url) if self.status_code() == StatusCode::UNAUTHORIZED => {
-                format!(r#"{challenge}, resource_metadata="{url}""#)
-            }
-            _ => challenge,
-        })
-    }
-
-    fn challenge_of_code(&self) -> Option<String> {
-        match self.code {
-            ErrorCode::InvalidClient => {
-                Some(r#"Basic realm="latchkey", charset="UTF-8""#.to_owned())
-            }
-            ErrorCode::MissingToken => Some(r#"Bearer realm="latchkey""#.to_owned()),
-            ErrorCode::InvalidToken | ErrorCode::InsufficientScope => {
-                let (code, description) = (self.code.as_str(), &self.description);
-                Some(format!(
-                    r#"Bearer realm="latchkey", error="{code}", error_description="{description}""#
-                ))
-            }
-            _ => None,
-        }
+        Some(self.wait.map_or(unless_known, whole_seconds))
     }
 }
 
-/// Rounded up: whoever comes back earlier is refused again.
+/// Rounded up: a caller that comes back earlier is refused again.
 fn whole_seconds(wait: Duration) -> u64 {
     (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
-}
-
-/// The characters that RFC 6749 §5.2 allows in a description, and as many as may be.
-pub(crate) fn printable(text: &str) -> String {
-    message(text)
-        .chars()
-        .map(|c| match c {
-            '"' => '\'',
-            '\\' => '/',
-            ' '..='~' => c,
-            _ => '?',
-        })
-        .collect()
 }
 
 fn status(code: ErrorCode) -> StatusCode {
@@ -163,31 +115,9 @@ fn status(code: ErrorCode) -> StatusCode {
     }
 }
 
-impl ResponseError for Refusal {
-    fn status_code(&self) -> StatusCode {
-        status(self.code)
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status_code());
-        for header in self.headers() {
-            response.insert_header(header);
-        }
-        response.json(self.body())
-    }
-}
-
-impl Responder for Refusal {
-    type Body = actix_web::body::BoxBody;
-
-    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
-        self.error_response()
-    }
-}
-
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code.as_str(), self.description)
+        write!(f, "{}: {}", self.code.as_str(), printable::ascii(&self.description))
     }
 }
 
@@ -200,7 +130,7 @@ fn refused(
 ) -> Refusal {
     let (error, cause) = (code.as_str(), reason.source());
     // A reason may quote the caller, who might like to write a line of the log.
-    let reason = printable(&reason.to_string());
+    let reason = printable::ascii(&reason.to_string());
     if has_failed {
         tracing::error!(error, reason, cause = ?cause, "failed");
     } else {
@@ -211,17 +141,17 @@ fn refused(
 
 impl From<OAuthError> for Refusal {
     fn from(error: OAuthError) -> Self {
-        let (code, retry_after) = (error.code(), error.retry_after());
+        let (code, wait) = (error.code(), error.retry_after());
         let has_failed = status(code).is_server_error() && !error.is_crowd();
-        Self { retry_after, ..refused(code, &error.description(), &error, has_failed) }
+        Self { wait, ..refused(code, &error.description(), &error, has_failed) }
     }
 }
 
 impl From<ClientsError> for Refusal {
     fn from(error: ClientsError) -> Self {
-        let (code, retry_after) = (error.code(), error.retry_after());
+        let (code, wait) = (error.code(), error.retry_after());
         let has_failed = status(code).is_server_error() && !error.is_crowd();
-        Self { retry_after, ..refused(code, &error.description(), &error, has_failed) }
+        Self { wait, ..refused(code, &error.description(), &error, has_failed) }
     }
 }
 
@@ -246,24 +176,16 @@ mod tests {
         };
         #[rustfmt::skip]
         let cases = [
-            // why                       refusal                                                  Retry-After
-            ("a while",                  Refusal::from(OAuthError::Throttled(throttled(7200))),   Some("8")),
-            ("a moment",                 Refusal::from(OAuthError::Throttled(throttled(20))),     Some("1")),
-            ("a queue",                  Refusal::from(ClientsError::Busy(<_>::default())),      Some("1")),
-            ("for now",                  Refusal::new(ErrorCode::TemporarilyUnavailable, ""),     Some("1")),
-            ("too often",                Refusal::new(ErrorCode::TooManyRequests, ""),            Some("60")),
+            // why                       refusal                                                  seconds
+            ("a while",                  Refusal::from(OAuthError::Throttled(throttled(7200))),   Some(8)),
+            ("a moment",                 Refusal::from(OAuthError::Throttled(throttled(20))),     Some(1)),
+            ("a queue",                  Refusal::from(ClientsError::Busy(<_>::default())),      Some(1)),
+            ("for now",                  Refusal::new(ErrorCode::TemporarilyUnavailable, ""),     Some(1)),
+            ("too often",                Refusal::new(ErrorCode::TooManyRequests, ""),            Some(60)),
             ("for good",                 Refusal::new(ErrorCode::InvalidScope, ""),               None),
         ];
-        for (why, refusal, wanted) in cases {
-            let headers = refusal.headers();
-            let found = headers.iter().find(|(name, _)| name == RETRY_AFTER);
-            assert_eq!(found.map(|(_, wait)| wait.as_str()), wanted, "{why}");
+        for (why, refusal, seconds) in cases {
+            assert_eq!(refusal.retry_after(), seconds, "{why}");
         }
-    }
-
-    #[test]
-    fn rfc6749_s5_2_description_alphabet() {
-        let refusal = Refusal::new(ErrorCode::InvalidScope, "a\"b\\c\nd é `e`");
-        assert_eq!(refusal.description, "a'b/c/u000ad ? `e`");
     }
 }

@@ -2,6 +2,7 @@
 //! same however it was asked.
 
 use crate::domain::error_code::ErrorCode;
+use crate::domain::printable;
 use crate::domain::store_error::StoreError;
 use crate::oauth::error::TokenFault;
 use crate::policy::Reason;
@@ -9,7 +10,7 @@ use crate::policy::gatekeeper::{Answer, Verdict, Why};
 use crate::telemetry::DecisionLabels;
 
 use super::ServerState;
-use super::refusal::{Refusal, printable};
+use super::refusal::Refusal;
 
 /// What the log says of the question.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,7 +62,7 @@ pub(crate) fn note(
 fn log(verdict: &Verdict, asked: Asked<'_>) {
     let shown = verdict.token.as_ref().map(|live| live.claims().client_id.as_str());
     let client_id = shown.or(asked.client_id).map(|id| begun(id, 128));
-    let fault = verdict.fault.as_ref().map(|fault| printable(&fault.to_string()));
+    let fault = verdict.fault.as_ref().map(|fault| printable::ascii(&fault.to_string()));
     let method = asked.method.map(|method| begun(method, 16));
     tracing::info!(
         reason = %verdict.why,
@@ -76,7 +77,7 @@ fn log(verdict: &Verdict, asked: Asked<'_>) {
 
 /// What somebody wrote who might like to fill the log: its first characters.
 fn begun(text: &str, most: usize) -> String {
-    printable(&text.chars().take(most).collect::<String>())
+    printable::ascii(&text.chars().take(most).collect::<String>())
 }
 
 /// Whoever has no good token is told the same, whatever the policy says.
