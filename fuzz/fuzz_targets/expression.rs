@@ -3,7 +3,8 @@
 
 #![no_main]
 
-use latchkey::policy::expression::{Expression, Facts};
+use latchkey::policy::Request;
+use latchkey::policy::expression::Expression;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| match text.parse::<Expression>() {
@@ -11,9 +12,9 @@ fuzz_target!(|text: &str| match text.parse::<Expression>() {
         let printed = expression.condition().to_string();
         let again: Expression = printed.parse().expect("what is printed is an expression");
         assert_eq!(again.condition(), expression.condition());
-        let facts = Facts::default();
-        assert_eq!(again.holds(&facts), expression.holds(&facts));
-        assert!(!expression.condition().deciding(&facts).is_empty());
+        let request = Request::new("GET", "/");
+        assert_eq!(again.holds(&request), expression.holds(&request));
+        assert!(!expression.condition().deciding(&request).is_empty());
     }
     Err(error) => {
         assert!(error.character() <= text.chars().count() + 1);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::domain::audience::Audience;
 use crate::domain::permission::Permission;
 use crate::domain::scope::Scope;
-use crate::policy::{Decision, Explanation, Policy, Principal, Request};
+use crate::policy::{Explanation, Policy, Principal, Request};
 
 use super::{Outcome, group, no_such_command, print};
 
@@ -131,9 +131,9 @@ impl Explain {
 
 fn as_json(explanation: &Explanation<'_>) -> Value {
     let reason = explanation.decision.reason;
-    let Decision { path, rule, .. } = explanation.decision;
     // `null` where the path has nothing to say of such a request.
-    let rule = path.map(|path| {
+    let rule = explanation.rule;
+    let rule = explanation.covered_by.map(|path| {
         json!({
             "path": path,
             "method": rule.map(|rule| rule.method.as_str()),

@@ -2,7 +2,7 @@
 
 use tonic::Code;
 
-use crate::policy::gatekeeper::Question;
+use crate::policy::Request;
 
 use super::messages::{
     CheckRequest, CheckResponse, DeniedHttpResponse, HeaderAppendAction, HeaderValue,
@@ -29,12 +29,7 @@ pub(super) async fn answer(gate: &dyn Gate, request: &CheckRequest) -> CheckResp
 fn asked(http: Option<&HttpRequest>) -> Asked<'_> {
     Asked {
         // Nothing that a client can send makes it one of the back office, or of a kind.
-        question: http.map(|http| Question {
-            method: &http.method,
-            path: &http.path,
-            client_type: None,
-            backoffice: false,
-        }),
+        request: http.map(|http| Request::new(&http.method, &http.path)),
         authorization: http.map(authorization).unwrap_or_default(),
         header_size: http.map_or(0, header_size),
     }

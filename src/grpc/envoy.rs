@@ -5,14 +5,12 @@ use std::time::Instant;
 use async_trait::async_trait;
 
 use crate::domain::error_code::ErrorCode;
-use crate::domain::resource::ProtectedResource;
 use crate::oauth::bearer;
 use crate::oauth::tokeninfo::LiveToken;
-use crate::policy::gatekeeper::{Verdict, Why};
-use crate::policy::{AnswerHeader, Identity};
+use crate::policy::{AnswerHeader, Decision, Identity};
 use crate::telemetry::{RequestLabels, Status};
 use crate::web::refusal::{Refusal, Written, oauth};
-use crate::web::{ServerState, state, verdict};
+use crate::web::{ServerState, decision};
 
 use super::{Answer, Asked, Gate, Refused};
 
@@ -23,15 +21,15 @@ const ROUTE: &str = "envoy.service.auth.v3.Authorization/Check";
 impl Gate for ServerState {
     async fn ask(&self, asked: Asked<'_>) -> Answer {
         let started = Instant::now();
-        let judged = judge(self, asked).await;
+        let decided = decide(self, asked).await;
 
-        let status = judged.as_ref().map_or_else(|refusal| refusal.status().as_u16(), |_| 200);
+        let status = decided.as_ref().map_or_else(|refusal| refusal.status().as_u16(), |_| 200);
         let labels = RequestLabels { route: ROUTE, status: Status(status) };
         let seconds = started.elapsed().as_secs_f64();
         self.metrics().requests.get_or_create(&labels).observe(seconds);
         tracing::debug!(route = ROUTE, status, duration_ms = seconds * 1000.0, "answered");
-        match judged {
-            Ok(verdict) => Answer::Pass(identity(self, &verdict)),
+        match decided {
+            Ok(decision) => Answer::Pass(identity(self, &decision)),
             Err(refusal) => Answer::Refuse(refused(&refusal)),
         }
     }
@@ -41,30 +39,16 @@ impl Gate for ServerState {
     }
 }
 
-async fn judge(state: &ServerState, asked: Asked<'_>) -> Result<Verdict, Refusal> {
+async fn decide(state: &ServerState, asked: Asked<'_>) -> Result<Decision, Refusal> {
     if asked.header_size > state.config().settings.header_limit {
         return Err(Refusal::new(ErrorCode::HeaderTooLarge, "the request header is too large"));
     }
-    let app = state.app().ok_or_else(state::starting)?;
-    let judged = match asked.question {
-        Some(question) => {
-            let token = bearer::sole_token(asked.authorization);
-            app.gatekeeper.judge(&question, token, app.clock.now()).await
-        }
-        None => Ok(Verdict::at_once(Why::Unclear)),
-    };
-    let method = asked.question.map(|question| question.method);
-    let asked_path = asked.question.map(|question| question.path);
-    let asked = verdict::Asked { method, ..verdict::Asked::default() };
-    verdict::settle(state, judged, asked).map_err(|no| {
-        let path = asked_path.map(|path| path.split('?').next().unwrap_or_default());
-        let resource = path.and_then(|path| state.config().gateways.resource_of(path));
-        no.about(resource.map(ProtectedResource::metadata_url))
-    })
+    let Some(request) = asked.request else { return Err(decision::deny_unclear(state, None)) };
+    decision::decide(state, &request, bearer::sole_token(asked.authorization)).await
 }
 
-fn identity(state: &ServerState, verdict: &Verdict) -> Vec<(String, String)> {
-    let claims = verdict.token.as_ref().map(LiveToken::claims);
+fn identity(state: &ServerState, decision: &Decision) -> Vec<(String, String)> {
+    let claims = decision.token.as_ref().map(LiveToken::claims);
     let identity = Identity { allowed: true, claims, properties: &[] };
     let names = &state.config().gateways.headers;
     let said =

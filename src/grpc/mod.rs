@@ -8,7 +8,7 @@ pub(crate) mod service;
 
 use async_trait::async_trait;
 
-use crate::policy::gatekeeper::Question;
+use crate::policy::Request;
 
 /// Decides, and says it in the words of HTTP.
 #[async_trait]
@@ -23,7 +23,7 @@ pub trait Gate: Send + Sync + 'static {
 /// What Envoy asks about. Not `Debug`: there may be a token in it.
 pub struct Asked<'a> {
     /// The request; `None` if the message says nothing of one.
-    pub question: Option<Question<'a>>,
+    pub request: Option<Request<'a>>,
     /// The values of its `Authorization` headers; Envoy may have joined several by a comma.
     pub authorization: Vec<&'a [u8]>,
     /// The size of its header in bytes, names and values, and its path.

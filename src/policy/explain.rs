@@ -2,18 +2,24 @@
 
 use std::fmt;
 
-use super::decide::{Decision, Request};
+use super::decide::Rule;
+use super::decision::Decision;
 use super::expression::Deciding;
 use super::path::RequestPath;
-use super::rules::{Grant, Policy};
+use super::request::Request;
+use super::rules::{PathRules, Policy};
 
 /// A decision with what it rests on.
 #[derive(Debug)]
 pub struct Explanation<'p> {
     /// The path as it was matched; `None` if it was refused.
     pub path: Option<String>,
-    /// What is answered.
-    pub decision: Decision<'p>,
+    /// The decision.
+    pub decision: Decision,
+    /// The path that covers that of the request, as the policy writes it.
+    pub covered_by: Option<&'p str>,
+    /// What decides there, if it says anything of such a request.
+    pub rule: Option<Rule<'p>>,
     /// The terms of the expression that decided; none if it was not asked.
     pub deciding: Vec<Deciding<'p>>,
 }
@@ -23,13 +29,17 @@ impl Policy {
     #[must_use]
     pub fn explain(&self, request: &Request<'_>) -> Explanation<'_> {
         let path = RequestPath::normalise(request.path).ok().map(|path| path.to_string());
-        let decision = self.decide(request);
-        let asked = decision.rule.filter(|rule| rule.grant.public || request.principal.is_some());
-        let deciding = asked.map(|rule| {
-            let grant: &Grant = rule.grant;
-            grant.expression.condition().deciding(&request.facts())
-        });
-        Explanation { path, decision, deciding: deciding.unwrap_or_default() }
+        let rules: Option<&PathRules> = self.covering(request.path).ok();
+        let rule = rules.and_then(|rules| Rule::of(rules, request).ok());
+        let asked = rule.filter(|rule| rule.grant.public || request.principal.is_some());
+        let deciding = asked.map(|rule| rule.grant.expression.condition().deciding(request));
+        Explanation {
+            path,
+            decision: self.decide(request),
+            covered_by: rules.map(|rules| &**rules.path()),
+            rule,
+            deciding: deciding.unwrap_or_default(),
+        }
     }
 }
 
@@ -40,9 +50,9 @@ impl fmt::Display for Explanation<'_> {
         if let Some(path) = &self.path {
             write!(f, "\npath        {path}")?;
         }
-        let Some(path) = self.decision.path else { return Ok(()) };
+        let Some(path) = self.covered_by else { return Ok(()) };
         write!(f, "\nrule        {path}")?;
-        let Some(rule) = self.decision.rule else { return Ok(()) };
+        let Some(rule) = self.rule else { return Ok(()) };
         write!(f, " {} {}", rule.method.as_str(), rule.part.as_str())?;
         write!(f, "\npublic      {}", rule.grant.public)?;
         write!(f, "\nexpression  {}", rule.grant.expression)?;

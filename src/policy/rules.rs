@@ -4,6 +4,7 @@ mod error;
 mod read;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::expression::Expression;
 use super::path::RequestPath;
@@ -31,7 +32,7 @@ pub struct Policy {
 /// What a policy says of one path and what is below it.
 #[derive(Debug)]
 pub struct PathRules {
-    path: Box<str>,
+    path: Arc<str>,
     rules: Box<[(Method, MethodRule)]>,
 }
 
@@ -125,7 +126,7 @@ impl Policy {
 }
 
 impl PathRules {
-    pub(super) fn path(&self) -> &str {
+    pub(super) fn path(&self) -> &Arc<str> {
         &self.path
     }
 

@@ -488,11 +488,11 @@ struct Slow {
 #[async_trait]
 impl Gate for Slow {
     async fn ask(&self, asked: Asked<'_>) -> Answer {
-        let Some(question) = asked.question else {
+        let Some(request) = asked.request else {
             let (headers, body) = (Vec::new(), String::new());
             return Answer::Refuse(Refused { status: 400, headers, body });
         };
-        if question.path == "/both" {
+        if request.path == "/both" {
             self.both.wait().await;
         } else {
             self.asked.notify_one();

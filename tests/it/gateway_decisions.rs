@@ -226,9 +226,9 @@ fn the_table() {
         assert_eq!(explained.decision.reason, decision.reason, "{why}");
         let terms = explained.deciding.iter().map(|d| format!("{} is {}", d.term, d.value));
         assert_eq!(terms.collect::<Vec<_>>(), *deciding, "{why}");
-        let rule_of = explained.decision.rule;
+        let rule_of = explained.rule;
         let decided = rule_of.map(|rule| (rule.method.as_str(), rule.part.as_str()));
-        assert_eq!(spelled(explained.decision.path, decided), *rule, "{why}");
+        assert_eq!(spelled(explained.covered_by, decided), *rule, "{why}");
     }
 }
 

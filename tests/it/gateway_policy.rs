@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use latchkey::policy::expression::{Expression, Facts};
+use latchkey::policy::expression::Expression;
 use latchkey::policy::file::PolicyFile;
 use latchkey::policy::{Format, Outcome, Policy, PolicyError, Principal, Request};
 
@@ -260,7 +260,7 @@ fn expressions_and_their_values() {
     let groups = ["a".to_owned(), "x-y".to_owned()];
     let permissions = ["read:x".parse().unwrap(), "it's".parse().unwrap()];
     let audience = ["orders".parse().unwrap()];
-    let facts = Facts {
+    let request = Request {
         principal: Some(Principal {
             client_id: "svc",
             groups: &groups,
@@ -270,6 +270,7 @@ fn expressions_and_their_values() {
         }),
         client_type: Some("web"),
         backoffice: true,
+        ..Request::new("GET", "/")
     };
     #[rustfmt::skip]
     let cases = [
@@ -310,8 +311,8 @@ fn expressions_and_their_values() {
     ];
     for (text, value, for_nobody) in cases {
         let expression: Expression = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
-        assert_eq!(expression.holds(&facts), value, "{text}");
-        assert_eq!(expression.holds(&Facts::default()), for_nobody, "{text}");
+        assert_eq!(expression.holds(&request), value, "{text}");
+        assert_eq!(expression.holds(&Request::new("GET", "/")), for_nobody, "{text}");
         assert_eq!(expression.as_str(), text);
     }
 }

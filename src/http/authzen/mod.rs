@@ -1,7 +1,7 @@
 //! OpenID AuthZEN, [Authorization API 1.0](https://openid.net/specs/authorization-api-1_0.html):
 //! may this client do that? Asked by whoever enforces the answer.
 
-mod question;
+mod evaluation;
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
@@ -9,20 +9,19 @@ use serde_json::{Value, json};
 
 use crate::assembly::App;
 use crate::domain::permission::DECIDE;
-use crate::policy::gatekeeper::{Answer, Question, Subject, Verdict, Why};
+use crate::policy::{Decision, Reason, Subject};
 use crate::web::refusal::Refusal;
 use crate::web::state::Running;
-use crate::web::verdict::{self, Asked};
-use crate::web::{ServerState, bearer, body, json};
+use crate::web::{ServerState, bearer, body, decision, json};
 
 use super::oauth::well_known;
 
-use question::{Batch, Malformed, Semantic, Sent};
+use evaluation::{Batch, Evaluation, Malformed, Semantic};
 
 /// Echoed, as the binding to HTTPS wants it: who asks tells its requests apart by it.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// One question: §6.
+/// One evaluation: §6.
 pub(super) async fn evaluation(
     app: Result<Running, Refusal>,
     state: web::Data<ServerState>,
@@ -37,7 +36,7 @@ pub(super) async fn evaluation(
     echoing(&request, answer.await)
 }
 
-/// Several at once: §7. Without any it is as one question.
+/// Several at once: §7. Without any it is as one evaluation.
 pub(super) async fn evaluations(
     app: Result<Running, Refusal>,
     state: web::Data<ServerState>,
@@ -73,63 +72,60 @@ async fn asked(app: &App, request: &HttpRequest, payload: web::Payload) -> Resul
 }
 
 async fn one(state: &ServerState, app: &App, asked: &Value) -> Result<Value, Refusal> {
-    let sent = Sent::read(asked, &Value::Null)?;
-    Ok(shown(&judge(state, app, &sent).await?))
+    let evaluation = Evaluation::read(asked, &Value::Null)?;
+    Ok(shown(&decide(state, app, &evaluation).await?))
 }
 
 async fn several(state: &ServerState, app: &App, batch: &Batch<'_>) -> Result<Value, Refusal> {
     let mut answers = Vec::new();
-    for sent in &batch.evaluations {
-        let (answer, shown) = match sent {
-            Ok(sent) => {
-                let verdict = judge(state, app, sent).await?;
-                (verdict.why.answer(), shown(&verdict))
+    for evaluation in &batch.evaluations {
+        let (is_allowed, shown) = match evaluation {
+            Ok(evaluation) => {
+                let decision = decide(state, app, evaluation).await?;
+                (decision.is_allowed(), shown(&decision))
             }
-            Err(malformed) => (Answer::Forbidden, error(malformed)),
+            Err(malformed) => (false, error(malformed)),
         };
         answers.push(shown);
-        match (batch.semantic, answer) {
-            (Semantic::DenyOnFirstDeny, Answer::Unauthorized | Answer::Forbidden)
-            | (Semantic::PermitOnFirstPermit, Answer::Yes) => break,
-            (Semantic::DenyOnFirstDeny, Answer::Yes)
-            | (Semantic::PermitOnFirstPermit, Answer::Unauthorized | Answer::Forbidden)
-            | (Semantic::ExecuteAll, _) => {}
+        let is_over = match batch.semantic {
+            Semantic::ExecuteAll => false,
+            Semantic::DenyOnFirstDeny => !is_allowed,
+            Semantic::PermitOnFirstPermit => is_allowed,
+        };
+        if is_over {
+            break;
         }
     }
     Ok(json!({ "evaluations": answers }))
 }
 
-async fn judge(state: &ServerState, app: &App, sent: &Sent<'_>) -> Result<Verdict, Refusal> {
-    let judged = match (sent.subject, sent.path) {
-        (None, _) => Ok(Verdict::at_once(Why::UnknownSubject)),
-        (_, None) => Ok(Verdict::at_once(Why::UnknownResource)),
-        (Some(subject), Some(path)) => {
-            let question = Question {
-                method: sent.method,
-                path,
-                client_type: sent.client_type,
-                backoffice: sent.backoffice,
-            };
-            app.gatekeeper.judge_subject(&question, subject, app.clock.now()).await
-        }
+async fn decide(
+    state: &ServerState,
+    app: &App,
+    evaluation: &Evaluation<'_>,
+) -> Result<Decision, Refusal> {
+    let Evaluation { subject, is_route, request } = evaluation;
+    let decided = match subject {
+        None => Ok(Reason::UnknownSubject.into()),
+        Some(_) if !is_route => Ok(Reason::UnknownResource.into()),
+        Some(subject) => app.gatekeeper.decide_for(*subject, request, app.clock.now()).await,
     };
-    let client_id = sent.subject.and_then(Subject::client_id);
-    verdict::note(state, judged, Asked { method: Some(sent.method), header: None, client_id })
+    decision::note(state, decided, request, subject.and_then(Subject::client_id))
 }
 
-/// A yes has no context: who does not understand one may take it for a no, §5.5.
-fn shown(verdict: &Verdict) -> Value {
-    let why = verdict.why;
-    match why.answer() {
-        Answer::Yes => json!({ "decision": true }),
-        Answer::Unauthorized | Answer::Forbidden => json!({
-            "decision": false,
-            "context": { "reason": why.as_str(), "reason_admin": { "en": why.to_string() } },
-        }),
+/// A yes has no context: a caller that does not understand one may take it for a no, §5.5.
+fn shown(decision: &Decision) -> Value {
+    if decision.is_allowed() {
+        return json!({ "decision": true });
     }
+    let reason = decision.reason;
+    json!({
+        "decision": false,
+        "context": { "reason": reason.as_str(), "reason_admin": { "en": reason.to_string() } },
+    })
 }
 
-/// §7.2.1: what is wrong with one question concerns that one.
+/// §7.2.1: what is wrong with one evaluation concerns that one.
 fn error(malformed: &Malformed) -> Value {
     let error = json!({ "status": 400, "message": malformed.to_string() });
     json!({ "decision": false, "context": { "error": error } })

@@ -14,15 +14,12 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use futures_util::StreamExt;
 
 use crate::config::{AuthSource, ForwardAuthSource};
-use crate::domain::resource::ProtectedResource;
 use crate::oauth::tokeninfo::LiveToken;
-use crate::policy::gatekeeper::{Question, Verdict, Why};
-use crate::policy::{AnswerHeader, Identity};
+use crate::policy::{AnswerHeader, Decision, Identity, Request};
 use crate::web::refusal::Refusal;
-use crate::web::verdict::{self, Asked};
-use crate::web::{ServerState, bearer, state};
+use crate::web::{ServerState, bearer, decision};
 
-use original::{FORWARDED, MIA, ORIGINAL, Original, Source, Unclear};
+use original::{FORWARDED, MIA, ORIGINAL, Source, Unclear};
 
 pub(super) use names::Names;
 
@@ -42,14 +39,15 @@ pub(super) async fn auth(
         AuthSource::Path => Source::Call { route: &names.auth_route },
     };
 
-    let question = Original::of(&call, &source).and_then(|original| names.told(&call, original));
-    let judged = judge(&state, &call, question).await;
+    let request = original::request(&call, &source);
+    let request = request.and_then(|request| names.told(&call, request));
+    let decided = decide(&state, &call, request).await;
     skip(&call, body).await;
 
     let nobody = |answer| with(answer, &names.mia, &Identity::NOBODY);
-    match judged {
-        Ok(verdict) => yes(&verdict, &names.mia, &gateways.properties),
-        Err(no) if !gateways.strict && no.status_code().is_client_error() => nobody(empty()),
+    match decided {
+        Ok(decision) => yes(&decision, &names.mia, &gateways.properties),
+        Err(no) if !gateways.strict && no.status().is_client_error() => nobody(empty()),
         Err(no) => nobody(no.error_response()),
     }
 }
@@ -66,37 +64,24 @@ pub(super) async fn forward_auth(
         ForwardAuthSource::Original => Source::Headers(&ORIGINAL),
     };
 
-    let question = Original::of(&call, &source).map(Original::untold);
-    let judged = judge(&state, &call, question).await;
+    let decided = decide(&state, &call, original::request(&call, &source)).await;
     skip(&call, body).await;
 
-    match judged {
-        Ok(verdict) => yes(&verdict, &names.others, &[]),
+    match decided {
+        Ok(decision) => yes(&decision, &names.others, &[]),
         Err(no) => no.error_response(),
     }
 }
 
-async fn judge(
+async fn decide(
     state: &ServerState,
     call: &HttpRequest,
-    question: Result<Question<'_>, Unclear<'_>>,
-) -> Result<Verdict, Refusal> {
-    let app = state.app().ok_or_else(state::starting)?;
-    let resource = |path| state.config().gateways.resource_of(path);
-    let mut metadata = None;
-    let (judged, asked) = match question {
-        Ok(question) => {
-            metadata = resource(question.path);
-            let token = bearer::sole_token(call);
-            let judged = app.gatekeeper.judge(&question, token, app.clock.now()).await;
-            (judged, Asked { method: Some(question.method), ..Asked::default() })
-        }
-        Err(Unclear { header }) => {
-            (Ok(Verdict::at_once(Why::Unclear)), Asked { header, ..Asked::default() })
-        }
-    };
-    let settled = verdict::settle(state, judged, asked);
-    settled.map_err(|no| no.about(metadata.map(ProtectedResource::metadata_url)))
+    request: Result<Request<'_>, Unclear<'_>>,
+) -> Result<Decision, Refusal> {
+    match request {
+        Ok(request) => decision::decide(state, &request, bearer::sole_token(call)).await,
+        Err(Unclear { header }) => Err(decision::deny_unclear(state, header)),
+    }
 }
 
 /// The answer begins when the body is over, because a connection with a body that was not read to
@@ -114,11 +99,11 @@ async fn skip(call: &HttpRequest, mut body: Payload) {
 }
 
 fn yes(
-    verdict: &Verdict,
+    decision: &Decision,
     names: &[(AnswerHeader, HeaderName)],
     properties: &[String],
 ) -> HttpResponse {
-    let claims = verdict.token.as_ref().map(LiveToken::claims);
+    let claims = decision.token.as_ref().map(LiveToken::claims);
     with(empty(), names, &Identity { allowed: true, claims, properties })
 }
 

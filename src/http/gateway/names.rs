@@ -6,10 +6,9 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, HeaderValue};
 
 use crate::config::Resolved;
-use crate::policy::gatekeeper::Question;
-use crate::policy::{AnswerHeader, AnswerHeaders, Identity};
+use crate::policy::{AnswerHeader, AnswerHeaders, Identity, Request};
 
-use super::original::{Original, Unclear, only};
+use super::original::{Unclear, only};
 
 /// The names that this server uses.
 pub(in crate::http) struct Names {
@@ -39,14 +38,13 @@ impl Names {
         }
     }
 
-    /// The question, with what the gateway says of its client.
+    /// The request, with what the gateway says of its client, where it is believed to say it.
     pub(super) fn told<'a>(
         &'a self,
         call: &'a HttpRequest,
-        original: Original<'a>,
-    ) -> Result<Question<'a>, Unclear<'a>> {
-        let untold = original.untold();
-        let Some((client_type, backoffice)) = &self.told else { return Ok(untold) };
+        request: Request<'a>,
+    ) -> Result<Request<'a>, Unclear<'a>> {
+        let Some((client_type, backoffice)) = &self.told else { return Ok(request) };
         let unclear = |name: &'a HeaderName| Unclear { header: Some(name.as_str()) };
         let said = |name| only(call.headers(), name).map_err(|_| unclear(name));
         let is_backoffice = match said(backoffice)? {
@@ -55,7 +53,7 @@ impl Names {
             Some(_) => return Err(unclear(backoffice)),
         };
         let client_type = said(client_type)?.filter(|kind| !kind.is_empty());
-        Ok(Question { client_type, backoffice: is_backoffice, ..untold })
+        Ok(Request { client_type, backoffice: is_backoffice, ..request })
     }
 }
 

@@ -7,15 +7,7 @@ use std::ptr;
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderMap, HeaderName};
 
-use crate::policy::gatekeeper::Question;
-
-/// The request that a gateway asks about.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Original<'a> {
-    pub(super) method: &'a str,
-    /// As it was sent, without a query.
-    pub(super) path: &'a str,
-}
+use crate::policy::Request;
 
 /// It cannot be said what the original request was.
 #[derive(Debug)]
@@ -60,54 +52,50 @@ pub(super) static FORWARDED: Family =
 
 static FAMILIES: [&Family; 3] = [&MIA, &ORIGINAL, &FORWARDED];
 
-impl<'a> Original<'a> {
-    pub(super) fn of(call: &'a HttpRequest, source: &Source<'_>) -> Result<Self, Unclear<'a>> {
-        let (original, source) = match source {
-            Source::Call { route } => (Self::behind(route, call)?, None),
-            Source::Headers(family) => (family.read(call.headers())?, Some(*family)),
-        };
-        for family in FAMILIES {
-            if source.is_none_or(|source| !ptr::eq(source, family)) {
-                family.agrees(&original, call.headers())?;
-            }
+/// The original request, without a query.
+pub(super) fn request<'a>(
+    call: &'a HttpRequest,
+    source: &Source<'_>,
+) -> Result<Request<'a>, Unclear<'a>> {
+    let (request, source) = match source {
+        Source::Call { route } => (behind(route, call)?, None),
+        Source::Headers(family) => (family.read(call.headers())?, Some(*family)),
+    };
+    for family in FAMILIES {
+        if source.is_none_or(|source| !ptr::eq(source, family)) {
+            family.agrees(&request, call.headers())?;
         }
-        Ok(original)
     }
+    Ok(request)
+}
 
-    /// The path is taken from the line as it was sent: what the router has is decoded.
-    fn behind(route: &str, call: &'a HttpRequest) -> Result<Self, Unclear<'a>> {
-        let path = match call.uri().path().strip_prefix(route) {
-            Some("") => "/",
-            Some(path) if path.starts_with('/') => path,
-            _ => return Err(Unclear { header: None }),
-        };
-        Ok(Self { method: call.method().as_str(), path })
-    }
-
-    /// The question, where the gateway is not believed to say more of its client.
-    pub(super) fn untold(self) -> Question<'a> {
-        let Self { method, path } = self;
-        Question { method, path, client_type: None, backoffice: false }
-    }
+/// The path is taken from the line as it was sent: what the router has is decoded.
+fn behind<'a>(route: &str, call: &'a HttpRequest) -> Result<Request<'a>, Unclear<'a>> {
+    let path = match call.uri().path().strip_prefix(route) {
+        Some("") => "/",
+        Some(path) if path.starts_with('/') => path,
+        _ => return Err(Unclear { header: None }),
+    };
+    Ok(Request::new(call.method().as_str(), path))
 }
 
 impl Family {
-    fn read<'a>(&self, headers: &'a HeaderMap) -> Result<Original<'a>, Unclear<'static>> {
+    fn read<'a>(&self, headers: &'a HeaderMap) -> Result<Request<'a>, Unclear<'static>> {
         let said = |header: &Header| {
             let value = header.only(headers)?.filter(|value| !value.is_empty());
             value.ok_or(header.unclear())
         };
         let (uri, method) = (said(&self.uri)?, said(&self.method)?);
-        Ok(Original { method, path: without_query(uri) })
+        Ok(Request::new(method, without_query(uri)))
     }
 
-    fn agrees(&self, original: &Original<'_>, headers: &HeaderMap) -> Result<(), Unclear<'static>> {
+    fn agrees(&self, request: &Request<'_>, headers: &HeaderMap) -> Result<(), Unclear<'static>> {
         let uri = self.uri.only(headers)?;
-        if uri.is_some_and(|uri| without_query(uri) != original.path) {
+        if uri.is_some_and(|uri| without_query(uri) != request.path) {
             return Err(self.uri.unclear());
         }
         let method = self.method.only(headers)?;
-        if method.is_some_and(|method| method != original.method) {
+        if method.is_some_and(|method| method != request.method) {
             return Err(self.method.unclear());
         }
         Ok(())

@@ -1,19 +1,8 @@
 //! What an expression is worth.
 
-use crate::policy::principal::Principal;
+use crate::policy::request::Request;
 
 use super::{Condition, List, Text};
-
-/// What is known of a request beside its method and path.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Facts<'a> {
-    /// Who asks; `None` without a good token.
-    pub principal: Option<Principal<'a>>,
-    /// What the gateway says of the kind of client.
-    pub client_type: Option<&'a str>,
-    /// Whether the gateway says that it is a request of the back office.
-    pub backoffice: bool,
-}
 
 /// A term that decided, and its value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -25,47 +14,47 @@ pub struct Deciding<'a> {
 }
 
 impl Condition {
-    pub(super) fn holds(&self, facts: &Facts<'_>) -> bool {
+    pub(super) fn holds(&self, request: &Request<'_>) -> bool {
         match self {
             Self::Constant(value) => *value,
-            Self::IsBackoffice => facts.backoffice,
-            Self::Includes(list, names) => names.iter().any(|name| facts.include(*list, name)),
-            Self::Is(text, value) => facts.text(*text) == Some(value),
-            Self::IsNot(text, value) => facts.text(*text) != Some(value),
-            Self::Not(inner) => !inner.holds(facts),
+            Self::IsBackoffice => request.backoffice,
+            Self::Includes(list, names) => names.iter().any(|name| request.include(*list, name)),
+            Self::Is(text, value) => request.text(*text) == Some(value),
+            Self::IsNot(text, value) => request.text(*text) != Some(value),
+            Self::Not(inner) => !inner.holds(request),
             Self::Same(sides) => {
                 let [left, right] = &**sides;
-                left.holds(facts) == right.holds(facts)
+                left.holds(request) == right.holds(request)
             }
             Self::Differ(sides) => {
                 let [left, right] = &**sides;
-                left.holds(facts) != right.holds(facts)
+                left.holds(request) != right.holds(request)
             }
-            Self::All(parts) => parts.iter().all(|part| part.holds(facts)),
-            Self::Any(parts) => parts.iter().any(|part| part.holds(facts)),
+            Self::All(parts) => parts.iter().all(|part| part.holds(request)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(request)),
         }
     }
 
     /// The terms that the value rests on: with the same values of these, the others do not matter.
     #[must_use]
-    pub fn deciding(&self, facts: &Facts<'_>) -> Vec<Deciding<'_>> {
+    pub fn deciding(&self, request: &Request<'_>) -> Vec<Deciding<'_>> {
         let mut found = Vec::new();
-        self.collect(facts, &mut found);
+        self.collect(request, &mut found);
         found
     }
 
-    fn collect<'a>(&'a self, facts: &Facts<'_>, found: &mut Vec<Deciding<'a>>) {
+    fn collect<'a>(&'a self, request: &Request<'_>, found: &mut Vec<Deciding<'a>>) {
         let all = |parts: &'a [Self], found: &mut Vec<Deciding<'a>>| {
             for part in parts {
-                part.collect(facts, found);
+                part.collect(request, found);
             }
         };
         // The first part of this value settles it; if there is none, all parts together do.
         let first = |parts: &'a [Self], settles: bool, found: &mut Vec<Deciding<'a>>| match parts
             .iter()
-            .find(|part| part.holds(facts) == settles)
+            .find(|part| part.holds(request) == settles)
         {
-            Some(part) => part.collect(facts, found),
+            Some(part) => part.collect(request, found),
             None => all(parts, found),
         };
         match self {
@@ -73,8 +62,8 @@ impl Condition {
             | Self::IsBackoffice
             | Self::Includes(..)
             | Self::Is(..)
-            | Self::IsNot(..) => found.push(Deciding { term: self, value: self.holds(facts) }),
-            Self::Not(inner) => inner.collect(facts, found),
+            | Self::IsNot(..) => found.push(Deciding { term: self, value: self.holds(request) }),
+            Self::Not(inner) => inner.collect(request, found),
             Self::Same(sides) | Self::Differ(sides) => all(&**sides, found),
             Self::All(parts) => first(parts, false, found),
             Self::Any(parts) => first(parts, true, found),
@@ -82,7 +71,7 @@ impl Condition {
     }
 }
 
-impl Facts<'_> {
+impl Request<'_> {
     fn include(&self, list: List, name: &str) -> bool {
         self.principal.is_some_and(|principal| match list {
             List::Groups => principal.groups.iter().any(|group| group == name),

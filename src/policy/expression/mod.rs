@@ -11,7 +11,9 @@ mod tokens;
 use std::fmt;
 use std::str::FromStr;
 
-pub use evaluate::{Deciding, Facts};
+use super::request::Request;
+
+pub use evaluate::Deciding;
 pub use malformed::MalformedExpression;
 
 /// An expression of a rule: its text, and what it means.
@@ -111,10 +113,10 @@ impl Expression {
         &self.condition
     }
 
-    /// Whether it is true of these facts. Allocates nothing.
+    /// Whether it is true of this request. Allocates nothing.
     #[must_use]
-    pub fn holds(&self, facts: &Facts<'_>) -> bool {
-        self.condition.holds(facts)
+    pub fn holds(&self, request: &Request<'_>) -> bool {
+        self.condition.holds(request)
     }
 }
 

@@ -1,55 +1,51 @@
-//! Questions as they are sent, read strictly: §5 and §7.1. Members that nobody here knows are
+//! Evaluations as they are sent, read strictly: §5 and §7.1. Members that nobody here knows are
 //! ignored, as the specification wants it.
 
 use serde_json::Value;
 
 use crate::domain::error_code::ErrorCode;
 use crate::domain::free_form::{DEEPEST, is_too_deep};
-use crate::policy::gatekeeper::Subject;
+use crate::policy::{Request, Subject};
 use crate::web::refusal::Refusal;
 
-/// How many questions there may be at once.
+/// How many evaluations there may be at once.
 const MOST: usize = 100;
 /// The only type of subjects that is known here.
 const CLIENT: &str = "client";
 /// The only type of resources that is known here: its id is a path.
 const ROUTE: &str = "route";
 
-/// One question.
+/// One evaluation.
 #[derive(Clone, Copy)]
-pub(super) struct Sent<'a> {
-    /// Whom it is about; `None` if nothing is known of subjects of its type.
+pub(super) struct Evaluation<'a> {
+    /// Who it is about; `None` if nothing is known of subjects of its type.
     pub(super) subject: Option<Subject<'a>>,
-    /// What it wants to do: the method of a request.
-    pub(super) method: &'a str,
-    /// To what: the path of a request; `None` if nothing is known of resources of its type.
-    pub(super) path: Option<&'a str>,
-    /// The kind of client, as the caller says.
-    pub(super) client_type: Option<&'a str>,
-    /// Whether the caller says that it is of the back office.
-    pub(super) backoffice: bool,
+    /// Whether the resource is one of those that a policy is about.
+    pub(super) is_route: bool,
+    /// What the subject wants to do: the action is the method, the id of the resource the path.
+    pub(super) request: Request<'a>,
 }
 
-/// Several questions.
+/// Several evaluations.
 pub(super) struct Batch<'a> {
-    /// The questions, or what is wrong with them.
-    pub(super) evaluations: Vec<Result<Sent<'a>, Malformed>>,
+    /// The evaluations, or what is wrong with them.
+    pub(super) evaluations: Vec<Result<Evaluation<'a>, Malformed>>,
     /// Until when they are answered.
     pub(super) semantic: Semantic,
 }
 
-/// Until when questions are answered: §7.1.2.1.
+/// Until when evaluations are answered: §7.1.2.1.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Semantic {
     /// To the end.
     ExecuteAll,
-    /// To the first no.
+    /// To the first denial.
     DenyOnFirstDeny,
-    /// To the first yes.
+    /// To the first permit.
     PermitOnFirstPermit,
 }
 
-/// What is asked does not have the form of a question.
+/// What is asked does not have the form of an evaluation.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(super) enum Malformed {
     /// A member is missing.
@@ -61,7 +57,7 @@ pub(super) enum Malformed {
     /// A member is not of its type.
     #[error("`{0}` must be {1}")]
     Type(String, &'static str),
-    /// More questions than may come at once.
+    /// More evaluations than may come at once.
     #[error("`evaluations` must be at most {MOST}")]
     TooMany,
 }
@@ -73,22 +69,22 @@ impl From<Malformed> for Refusal {
 }
 
 impl<'a> Batch<'a> {
-    /// The questions of an object, if there are any beside itself.
+    /// The evaluations of an object, if there are any beside itself.
     pub(super) fn of(asked: &'a Value) -> Result<Option<Self>, Malformed> {
         let semantic = Semantic::of(asked)?;
-        let questions = match asked.get("evaluations") {
+        let sent = match asked.get("evaluations") {
             None => return Ok(None),
-            Some(Value::Array(questions)) if questions.is_empty() => return Ok(None),
-            Some(Value::Array(questions)) if questions.len() > MOST => {
+            Some(Value::Array(sent)) if sent.is_empty() => return Ok(None),
+            Some(Value::Array(sent)) if sent.len() > MOST => {
                 return Err(Malformed::TooMany);
             }
-            Some(Value::Array(questions)) => questions,
+            Some(Value::Array(sent)) => sent,
             Some(_) => return Err(Malformed::Type("evaluations".to_owned(), "an array")),
         };
         for default in ["subject", "action", "resource", "context"] {
             object(asked, default)?;
         }
-        let read = questions.iter().map(|question| Sent::read(question, asked));
+        let read = sent.iter().map(|one| Evaluation::read(one, asked));
         Ok(Some(Self { evaluations: read.collect(), semantic }))
     }
 }
@@ -108,8 +104,8 @@ impl Semantic {
     }
 }
 
-impl<'a> Sent<'a> {
-    /// Reads a question. What it does not say, `defaults` may.
+impl<'a> Evaluation<'a> {
+    /// Reads an evaluation. What it does not say, `defaults` may.
     pub(super) fn read(own: &'a Value, defaults: &'a Value) -> Result<Self, Malformed> {
         if !own.is_object() {
             return Err(Malformed::Type("evaluations".to_owned(), "an array of objects"));
@@ -123,21 +119,17 @@ impl<'a> Sent<'a> {
             None => object(defaults, "context")?,
         };
         let told = |name| context.and_then(|context| context.get(name));
-        Ok(Self {
-            subject: whom(&subject)?,
-            method: action.text("name")?,
-            path: (kind == ROUTE).then_some(id),
-            client_type: told("client_type")
-                .map(|it| text(it, "context.client_type"))
-                .transpose()?,
-            backoffice: match told("backoffice") {
-                None => false,
-                Some(Value::Bool(told)) => *told,
-                Some(_) => {
-                    return Err(Malformed::Type("context.backoffice".to_owned(), "a boolean"));
-                }
-            },
-        })
+        let subject = whom(&subject)?;
+        let method = action.text("name")?;
+        let client_type =
+            told("client_type").map(|it| text(it, "context.client_type")).transpose()?;
+        let backoffice = match told("backoffice") {
+            None => false,
+            Some(Value::Bool(told)) => *told,
+            Some(_) => return Err(Malformed::Type("context.backoffice".to_owned(), "a boolean")),
+        };
+        let request = Request { client_type, backoffice, ..Request::new(method, id) };
+        Ok(Self { subject, is_route: kind == ROUTE, request })
     }
 }
 
@@ -165,7 +157,7 @@ struct Entity<'a> {
 }
 
 impl<'a> Entity<'a> {
-    /// That of the question, or the default; of the default also what it must have and has not.
+    /// That of the evaluation, or the default; of the default also what it must have and has not.
     fn read(own: &'a Value, defaults: &'a Value, name: &'static str) -> Result<Self, Malformed> {
         let default = object(defaults, name)?;
         let own = object(own, name)?.or(default);
