@@ -1,46 +1,56 @@
-//! `Check`: one request of the gateway's client, read and answered.
+//! `Check`: one request of the gateway's client, read and decided.
 
-use tonic::Code;
+use std::time::Instant;
 
-use crate::policy::Request;
+use crate::domain::error_code::ErrorCode;
+use crate::oauth::bearer;
+use crate::policy::{Decision, Request};
+use crate::telemetry::{RequestLabels, Status};
+use crate::web::refusal::Refusal;
+use crate::web::{ServerState, decision};
 
-use super::messages::{
-    CheckRequest, CheckResponse, DeniedHttpResponse, HeaderAppendAction, HeaderValue,
-    HeaderValueOption, HttpRequest, HttpResponse, HttpStatus, OkHttpResponse, Status,
-};
-use super::{Answer, Asked, Gate, Refused};
+use super::messages::{CheckRequest, CheckResponse, HeaderValue, HttpRequest};
+use super::response;
 
-/// How many dashes a name may have for all of its lookalikes to be removed.
-const MANY: usize = 5;
+/// The name of the route in the metrics.
+const ROUTE: &str = "envoy.service.auth.v3.Authorization/Check";
 
-/// What the gate says, as Envoy takes it.
-pub(super) async fn answer(gate: &dyn Gate, request: &CheckRequest) -> CheckResponse {
-    let http = request.attributes.as_ref();
+pub(super) async fn answer(state: &ServerState, check: &CheckRequest) -> CheckResponse {
+    let started = Instant::now();
+    let http = check.attributes.as_ref();
     let http = http.and_then(|about| about.request.as_ref()?.http.as_ref());
 
+    let decided = decide(state, http).await;
+
+    let status = decided.as_ref().map_or_else(|refusal| refusal.status().as_u16(), |_| 200);
+    observe(state, status, started);
     // Also of trouble on our side a denial and no error of gRPC: an Envoy that was told to let
     // requests pass when it gets no answer must not take this for none.
-    match gate.ask(asked(http)).await {
-        Answer::Pass(headers) => pass(headers),
-        Answer::Refuse(refused) => refuse(refused),
+    match decided {
+        Ok(decision) => response::pass(&decision, &state.config().gateways.headers),
+        Err(refusal) => response::deny(&refusal),
     }
 }
 
-fn asked(http: Option<&HttpRequest>) -> Asked<'_> {
-    Asked {
-        // Nothing that a client can send makes it one of the back office, or of a kind.
-        request: http.map(|http| Request::new(&http.method, &http.path)),
-        authorization: http.map(authorization).unwrap_or_default(),
-        header_size: http.map_or(0, header_size),
+async fn decide(state: &ServerState, http: Option<&HttpRequest>) -> Result<Decision, Refusal> {
+    if http.map_or(0, header_size) > state.config().settings.header_limit {
+        return Err(Refusal::new(ErrorCode::HeaderTooLarge, "the request header is too large"));
     }
+    let Some(http) = http else { return Err(decision::deny_unclear(state, None)) };
+    // Nothing that a client can send makes it one of the back office, or of a kind.
+    let request = Request::new(&http.method, &http.path);
+    let token = bearer::sole_token(authorization(http));
+    decision::decide(state, &request, token).await
 }
 
-/// The `Authorization` headers, from whichever of the two forms Envoy was told to send.
-fn authorization(http: &HttpRequest) -> Vec<&[u8]> {
+/// The `Authorization` headers, from whichever of the two forms Envoy was told to send. It may have
+/// joined several by a comma.
+fn authorization(http: &HttpRequest) -> impl Iterator<Item = &[u8]> {
     let named = |name: &str| name.eq_ignore_ascii_case("authorization");
-    let joined = http.headers.iter().filter(|(name, _)| named(name));
-    let single = http.header_map.iter().flat_map(|map| &map.headers).filter(|it| named(&it.key));
-    joined.map(|(_, value)| value.as_bytes()).chain(single.map(value)).collect()
+    let joined = http.headers.iter().filter(move |(name, _)| named(name));
+    let single = http.header_map.iter().flat_map(|map| &map.headers);
+    let single = single.filter(move |header| named(&header.key));
+    joined.map(|(_, value)| value.as_bytes()).chain(single.map(value))
 }
 
 /// The value of a header that is sent by itself; as text, or as bytes.
@@ -48,6 +58,7 @@ fn value(header: &HeaderValue) -> &[u8] {
     if header.raw_value.is_empty() { header.value.as_bytes() } else { &header.raw_value }
 }
 
+/// Names and values in bytes, and the path.
 fn header_size(http: &HttpRequest) -> usize {
     let joined = http.headers.iter().map(|(name, value)| name.len() + value.len());
     let single = http.header_map.iter().flat_map(|map| &map.headers);
@@ -55,56 +66,9 @@ fn header_size(http: &HttpRequest) -> usize {
     http.path.len() + joined.chain(single).sum::<usize>()
 }
 
-fn pass(headers: Vec<(String, String)>) -> CheckResponse {
-    let lookalikes = headers.iter().flat_map(|(name, _)| lookalikes(name)).collect();
-    let ok = OkHttpResponse {
-        headers: headers.into_iter().map(overwrite).collect(),
-        headers_to_remove: lookalikes,
-    };
-    response(Code::Ok, HttpResponse::Ok(ok))
-}
-
-fn refuse(refused: Refused) -> CheckResponse {
-    let code = match refused.status {
-        401 => Code::Unauthenticated,
-        500.. => Code::Unavailable,
-        _ => Code::PermissionDenied,
-    };
-    let denied = DeniedHttpResponse {
-        status: Some(HttpStatus { code: refused.status.into() }),
-        headers: refused.headers.into_iter().map(overwrite).collect(),
-        body: refused.body,
-    };
-    response(code, HttpResponse::Denied(denied))
-}
-
-fn response(code: Code, http: HttpResponse) -> CheckResponse {
-    CheckResponse { status: Some(Status { code: code.into() }), http_response: Some(http) }
-}
-
-/// In place of what the client may have sent under that name, also where there is nothing to say.
-fn overwrite((name, value): (String, String)) -> HeaderValueOption {
-    HeaderValueOption {
-        header: Some(HeaderValue { key: name, value, ..HeaderValue::default() }),
-        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
-        keep_empty_value: true,
-    }
-}
-
-/// The names that many back ends take for this one: those with `_` for some of its dashes. A name
-/// with many dashes has too many of them; of these, the one without a dash.
-fn lookalikes(name: &str) -> impl Iterator<Item = String> {
-    let dashes = name.matches('-').count();
-    let (first, last) = if dashes <= MANY { (1, (1 << dashes) - 1) } else { (u32::MAX, u32::MAX) };
-    (first..=last).map(move |replaced| {
-        let mut dash = 0;
-        let spelled = name.chars().map(|c| {
-            if c != '-' {
-                return c;
-            }
-            dash += 1;
-            if replaced.checked_shr(dash - 1).is_none_or(|bits| bits & 1 == 1) { '_' } else { '-' }
-        });
-        spelled.collect()
-    })
+fn observe(state: &ServerState, status: u16, started: Instant) {
+    let seconds = started.elapsed().as_secs_f64();
+    let labels = RequestLabels { route: ROUTE, status: Status(status) };
+    state.metrics().requests.get_or_create(&labels).observe(seconds);
+    tracing::debug!(route = ROUTE, status, duration_ms = seconds * 1000.0, "answered");
 }

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tonic::body::Body;
@@ -12,7 +11,8 @@ use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::{Code, Response, Status};
 use tonic_prost::ProstCodec;
 
-use super::Gate;
+use crate::web::ServerState;
+
 use super::check;
 use super::messages::{CheckRequest, CheckResponse};
 
@@ -22,9 +22,9 @@ const MESSAGE_LIMIT: usize = 1024 * 1024;
 
 type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Answers each call by what the gate says.
+/// Answers each call as the policy decides.
 #[derive(Clone)]
-pub(crate) struct Authorization(pub(crate) Arc<dyn Gate>);
+pub(crate) struct Authorization(pub(crate) ServerState);
 
 impl NamedService for Authorization {
     const NAME: &'static str = "envoy.service.auth.v3.Authorization";
@@ -35,8 +35,8 @@ impl UnaryService<CheckRequest> for Authorization {
     type Future = Pending<Result<Response<CheckResponse>, Status>>;
 
     fn call(&mut self, request: tonic::Request<CheckRequest>) -> Self::Future {
-        let gate = self.0.clone();
-        Box::pin(async move { Ok(Response::new(check::answer(&*gate, request.get_ref()).await)) })
+        let state = self.0.clone();
+        Box::pin(async move { Ok(Response::new(check::answer(&state, request.get_ref()).await)) })
     }
 }
 

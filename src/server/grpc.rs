@@ -1,4 +1,4 @@
-//! The listener, from the first call to the last. It has threads of its own.
+//! The listener for gRPC, from the first call to the last. It has threads of its own.
 
 mod incoming;
 
@@ -13,13 +13,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Builder;
 use tokio::sync::{oneshot, watch};
 use tonic::server::NamedService;
+use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::{Connected, Router};
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
-use crate::grpc::Gate;
 use crate::grpc::service::Authorization;
 use crate::web::Patience;
 
@@ -59,12 +59,14 @@ pub struct Stop {
     _kept: watch::Sender<()>,
 }
 
-/// Begins to serve, with TLS if it is configured, else HTTP/2 in the clear.
+/// Begins to serve what is in `routes`, with TLS if it is configured, else HTTP/2 in the clear. Health
+/// checks are told what `is_ready` says.
 pub fn serve(
     socket: TcpListener,
     tls: Option<ServerConfig>,
     places: Arc<Places>,
-    gate: Arc<dyn Gate>,
+    routes: Routes,
+    is_ready: impl Fn() -> bool + Send + 'static,
     rules: Rules,
 ) -> io::Result<(Listener, Stop)> {
     let mut builder = Builder::new_multi_thread();
@@ -78,9 +80,9 @@ pub fn serve(
             match tls {
                 Some(config) => {
                     let incoming = incoming::tls(door, config, patience);
-                    Box::pin(run(incoming, gate, stop, rules)).await
+                    Box::pin(run(incoming, routes, is_ready, stop, rules)).await
                 }
-                None => run(incoming::plain(door, patience), gate, stop, rules).await,
+                None => run(incoming::plain(door, patience), routes, is_ready, stop, rules).await,
             }
         });
         // Nobody listens to it if the whole server was dropped.
@@ -98,7 +100,8 @@ impl Listener {
 
 async fn run<I>(
     incoming: impl Stream<Item = io::Result<I>>,
-    gate: Arc<dyn Gate>,
+    routes: Routes,
+    is_ready: impl Fn() -> bool,
     stop: watch::Receiver<()>,
     rules: Rules,
 ) -> io::Result<()>
@@ -106,13 +109,13 @@ where
     I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
     let health = HealthReporter::new();
-    let ready = gate.is_ready();
+    let ready = is_ready();
     announce(&health, ready).await;
-    let router = router(&health, gate.clone(), rules.patience);
-    let serving = router.serve_with_incoming_shutdown(incoming, stopped(stop.clone()));
+    let serving = router(routes, &health, rules.patience)
+        .serve_with_incoming_shutdown(incoming, stopped(stop.clone()));
     let follow = async {
         tokio::select! {
-            () = follow(&health, &*gate, ready) => {}
+            () = follow(&health, is_ready, ready) => {}
             () = stopped(stop.clone()) => {}
         }
         // Who watches our health would hold the connection open.
@@ -130,7 +133,7 @@ where
     }
 }
 
-fn router(health: &HealthReporter, gate: Arc<dyn Gate>, patience: Patience) -> Router {
+fn router(routes: Routes, health: &HealthReporter, patience: Patience) -> Router {
     let health = HealthServer::new(HealthService::from_health_reporter(health.clone()));
     Server::builder()
         .timeout(patience.head)
@@ -140,8 +143,7 @@ fn router(health: &HealthReporter, gate: Arc<dyn Gate>, patience: Patience) -> R
         .http2_keepalive_timeout(Some(PATIENCE))
         .max_connection_age(LONGEST_CONNECTION)
         .max_connection_age_grace(PATIENCE)
-        .add_service(health)
-        .add_service(Authorization(gate))
+        .add_routes(routes.add_service(health))
 }
 
 /// Done when the other end is gone: nothing is ever sent.
@@ -149,11 +151,11 @@ async fn stopped(mut stop: watch::Receiver<()>) {
     let _ = stop.changed().await;
 }
 
-/// Keeps the health what the gate says.
-async fn follow(health: &HealthReporter, gate: &dyn Gate, mut announced: bool) {
+/// Announces each change of whether calls should come here.
+async fn follow(health: &HealthReporter, is_ready: impl Fn() -> bool, mut announced: bool) {
     loop {
         tokio::time::sleep(INTERVAL).await;
-        let ready = gate.is_ready();
+        let ready = is_ready();
         if ready != announced {
             announce(health, ready).await;
             announced = ready;

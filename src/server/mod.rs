@@ -15,11 +15,13 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::task::JoinSet;
+use tonic::service::Routes;
 
 use crate::assembly::{App, Chores, OpenStore, StartError, assemble};
 use crate::audit::outbox;
 use crate::config::{Resolved, Settings};
 use crate::domain::clock::Clock;
+use crate::grpc::service::Authorization;
 use crate::http::routes::Listener;
 use crate::telemetry::{LimitLabels, Metrics};
 use crate::web::{Patience, ServerState};
@@ -172,9 +174,11 @@ impl Server {
             shutdown_timeout: Duration::from_secs(settings.shutdown_timeout),
             patience: self.patience,
         };
-        let gate = Arc::new(self.state.clone());
-        let places = self.places.clone();
-        let (listener, stop) = grpc::serve(socket, tls_of(certificate)?, places, gate, rules)?;
+        let (tls, places) = (tls_of(certificate)?, self.places.clone());
+        let routes = Routes::new(Authorization(self.state.clone()));
+        let state = self.state.clone();
+        let is_ready = move || state.is_ready();
+        let (listener, stop) = grpc::serve(socket, tls, places, routes, is_ready, rules)?;
         self.grpc = Some(stop);
         self.serving.spawn(listener.ended());
         Ok(())

@@ -117,7 +117,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("mongodb", &["store"]),
     ("bson", &["store"]),
     ("rusqlite", &["store"]),
-    ("actix_web", &["grpc", "http", "server", "web"]),
+    ("actix_web", &["http", "server", "web"]),
     ("clap", &["cli", "config"]),
     ("reqwest", &["cli", "outbound"]),
     ("oxide_auth", &["domain"]),

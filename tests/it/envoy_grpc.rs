@@ -12,13 +12,17 @@ use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendA
 use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Request};
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::{
+    Authorization, AuthorizationServer,
+};
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
-use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest};
+use envoy_types::pb::envoy::service::auth::v3::{
+    AttributeContext, CheckRequest, CheckResponse, OkHttpResponse,
+};
 use futures_util::future::join;
 use latchkey::assembly::OpenStore;
 use latchkey::config::{Resolved, Settings};
 use latchkey::domain::clock::Clock;
-use latchkey::grpc::{Answer, Asked, Gate, Refused};
 use latchkey::policy::{Format, Outcome, Policy};
 use latchkey::server;
 use latchkey::server::connections::{Bounds, Counts, Places};
@@ -28,8 +32,9 @@ use latchkey::web::Patience;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::{Barrier, Notify};
+use tonic::service::Routes;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
-use tonic::{Code, Status};
+use tonic::{Code, Response, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -477,88 +482,94 @@ async fn with_a_certificate_it_speaks_tls() {
     assert!(distrusting.check(None).await.is_err());
 }
 
-/// A gate that lets a call pass when it is told to.
+/// A service that lets a call pass when it is told to.
 struct Slow {
     asked: Notify,
     may_pass: Notify,
     both: Barrier,
-    is_ready: AtomicBool,
 }
 
 #[async_trait]
-impl Gate for Slow {
-    async fn ask(&self, asked: Asked<'_>) -> Answer {
-        let Some(request) = asked.request else {
-            let (headers, body) = (Vec::new(), String::new());
-            return Answer::Refuse(Refused { status: 400, headers, body });
-        };
-        if request.path == "/both" {
+impl Authorization for Slow {
+    async fn check(
+        &self,
+        request: tonic::Request<CheckRequest>,
+    ) -> Result<Response<CheckResponse>, Status> {
+        let request = request.into_inner().attributes.unwrap().request.unwrap();
+        if request.http.unwrap().path == "/both" {
             self.both.wait().await;
         } else {
             self.asked.notify_one();
             self.may_pass.notified().await;
         }
-        Answer::Pass(Vec::new())
-    }
-
-    fn is_ready(&self) -> bool {
-        self.is_ready.load(Ordering::Relaxed)
+        Ok(Response::new(CheckResponse {
+            status: Some(envoy_types::pb::google::rpc::Status::default()),
+            http_response: Some(HttpResponse::OkResponse(OkHttpResponse::default())),
+            ..CheckResponse::default()
+        }))
     }
 }
 
-fn slow(
-    shutdown_timeout: Duration,
-) -> (Arc<Slow>, server::grpc::Listener, server::grpc::Stop, Envoy) {
-    let gate = Arc::new(Slow {
-        asked: Notify::new(),
-        may_pass: Notify::new(),
-        both: Barrier::new(2),
-        is_ready: AtomicBool::new(true),
-    });
+/// A listener of such a service.
+struct Listening {
+    service: Arc<Slow>,
+    is_ready: Arc<AtomicBool>,
+    listener: server::grpc::Listener,
+    stop: server::grpc::Stop,
+    envoy: Envoy,
+}
+
+fn slow(shutdown_timeout: Duration) -> Listening {
+    let service =
+        Arc::new(Slow { asked: Notify::new(), may_pass: Notify::new(), both: Barrier::new(2) });
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = socket.local_addr().unwrap();
+    let envoy = Envoy::at(socket.local_addr().unwrap());
     let rules = Rules { workers: 1, shutdown_timeout, patience: Patience::default() };
     let bounds = Bounds { overall: 100, per_address: None, proxies: Vec::new() };
     let places = Places::new(bounds, Counts::default());
-    let (listener, stop) = server::grpc::serve(socket, None, places, gate.clone(), rules).unwrap();
-    (gate, listener, stop, Envoy::at(address))
+    let routes = Routes::new(AuthorizationServer::from_arc(service.clone()));
+    let is_ready = Arc::new(AtomicBool::new(true));
+    let ready = is_ready.clone();
+    let ready = move || ready.load(Ordering::Relaxed);
+    let (listener, stop) = server::grpc::serve(socket, None, places, routes, ready, rules).unwrap();
+    Listening { service, is_ready, listener, stop, envoy }
 }
 
 #[actix_web::test]
 async fn calls_do_not_wait_for_each_other() {
-    let (gate, _listener, _stop, envoy) = slow(SOON);
+    let Listening { is_ready, listener: _listener, stop: _stop, envoy, .. } = slow(SOON);
     // Each of the two is answered when both are there, on one connection and on two.
     for other in [envoy.clone(), Envoy(envoy.0.clone())] {
         let both = join(envoy.ask("GET", "/both", &[]), other.ask("GET", "/both", &[]));
         let (one, other) = tokio::time::timeout(SOON, both).await.unwrap();
         assert_eq!((one.status, other.status), (200, 200));
     }
-    gate.is_ready.store(false, Ordering::Relaxed);
+    is_ready.store(false, Ordering::Relaxed);
     envoy.becomes(ServingStatus::NotServing).await;
-    gate.is_ready.store(true, Ordering::Relaxed);
+    is_ready.store(true, Ordering::Relaxed);
     envoy.becomes(ServingStatus::Serving).await;
 }
 
 #[actix_web::test]
 async fn calls_under_way_are_let_end_for_a_while() {
-    let (gate, listener, stop, envoy) = slow(SOON);
+    let Listening { service, listener, stop, envoy, .. } = slow(SOON);
     let call = tokio::spawn({
         let envoy = envoy.clone();
         async move { envoy.ask("GET", "/", &[]).await.status }
     });
-    gate.asked.notified().await;
+    service.asked.notified().await;
     drop(stop);
     // Nobody else is let in; the first is answered all the same.
     let closed = async { while envoy.health().await.is_ok() {} };
     tokio::time::timeout(SOON, closed).await.unwrap();
     assert!(!call.is_finished());
-    gate.may_pass.notify_one();
+    service.may_pass.notify_one();
     assert_eq!(call.await.unwrap(), 200);
     tokio::time::timeout(SOON, listener.ended()).await.unwrap().unwrap();
 
-    let (gate, listener, stop, envoy) = slow(Duration::from_millis(100));
+    let Listening { service, listener, stop, envoy, .. } = slow(Duration::from_millis(100));
     let call = tokio::spawn(async move { envoy.check(Some(request("GET", "/", &[]))).await });
-    gate.asked.notified().await;
+    service.asked.notified().await;
     drop(stop);
     tokio::time::timeout(SOON, listener.ended()).await.unwrap().unwrap();
     assert!(call.await.unwrap().is_err(), "it did not wait for ever");
