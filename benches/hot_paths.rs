@@ -10,7 +10,7 @@ use latchkey::assembly::{App, OpenStore, assemble};
 use latchkey::audit::Origin;
 use latchkey::clients::Registered;
 use latchkey::clients::new_client::NewClient;
-use latchkey::config::{self, Resolved, Settings, Switch};
+use latchkey::config::{self, Config, Settings, Switch};
 use latchkey::domain::clock::SystemClock;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::domain::revocation::{Revocation, Revoked};
@@ -29,12 +29,12 @@ fn app(runtime: &Runtime, algorithm: Algorithm) -> App {
     let flags = command.get_matches_from(["bench"]);
     let keys = tempfile::tempdir().unwrap();
     let mut settings = config::load(&flags, |_| None, None).unwrap().settings;
-    keys.path().clone_into(&mut settings.keys);
-    settings.algorithm = algorithm;
-    settings.throttle = Switch::Off;
+    keys.path().clone_into(&mut settings.signing_keys.folder);
+    settings.signing_keys.algorithm = algorithm;
+    settings.clients.throttle = Switch::Off;
     let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
     let clock = Arc::new(SystemClock);
-    let config = Resolved::of(settings, 8080).unwrap();
+    let config = Config::of(settings, 8080).unwrap();
     runtime.block_on(assemble(config, &store, clock)).unwrap().0
 }
 

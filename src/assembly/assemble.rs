@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::clients::error::ClientsError;
 use crate::clients::pepper::{NoPepper, pepper};
 use crate::clients::secrets::Secrets;
-use crate::config::{Resolved, Settings};
+use crate::config::Config;
 use crate::domain::clock::Clock;
 use crate::hashing::PATIENCE;
 use crate::jose::KeyFolderError;
@@ -65,7 +65,7 @@ impl StartError {
 
 /// Puts everything together; fails for now while the store does not answer.
 pub async fn assemble(
-    config: Resolved,
+    config: Config,
     open: &OpenStore,
     clock: Arc<dyn Clock>,
 ) -> Result<(App, Chores), StartError> {
@@ -98,8 +98,8 @@ pub async fn assemble(
     let notices = Notices::of(&config, &parts.clock, store.clone())?;
     let credentials = notices.credentials(parts.clients.clone()).await?;
     let delivery = notices.delivery()?;
-    let policy = policy(&config.settings)?;
-    let rate = Arc::new(RevocationRate::new(config.settings.revocation_rate));
+    let policy = policy(&config)?;
+    let rate = Arc::new(RevocationRate::new(config.clients.revocation_rate));
     let tokens = parts.tokens(&config, pepper, rate.clone())?;
     let chores = Chores::of(&parts, &config, credentials.clone(), policy.clone(), delivery.clone());
     let app = App {
@@ -116,15 +116,15 @@ pub async fn assemble(
         health: Health { store, revocations: parts.revocations, delivery },
         feed,
         clock: parts.clock,
-        openid_configuration: openid_configuration(&config.settings)?,
+        openid_configuration: openid_configuration(&config)?,
         config,
     };
     Ok((app, chores))
 }
 
 /// The policy of gateways, if there is one.
-fn policy(settings: &Settings) -> Result<Option<Arc<PolicyFile>>, StartError> {
-    let Some(path) = &settings.policy_file else { return Ok(None) };
+fn policy(config: &Config) -> Result<Option<Arc<PolicyFile>>, StartError> {
+    let Some(path) = &config.gateways.policy_file else { return Ok(None) };
     let file = PolicyFile::open(path);
     let file =
         file.map_err(|error| StartError::File(path.clone(), std::io::Error::other(error)))?;
@@ -132,8 +132,8 @@ fn policy(settings: &Settings) -> Result<Option<Arc<PolicyFile>>, StartError> {
 }
 
 /// The members that the operator adds to the OpenID configuration; ours stand over them.
-fn openid_configuration(settings: &Settings) -> Result<Map<String, Value>, StartError> {
-    let Some(path) = &settings.openid_configuration_file else { return Ok(Map::new()) };
+fn openid_configuration(config: &Config) -> Result<Map<String, Value>, StartError> {
+    let Some(path) = &config.tokens.openid_configuration_file else { return Ok(Map::new()) };
     let text = std::fs::read_to_string(path);
     let parsed = text.and_then(|text| serde_json::from_str(&text).map_err(std::io::Error::from));
     parsed.map_err(|error| StartError::File(path.clone(), error))

@@ -9,7 +9,7 @@ use crate::clients::Upkeep;
 use crate::clients::credential_watch::CredentialWatch;
 use crate::clients::logins::PendingLogins;
 use crate::clients::unused::UnusedSweep;
-use crate::config::Resolved;
+use crate::config::Config;
 use crate::domain::clock::Clock;
 use crate::oauth::quota::Quotas;
 use crate::policy::file::PolicyFile;
@@ -49,14 +49,13 @@ pub struct Chores {
 impl Chores {
     pub(super) fn of(
         parts: &Parts,
-        config: &Resolved,
+        config: &Config,
         credentials: Arc<CredentialWatch>,
         policy: Option<Arc<PolicyFile>>,
         delivery: Option<Arc<Delivery>>,
     ) -> Self {
-        let days = u64::from(config.settings.unused_client_days);
         let unused = UnusedSweep {
-            age: (days > 0).then(|| Duration::from_secs(days * 86_400)),
+            age: config.clients.unused_for,
             store: parts.store.clone(),
             upkeep: parts.store.clone(),
             logins: parts.logins.clone(),
@@ -66,7 +65,7 @@ impl Chores {
         };
         Self {
             clock: parts.clock.clone(),
-            retention: config.audit_retention(),
+            retention: config.storage.audit_retention,
             feed: parts.feed.clone(),
             store: parts.store.clone(),
             revocations: parts.revocations.clone(),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::audit::Author;
 use crate::clients::admin::{AdminCredentials, Administrators};
-use crate::config::Resolved;
+use crate::config::Config;
 use crate::domain::clock::Timestamp;
 use crate::domain::secret::ClientSecret;
 
@@ -14,7 +14,7 @@ use super::{StartError, admin_file};
 /// own, one whose credentials are left in a file.
 pub(super) async fn set_up_admin(
     administrators: &Administrators,
-    config: &Resolved,
+    config: &Config,
     folder: Option<&Path>,
     now: Timestamp,
 ) -> Result<(), StartError> {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use crate::audit::AuditTrail;
 use crate::audit::delivery::Delivery;
 use crate::clients::{Clients, Upkeep};
-use crate::config::Resolved;
+use crate::config::Config;
 use crate::domain::clock::Clock;
 use crate::jose::KeyRing;
 use crate::oauth::Tokens;
@@ -42,7 +42,7 @@ pub use crate::store::{BackedUp, Existing, Inspection, Problem};
 /// What the doors ask.
 pub struct App {
     /// What is in force.
-    pub config: Resolved,
+    pub config: Config,
     /// What the operator adds to the OpenID configuration.
     pub openid_configuration: serde_json::Map<String, serde_json::Value>,
     /// The time.

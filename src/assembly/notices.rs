@@ -8,7 +8,7 @@ use crate::audit::delivery::{self, Backlog, Delivery, Tally};
 use crate::audit::lease::Lease;
 use crate::clients::ClientRepository;
 use crate::clients::credential_watch::{self, CredentialWatch, watched_since};
-use crate::config::Resolved;
+use crate::config::Config;
 use crate::domain::clock::Clock;
 use crate::outbound::HttpMessenger;
 use crate::random::{self, ALPHANUMERIC};
@@ -18,7 +18,7 @@ use super::{StartError, StoreOpenError};
 
 /// What both need.
 pub(super) struct Notices<'a> {
-    config: &'a Resolved,
+    config: &'a Config,
     clock: &'a Arc<dyn Clock>,
     store: Arc<dyn Store>,
     // Among replicas, the name of this process.
@@ -27,7 +27,7 @@ pub(super) struct Notices<'a> {
 
 impl<'a> Notices<'a> {
     pub(super) fn of(
-        config: &'a Resolved,
+        config: &'a Config,
         clock: &'a Arc<dyn Clock>,
         store: Arc<dyn Store>,
     ) -> Result<Self, StartError> {
@@ -49,7 +49,7 @@ impl<'a> Notices<'a> {
             lease: Lease::new(store, name, self.holder.clone(), length),
             clock,
             since,
-            retention: self.config.audit_retention(),
+            retention: self.config.storage.audit_retention,
             findings: Mutex::default(),
         }))
     }

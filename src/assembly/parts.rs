@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use crate::audit::Recorder;
 use crate::clients::cached::{CacheLimits, CachedClients};
 use crate::clients::logins::PendingLogins;
-use crate::config::{Resolved, Settings};
+use crate::config::Config;
 use crate::domain::clock::Clock;
 use crate::hashing::SlowHashes;
 use crate::jose::{KeyFolder, KeyRing, NamedKey};
@@ -53,13 +53,12 @@ pub(super) struct Parts {
 
 impl Parts {
     pub(super) fn of(
-        config: &Resolved,
+        config: &Config,
         open: &OpenStore,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StartError> {
-        let (settings, store) = (&config.settings, open.store());
-        let skew = Duration::from_secs(settings.clock_skew);
-        let longest_life = Duration::from_secs(settings.max_token_lifetime);
+        let store = open.store();
+        let (skew, longest_life) = (config.tokens.clock_skew, config.tokens.max_lifetime);
         let revocations = Arc::new(Revocations::new(longest_life, skew));
         let revoker = Arc::new(Revoker { store: store.clone(), revocations: revocations.clone() });
         let recorder = Arc::new(Recorder::default());
@@ -68,13 +67,12 @@ impl Parts {
             store.clone(),
             revocations.clone(),
             CacheLimits {
-                capacity: settings.client_cache,
+                capacity: config.storage.client_cache,
                 for_at_most: open.is_shared().then_some(CLIENTS_REMEMBERED),
                 absent_for: ABSENCE_REMEMBERED,
             },
         ));
         let signing_keys = SigningKeys { store: store.clone(), recorder: recorder.clone() };
-        let days = settings.key_rotation_days;
         let key_exchange = Arc::new(KeyExchange {
             ring: ring.clone(),
             store: store.clone(),
@@ -84,7 +82,7 @@ impl Parts {
             clock: clock.clone(),
             longest_life,
             skew,
-            oldest: (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400))),
+            oldest: config.signing_keys.rotation,
             memory: Memory::default(),
         });
         let statuses = ClientStatuses {
@@ -99,7 +97,7 @@ impl Parts {
         let (log, shared) = (store.clone(), open.is_shared());
         let feed =
             Arc::new(Feed::new(key_exchange.clone(), log, clients.clone(), statuses, shared));
-        let quotas = quotas(settings, store.clone())?;
+        let quotas = quotas(config, store.clone())?;
         Ok(Self {
             clock,
             store,
@@ -107,7 +105,7 @@ impl Parts {
             revocations,
             revoker,
             recorder,
-            remote_keys: Arc::new(RemoteKeySets::new(settings.jwks_uri_hosts.clone())),
+            remote_keys: Arc::new(RemoteKeySets::new(config.clients.jwks_uri_hosts.clone())),
             ring,
             signing_keys,
             key_exchange,
@@ -122,20 +120,22 @@ impl Parts {
 }
 
 /// The name of this process among the replicas is made anew at each start.
-fn quotas(settings: &Settings, store: Arc<dyn Store>) -> Result<Arc<Quotas>, StartError> {
+fn quotas(config: &Config, store: Arc<dyn Store>) -> Result<Arc<Quotas>, StartError> {
     let replica = random::text(ALPHANUMERIC, 16)?;
-    let defaults =
-        DefaultQuotas { per_hour: settings.quota_per_hour, per_day: settings.quota_per_day };
+    let defaults = DefaultQuotas {
+        per_hour: config.clients.quota_per_hour,
+        per_day: config.clients.quota_per_day,
+    };
     Ok(Arc::new(Quotas::new(replica, defaults, store)))
 }
 
-fn key_folder(config: &Resolved) -> KeyFolder {
-    let settings = &config.settings;
+fn key_folder(config: &Config) -> KeyFolder {
+    let keys = &config.signing_keys;
     let password = config.signing_key_password.clone();
-    let named = settings.signing_key_file.as_ref().map(|path| NamedKey {
+    let named = keys.file.as_ref().map(|path| NamedKey {
         path: path.clone(),
-        kid: settings.signing_key_id.clone(),
+        kid: keys.file_kid.clone(),
         password: password.clone(),
     });
-    KeyFolder { path: settings.keys.clone(), named, algorithm: settings.algorithm, password }
+    KeyFolder { path: keys.folder.clone(), named, algorithm: keys.algorithm, password }
 }

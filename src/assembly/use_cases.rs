@@ -1,7 +1,6 @@
 //! What the doors ask, made of the parts.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::clients::admin::Administrators;
 use crate::clients::credential_watch::CredentialWatch;
@@ -10,7 +9,7 @@ use crate::clients::rehash::Rehash;
 use crate::clients::revoke::TokenRevocation;
 use crate::clients::secrets::Secrets;
 use crate::clients::{Clients, Limits};
-use crate::config::{Resolved, Settings, Switch};
+use crate::config::{Config, Switch};
 use crate::domain::secret::Pepper;
 use crate::domain::token_size;
 use crate::jose::{CachedOpener, StrictReader};
@@ -32,7 +31,7 @@ use super::{Signing, StartError};
 impl Parts {
     pub(super) fn tokens(
         &self,
-        config: &Resolved,
+        config: &Config,
         pepper: Pepper,
         rate: Arc<RevocationRate>,
     ) -> Result<Tokens, StartError> {
@@ -41,7 +40,7 @@ impl Parts {
             issuer: self.issuer(config),
             judge: self.judge(config),
             introspection: Introspection {
-                own_audiences: config.settings.introspection_own_audiences,
+                own_audiences: config.tokens.introspection_own_audiences,
                 issuer: config.issuer.clone(),
                 sealer: self.ring.clone(),
             },
@@ -72,7 +71,7 @@ impl Parts {
 
     pub(super) fn clients(
         &self,
-        config: &Resolved,
+        config: &Config,
         secrets: Secrets,
         watch: Arc<CredentialWatch>,
     ) -> Clients {
@@ -92,9 +91,9 @@ impl Parts {
             logins: self.logins.clone(),
             watch,
             limits: Limits {
-                secrets: config.settings.max_secrets,
-                keys: config.settings.max_keys,
-                lists: config.list_limits(),
+                secrets: config.clients.max_secrets,
+                keys: config.clients.max_keys,
+                lists: config.clients.list_limits(),
                 token_lifetime: self.longest_life,
             },
         }
@@ -109,12 +108,7 @@ impl Parts {
         }
     }
 
-    fn authenticator(
-        &self,
-        config: &Resolved,
-        pepper: Pepper,
-    ) -> Result<Authenticator, StartError> {
-        let settings = &config.settings;
+    fn authenticator(&self, config: &Config, pepper: Pepper) -> Result<Authenticator, StartError> {
         let rehash = Rehash::new(
             self.clients.clone(),
             self.hashes.clone(),
@@ -130,20 +124,19 @@ impl Parts {
             news: self.feed.clone(),
             upgrade: Arc::new(rehash),
             secrets: SecretChecks::new(self.hashes.clone())?,
-            throttle: throttle(settings),
+            throttle: throttle(config),
             pepper,
             rules: AssertionRules {
                 issuer: config.issuer.clone(),
                 token_endpoint: config.url("/oauth/token"),
-                legacy_audience_until: config.legacy_audience_until,
-                longest_life: Duration::from_secs(settings.assertion_lifetime),
+                legacy_audience_until: config.clients.legacy_audience_until,
+                longest_life: config.clients.assertion_lifetime,
                 skew: self.skew,
             },
         })
     }
 
-    fn issuer(&self, config: &Resolved) -> TokenIssuer {
-        let settings = &config.settings;
+    fn issuer(&self, config: &Config) -> TokenIssuer {
         TokenIssuer {
             sealer: self.ring.clone(),
             logins: self.logins.clone(),
@@ -151,49 +144,47 @@ impl Parts {
             revocations: self.revocations.clone(),
             rules: TokenRules {
                 issuer: config.issuer.as_str().into(),
-                lifetime: Duration::from_secs(settings.token_lifetime),
+                lifetime: config.tokens.lifetime,
                 longest_life: self.longest_life,
-                default_audience: settings.default_audience.clone(),
-                require_audience: settings.require_audience,
-                lists: config.list_limits(),
-                longest_token: token_size::longest_in(settings.header_limit),
+                default_audience: config.tokens.default_audience.clone(),
+                require_audience: config.tokens.require_audience,
+                lists: config.clients.list_limits(),
+                longest_token: token_size::longest_in(config.listen.header_limit),
             },
         }
     }
 
-    fn judge(&self, config: &Resolved) -> Arc<TokenJudge> {
-        let settings = &config.settings;
+    fn judge(&self, config: &Config) -> Arc<TokenJudge> {
         let opener = CachedOpener::new(
             self.ring.clone(),
             config.issuer.as_str().into(),
             self.revocations.clone(),
-            settings.token_cache.saturating_mul(1024 * 1024),
+            config.storage.token_cache.saturating_mul(1024 * 1024),
         );
-        let max_staleness = Duration::from_secs(settings.max_staleness);
         Arc::new(TokenJudge {
             opener: Arc::new(opener),
             news: self.feed.clone(),
             revocations: self.revocations.clone(),
-            max_staleness: Some(max_staleness).filter(|limit| !limit.is_zero()),
+            max_staleness: config.storage.max_staleness,
             longest_life: self.longest_life,
             skew: self.skew,
-            accepted_audiences: settings.accepted_audiences.clone(),
+            accepted_audiences: config.tokens.accepted_audiences.clone(),
         })
     }
 }
 
-fn throttle(settings: &Settings) -> FailureThrottle {
-    FailureThrottle::new(match settings.throttle {
+fn throttle(config: &Config) -> FailureThrottle {
+    FailureThrottle::new(match config.clients.throttle {
         Switch::On => Some(authenticate::Limits::default()),
         Switch::Off => None,
     })
 }
 
-fn key_rules(config: &Resolved) -> KeyRules {
+fn key_rules(config: &Config) -> KeyRules {
     KeyRules {
         issuer: config.issuer.clone(),
-        skew: Duration::from_secs(config.settings.clock_skew),
-        proof_required: config.settings.require_key_proof,
-        sharing_refused: config.settings.refuse_shared_keys,
+        skew: config.tokens.clock_skew,
+        proof_required: config.clients.require_key_proof,
+        sharing_refused: config.clients.refuse_shared_keys,
     }
 }

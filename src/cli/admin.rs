@@ -28,10 +28,10 @@ pub(super) fn reset_command() -> Command {
 
 pub(super) fn reset(matches: &ArgMatches) -> Outcome {
     let settings = settings(matches)?.settings;
-    let configured = settings.admin_client_id.as_deref().map(str::parse).transpose();
+    let configured = settings.admin.client_id.as_deref().map(str::parse).transpose();
     let configured: Option<ClientId> =
         configured.map_err(|error| format!("admin_client_id: {error}"))?;
-    if settings.admin_secret.is_some() || settings.admin_secret_file.is_some() {
+    if settings.admin.secret.is_some() || settings.admin.secret_file.is_some() {
         eprintln!(
             "latchkey: the secret of the administrator is configured (admin_secret), and a server \
              that starts sets it again"
@@ -39,7 +39,7 @@ pub(super) fn reset(matches: &ArgMatches) -> Outcome {
     }
     let client_id = matches.get_one::<ClientId>("client_id").cloned().or(configured);
     wait_for(async {
-        let store = open_existing_store(&settings.store).map_err(StartError::from)?;
+        let store = open_existing_store(&settings.storage.store).map_err(StartError::from)?;
         let reset = reset_admin(&store, &SystemClock, client_id).await?;
         let client_id = &reset.credentials.client_id;
         if let Some(file) = reset.file {

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgMatches, Args, Command, FromArgMatches, value_parser};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::credential::KeyUse;
 use super::remote::{self, Server};
 use super::{Outcome, print, wait_for};
+use crate::config::duration::in_seconds;
 
 #[derive(Args)]
 struct Arguments {
@@ -26,8 +27,8 @@ struct Arguments {
     key_use: KeyUse,
 
     /// Seconds that the assertion lives; it can be used once
-    #[arg(long, default_value_t = 300, value_parser = value_parser!(u64).range(1..))]
-    lifetime: u64,
+    #[arg(long, default_value = "300", value_parser = in_seconds(1..), value_name = "DURATION")]
+    lifetime: Duration,
 }
 
 pub(super) fn command() -> Command {
@@ -46,7 +47,6 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
 
 async fn sign(arguments: Arguments) -> Outcome {
     let server = arguments.server.discover().await?;
-    let lifetime = Duration::from_secs(arguments.lifetime);
-    let Arguments { client_id, key, key_use, .. } = arguments;
+    let Arguments { client_id, key, key_use, lifetime, .. } = arguments;
     print(&key_use.sign(&client_id, &key, &server.issuer, lifetime)?)
 }

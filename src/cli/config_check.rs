@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use clap::{ArgMatches, Command};
-use secrecy::SecretString;
 
 use crate::clients::register::RegistrationMode;
-use crate::config::{ConfigError, Resolved, Settings};
+use crate::config::{Config, ConfigError, Settings};
 use crate::jose::PrivateKey;
 use crate::telemetry;
 
@@ -24,10 +23,11 @@ pub(super) fn command() -> Command {
 
 pub(super) fn run(matches: &ArgMatches) -> Outcome {
     let loaded = settings(matches)?;
-    let given = loaded.settings.clone();
-    let config = Resolved::of(loaded.settings, given.listen.port())?;
-    telemetry::log(&given.log_level, given.log_format)?;
-    check_files(&given, config.signing_key_password.as_ref())?;
+    let mut shown = loaded.settings;
+    let port = shown.listen.address.port();
+    let config = Config::of(shown.clone(), port)?;
+    telemetry::log(&config.log.level, config.log.format)?;
+    check_files(&config)?;
 
     for (alias, id) in &loaded.aliases {
         print(&format!("# {alias} is taken as the setting {id}"))?;
@@ -35,12 +35,14 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
     for warning in config.warnings() {
         print(&format!("# warning: {warning}"))?;
     }
-    if given.registration.is_none() {
+    if shown.registration.mode.is_none() {
         print(&format!("# registration is {}", mode(&config.registration)))?;
     }
     // Port 0 is not known yet, and so neither is the issuer that is made of it.
-    let shown = if given.listen.port() == 0 { &given } else { &config.settings };
-    print(as_toml(shown)?.trim_end())
+    if port != 0 {
+        shown.identity.issuer = Some(config.issuer);
+    }
+    print(as_toml(&shown)?.trim_end())
 }
 
 fn mode(registration: &RegistrationMode) -> &'static str {
@@ -62,16 +64,16 @@ fn as_toml(settings: &Settings) -> Result<String, toml::ser::Error> {
 }
 
 /// Files that the server reads when it starts.
-fn check_files(settings: &Settings, password: Option<&SecretString>) -> Outcome {
-    for path in [&settings.tls_certificate, &settings.tls_key].into_iter().flatten() {
+fn check_files(config: &Config) -> Outcome {
+    for path in [&config.listen.tls_certificate, &config.listen.tls_key].into_iter().flatten() {
         read(path)?;
     }
-    if let Some(path) = &settings.openid_configuration_file {
+    if let Some(path) = &config.tokens.openid_configuration_file {
         serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&read(path)?)
             .map_err(|error| format!("`{}` must hold a JSON object: {error}", path.display()))?;
     }
-    if let Some(path) = &settings.signing_key_file {
-        PrivateKey::from_pem(&read(path)?, password)
+    if let Some(path) = &config.signing_keys.file {
+        PrivateKey::from_pem(&read(path)?, config.signing_key_password.as_ref())
             .and_then(PrivateKey::for_tokens)
             .map_err(|error| format!("the key in `{}` cannot be used: {error}", path.display()))?;
     }

@@ -7,7 +7,7 @@ use clap::ArgMatches;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::assembly::{App, StartError, open_store};
-use crate::config::{Loaded, Resolved};
+use crate::config::{Config, Loaded};
 use crate::domain::clock::SystemClock;
 use crate::server::{Server, bind, serve};
 use crate::telemetry;
@@ -16,7 +16,7 @@ use super::{Outcome, settings};
 
 pub(super) fn run(matches: &ArgMatches) -> Outcome {
     let loaded = settings(matches)?;
-    telemetry::log(&loaded.settings.log_level, loaded.settings.log_format)?;
+    telemetry::log(&loaded.settings.log.level, loaded.settings.log.format)?;
     // The heap is used here and there, which huge pages would make three times as large.
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
@@ -36,7 +36,7 @@ async fn until_stopped(loaded: Loaded) -> Outcome {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let bound = bind(&loaded.settings)?;
-    let config = Resolved::of(loaded.settings, bound.address()?.port())?;
+    let config = Config::of(loaded.settings, bound.address()?.port())?;
     for (alias, id) in &loaded.aliases {
         tracing::info!("{alias} is taken as the setting {id}");
     }
@@ -46,7 +46,7 @@ async fn until_stopped(loaded: Loaded) -> Outcome {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let store = open_store(&config.settings.store).map_err(StartError::from)?;
+    let store = open_store(&config.storage.store).map_err(StartError::from)?;
 
     let mut server = serve(bound, &config)?;
     let app = tokio::select! {
@@ -74,7 +74,7 @@ async fn stopped(server: Server) -> Outcome {
 /// Says when the server is ready, and until when it is not.
 async fn welcome(app: &App, ready: impl Future<Output = ()>) -> Infallible {
     let config = &app.config;
-    let listen = config.settings.listen;
+    let listen = config.listen.address;
     if !app.signing.ring.can_sign() {
         let next = app.signing.ring.next_kid();
         let (kid, from) = next.map(|(kid, from)| (kid, from.for_people())).unzip();
@@ -83,7 +83,7 @@ async fn welcome(app: &App, ready: impl Future<Output = ()>) -> Infallible {
     ready.await;
 
     let kid = app.signing.ring.active_kid();
-    tracing::info!(%listen, issuer = config.issuer, store = %config.settings.store, kid, "ready");
+    tracing::info!(%listen, issuer = config.issuer, store = %config.storage.store, kid, "ready");
     tracing::info!("documentation: {}/documentation", config.root());
     std::future::pending().await
 }

@@ -40,7 +40,7 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Outcome {
-    let store = settings(matches)?.settings.store;
+    let store = settings(matches)?.settings.storage.store;
     let file = matches.get_one::<PathBuf>("file").ok_or("FILE is missing")?;
     let existing = if matches.get_flag("force") { Existing::Replace } else { Existing::Keep };
     let moment = SystemClock.now().to_rfc3339().unwrap_or_default();

@@ -32,7 +32,7 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Outcome {
-    let store = settings(matches)?.settings.store;
+    let store = settings(matches)?.settings.storage.store;
     let found = wait_for_inspection(&store)?;
     if matches.get_flag("json") {
         print(&to_json(&found).to_string())?;

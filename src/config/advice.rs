@@ -7,18 +7,18 @@ use url::Url;
 
 use crate::clients::register::RegistrationMode;
 
-use super::Resolved;
+use super::Config;
 
-impl Resolved {
+impl Config {
     /// What an operator should hear at the start.
     #[must_use]
     pub fn warnings(&self) -> Vec<Cow<'static, str>> {
-        let settings = &self.settings;
+        let (listen, gateways) = (&self.listen, &self.gateways);
         let exposed = |address: &SocketAddr| !address.ip().is_loopback();
-        let others = [&settings.admin_listen, &settings.gateway_listen, &settings.grpc_listen];
-        let listens = exposed(&settings.listen) || others.into_iter().flatten().any(exposed);
+        let others = [&listen.admin_address, &gateways.address, &gateways.grpc_address];
+        let listens = exposed(&listen.address) || others.into_iter().flatten().any(exposed);
         let mut warnings = Vec::new();
-        if listens && settings.tls_certificate.is_none() && settings.trusted_proxies.is_empty() {
+        if listens && listen.tls_certificate.is_none() && listen.trusted_proxies.is_empty() {
             warnings.push(
                 "listening beyond this machine without TLS and without a trusted proxy: secrets and \
                  tokens cross the network in the clear; set tls_certificate and tls_key, or \
@@ -26,10 +26,8 @@ impl Resolved {
                     .into(),
             );
         }
-        if listens
-            && matches!(self.registration, RegistrationMode::Closed)
-            && settings.registration.is_none()
-        {
+        let closed = matches!(self.registration, RegistrationMode::Closed);
+        if listens && closed && self.registration_is_default {
             warnings.push(
                 "registration is closed, because this server can be reached from elsewhere; set \
                  registration to open, token or closed to decide it"
@@ -43,7 +41,7 @@ impl Resolved {
     /// What to do if the routes are not where the metadata says: a path of the issuer, or of
     /// `public_url`, that is not the service prefix belongs to a proxy, which must strip it.
     fn unserved(&self) -> Option<String> {
-        let prefix = self.settings.service_prefix.as_str();
+        let prefix = self.listen.service_prefix.as_str();
         let url = Url::parse(&self.endpoints).ok()?;
         let path = url.path().trim_end_matches('/');
         let above = path.strip_suffix(prefix).filter(|above| !above.is_empty())?;
@@ -62,7 +60,7 @@ impl Resolved {
     #[must_use]
     pub fn notes(&self) -> Vec<&'static str> {
         let open = matches!(self.registration, RegistrationMode::Open);
-        if open && self.settings.registration.is_none() {
+        if open && self.registration_is_default {
             return vec![
                 "registration is open, because this server listens on this machine only; behind a \
                  proxy that others can reach, set registration to token or closed",

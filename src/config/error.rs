@@ -41,3 +41,9 @@ pub enum ConfigError {
     #[error("{0}")]
     Conflict(String),
 }
+
+impl ConfigError {
+    pub(super) fn conflict(why: impl Into<String>) -> Self {
+        Self::Conflict(why.into())
+    }
+}

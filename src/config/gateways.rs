@@ -1,20 +1,78 @@
 //! How gateways ask, and how they are answered.
 
-use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use clap::ValueEnum;
+use clap::{ArgAction, Args, ValueEnum};
 use serde::Serialize;
 
 use crate::domain::resource::ProtectedResource;
 use crate::policy::AnswerHeaders;
-use crate::policy::answer_headers::FieldName;
+use crate::policy::answer_headers::{FieldName, Renamed};
 
-use super::{ConfigError, Settings};
+use super::ConfigError;
+use super::values::not_empty;
 
 /// The header in which Mia-Platform's gateway names the kind of client.
-pub(super) const CLIENT_TYPE: &str = "client-type";
+const CLIENT_TYPE: &str = "client-type";
 /// The header in which it says whether it is a request of the back office.
-pub(super) const BACKOFFICE: &str = "isbackoffice";
+const BACKOFFICE: &str = "isbackoffice";
+
+/// How gateways ask and are answered, as given.
+#[derive(Args, Clone, Debug, Serialize)]
+#[command(next_help_heading = "Gateways")]
+#[group(skip)]
+pub struct GatewaySettings {
+    /// The policy of gateways: which requests may pass, JSON or YAML; read again when it changes
+    #[arg(long)]
+    pub policy_file: Option<PathBuf>,
+
+    /// A further address for /auth and /forward-auth; these are then only there
+    #[arg(id = "gateway_listen", long = "gateway-listen")]
+    #[serde(rename = "gateway_listen")]
+    pub address: Option<SocketAddr>,
+
+    /// Where /auth finds the original request: mia, in Original-Request-Uri and Original-Request-Method, or path, behind /auth
+    /// and in the method of the call
+    #[arg(long, value_enum, default_value_t = AuthSource::Mia)]
+    pub auth_source: AuthSource,
+
+    /// Where /forward-auth finds it: original, in X-Original-Uri and X-Original-Method, or forwarded, in X-Forwarded-Uri and X-Forwarded-Method
+    #[arg(long, value_enum, default_value_t = ForwardAuthSource::Original)]
+    pub forward_auth_source: ForwardAuthSource,
+
+    /// Whether /auth says no by its status; else it is always 200, with `mia-allowed: 0` for no. Needs --gateway-listen and --auth-source mia
+    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1,
+          default_missing_value = "true", value_name = "BOOL")]
+    pub auth_strict: bool,
+
+    /// Claims that are handed on in mia-userproperties, as JSON
+    #[arg(long, value_delimiter = ',', value_parser = not_empty)]
+    pub user_properties: Vec<String>,
+
+    /// Header with the client type, set by the gateway. Needs --gateway-listen and --auth-source mia
+    #[arg(long, default_value = CLIENT_TYPE)]
+    pub client_type_header: FieldName,
+
+    /// Header that marks a back-office request, set by the gateway. Needs --gateway-listen and --auth-source mia
+    #[arg(long, default_value = BACKOFFICE)]
+    pub backoffice_header: FieldName,
+
+    /// Other names for the identity headers, such as `mia-userid=miauserid,X-Client-Id=X-Consumer`
+    #[arg(long, value_delimiter = ',')]
+    pub answer_headers: Vec<Renamed>,
+
+    /// URLs of the protected resources behind the gateways, published at /.well-known/oauth-protected-resource (RFC 9728)
+    #[arg(id = "gateway_resources", long = "gateway-resources", value_delimiter = ',')]
+    #[serde(rename = "gateway_resources")]
+    pub resources: Vec<ProtectedResource>,
+
+    /// A further address, for Envoy to ask over gRPC; with TLS if there is a certificate
+    #[arg(id = "grpc_listen", long = "grpc-listen")]
+    #[serde(rename = "grpc_listen")]
+    pub grpc_address: Option<SocketAddr>,
+}
 
 /// Where `/auth` finds the original request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
@@ -39,6 +97,12 @@ pub enum ForwardAuthSource {
 /// How gateways ask and are answered: settings that go together.
 #[derive(Clone, Debug)]
 pub struct Gateways {
+    /// The file with the policy.
+    pub policy_file: Option<PathBuf>,
+    /// A further address for `/auth` and `/forward-auth`.
+    pub address: Option<SocketAddr>,
+    /// Where Envoy asks over gRPC.
+    pub grpc_address: Option<SocketAddr>,
     /// Where `/auth` finds the original request.
     pub auth: AuthSource,
     /// Where `/forward-auth` finds it.
@@ -51,7 +115,8 @@ pub struct Gateways {
     pub properties: Vec<String>,
     /// What headers are called.
     pub headers: AnswerHeaders,
-    resources: Vec<ProtectedResource>,
+    /// What is behind the gateways. No two have the same path.
+    pub resources: Vec<ProtectedResource>,
 }
 
 /// Headers that a policy may ask about, and that only a gateway may write.
@@ -63,40 +128,60 @@ pub struct TrustedHeaders {
     pub backoffice: FieldName,
 }
 
-impl Gateways {
-    pub(super) fn of(settings: &Settings) -> Result<Self, ConfigError> {
-        let conflict = |why: &str| Err(ConfigError::Conflict(why.to_owned()));
+impl GatewaySettings {
+    pub(super) fn resolve(self) -> Result<Gateways, ConfigError> {
+        let trusted = self.trusted()?;
+        self.check_resources()?;
+        let headers = AnswerHeaders::new(self.answer_headers)
+            .map_err(|error| ConfigError::conflict(format!("answer_headers: {error}")))?;
+        Ok(Gateways {
+            policy_file: self.policy_file,
+            address: self.address,
+            grpc_address: self.grpc_address,
+            auth: self.auth_source,
+            forward_auth: self.forward_auth_source,
+            strict: self.auth_strict,
+            trusted,
+            properties: self.user_properties,
+            headers,
+            resources: self.resources,
+        })
+    }
+
+    fn trusted(&self) -> Result<Option<TrustedHeaders>, ConfigError> {
         // A gateway that knows these headers overwrites what its clients sent in them.
-        let is_mias = settings.auth_source == AuthSource::Mia && settings.gateway_listen.is_some();
-        if !settings.auth_strict && !is_mias {
-            return conflict(
+        let is_mias = self.auth_source == AuthSource::Mia && self.address.is_some();
+        if !self.auth_strict && !is_mias {
+            return Err(ConfigError::conflict(
                 "auth_strict false needs a gateway_listen of its own and auth_source mia: any other \
                  gateway takes 200 for a yes",
-            );
+            ));
         }
         let (client_type, backoffice) =
-            (settings.client_type_header.clone(), settings.backoffice_header.clone());
+            (self.client_type_header.clone(), self.backoffice_header.clone());
         let are_ours = client_type.as_str() == CLIENT_TYPE && backoffice.as_str() == BACKOFFICE;
         if !are_ours && !is_mias {
-            return conflict(
+            return Err(ConfigError::conflict(
                 "client_type_header and backoffice_header need a gateway_listen of its own and \
                  auth_source mia: elsewhere clients might send such headers, and nobody looks at them",
-            );
+            ));
         }
         if client_type == backoffice {
-            return conflict("client_type_header and backoffice_header must be two headers");
+            return Err(ConfigError::conflict(
+                "client_type_header and backoffice_header must be two headers",
+            ));
         }
-        let headers = AnswerHeaders::new(settings.answer_headers.clone());
-        Ok(Self {
-            auth: settings.auth_source,
-            forward_auth: settings.forward_auth_source,
-            strict: settings.auth_strict,
-            trusted: is_mias.then_some(TrustedHeaders { client_type, backoffice }),
-            properties: settings.user_properties.clone(),
-            resources: resources(settings)?,
-            headers: headers
-                .map_err(|error| ConfigError::Conflict(format!("answer_headers: {error}")))?,
-        })
+        Ok(is_mias.then_some(TrustedHeaders { client_type, backoffice }))
+    }
+
+    fn check_resources(&self) -> Result<(), ConfigError> {
+        let mut paths = BTreeSet::new();
+        match self.resources.iter().find(|resource| !paths.insert(resource.path())) {
+            None => Ok(()),
+            Some(one) => Err(ConfigError::conflict(format!(
+                "gateway_resources: `{one}` and another one have the same path, by which they are told apart"
+            ))),
+        }
     }
 }
 
@@ -104,7 +189,8 @@ impl Gateways {
     /// The resource that a request for this path is about: of several the one with the longest path.
     #[must_use]
     pub fn resource_of(&self, path: &str) -> Option<&ProtectedResource> {
-        self.resources.iter().find(|resource| resource.covers(path))
+        let covering = self.resources.iter().filter(|resource| resource.covers(path));
+        covering.max_by_key(|resource| resource.path().len())
     }
 
     /// The resource of exactly this path.
@@ -114,26 +200,10 @@ impl Gateways {
     }
 }
 
-/// Those with the longest paths first.
-fn resources(settings: &Settings) -> Result<Vec<ProtectedResource>, ConfigError> {
-    let mut resources = settings.gateway_resources.clone();
-    resources.sort_by_key(|resource| (Reverse(resource.path().len()), resource.path().to_owned()));
-    let repeated = resources.windows(2).find(|pair| match pair {
-        [one, other] => one.path() == other.path(),
-        _ => false,
-    });
-    match repeated.and_then(|pair| pair.first()) {
-        None => Ok(resources),
-        Some(one) => Err(ConfigError::Conflict(format!(
-            "gateway_resources: `{one}` and another one have the same path, by which they are told apart"
-        ))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::{Args, Command, FromArgMatches};
+    use clap::{Command, FromArgMatches};
 
     #[test]
     fn what_goes_together_and_what_is_refused() {
@@ -155,9 +225,10 @@ mod tests {
             ("another name",               &[LISTEN, "--backoffice-header=x-b"],                       Ok(true)),
         ];
         for (why, flags, expected) in cases {
-            let command = Settings::augment_args(Command::new("test").no_binary_name(true));
-            let settings = Settings::from_arg_matches(&command.get_matches_from(flags)).unwrap();
-            match (Gateways::of(&settings), expected) {
+            let command = GatewaySettings::augment_args(Command::new("test").no_binary_name(true));
+            let matches = command.get_matches_from(flags);
+            let settings = GatewaySettings::from_arg_matches(&matches).unwrap();
+            match (settings.resolve(), expected) {
                 (Ok(found), Ok(trusts)) => assert_eq!(found.trusted.is_some(), trusts, "{why}"),
                 (Err(found), Err(said)) => {
                     assert!(found.to_string().contains(said), "{why}: {found}");

@@ -8,28 +8,9 @@ use clap::error::ContextKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
+use super::aliases::{ALIASES, translated};
+use super::secret::SECRETS;
 use super::{ConfigError, Settings};
-
-/// Names in the environment of the platform that many come from, and what they are called here.
-const ALIASES: [(&str, &str); 17] = [
-    ("ACCEPTED_AUDIENCES", "accepted_audiences"),
-    ("AUTHORIZATION_STRICT_MODE_ENABLED", "auth_strict"),
-    ("BACKOFFICE_HEADER_KEY", "backoffice_header"),
-    ("CLIENT_TYPE_HEADER_KEY", "client_type_header"),
-    ("CLOCK_SKEW_SECONDS", "clock_skew"),
-    ("DELAY_SHUTDOWN_SECONDS", "shutdown_delay"),
-    ("HTTP_PORT", "listen"),
-    ("LOG_LEVEL", "log_level"),
-    ("MIA_JWT_EXPIRES_IN", "token_lifetime"),
-    ("MIA_JWT_ISSUER", "issuer"),
-    ("OPENID_CONFIG_PATH", "openid_configuration_file"),
-    ("PRIVATE_KEY_PASSWORD", "signing_key_password"),
-    ("PRIVATE_RSA_KEY_FILE_PATH", "signing_key_file"),
-    ("PRIVATE_RSA_KEY_ID", "signing_key_id"),
-    ("REQUIRED_AUDIENCE_IN_TOKEN_REQUEST", "require_audience"),
-    ("SERVICE_PREFIX", "service_prefix"),
-    ("USER_PROPERTIES_TO_PROXY", "user_properties"),
-];
 
 /// The settings, and what is worth saying about where they came from.
 #[derive(Debug)]
@@ -122,20 +103,9 @@ fn lay_over(values: &mut Values, layer: Values) {
 }
 
 fn other_half(id: &str) -> Option<String> {
-    const SECRETS: [&str; 4] =
-        ["admin_secret", "initial_access_token", "signing_key_password", "webhook_secret"];
     match id.strip_suffix("_file") {
         Some(secret) => SECRETS.contains(&secret).then(|| secret.to_owned()),
         None => SECRETS.contains(&id).then(|| format!("{id}_file")),
-    }
-}
-
-fn translated(alias: &str, value: String) -> String {
-    match (alias, value.as_str()) {
-        ("HTTP_PORT", port) => format!("0.0.0.0:{port}"),
-        ("LOG_LEVEL", "fatal") => "error".to_owned(),
-        ("LOG_LEVEL", "silent") => "off".to_owned(),
-        _ => value,
     }
 }
 
@@ -208,6 +178,8 @@ fn explain(error: &clap::Error, values: &Values) -> ConfigError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn loaded(
@@ -238,16 +210,41 @@ mod tests {
             ("alias", &[], &[alias], file, 2),
             ("environment", &[], &[alias, env], file, 3),
             ("flag", &["--token-lifetime=4"], &[alias, env], file, 4),
+            ("a duration in the file", &[], &[], Some("token_lifetime = \"1h 30m\""), 5400),
+            ("a duration", &[], &[("LATCHKEY_TOKEN_LIFETIME", "10m")], file, 600),
         ] {
-            assert_eq!(
-                loaded(flags, env, file).unwrap().settings.token_lifetime,
-                expected,
-                "{why}"
-            );
+            let tokens = loaded(flags, env, file).unwrap().settings.tokens;
+            assert_eq!(tokens.lifetime.as_secs(), expected, "{why}");
         }
-        let settings = loaded(&[], &[], file).unwrap().settings;
-        assert_eq!(settings.accepted_audiences.len(), 2);
-        assert!(settings.require_audience);
+        let tokens = loaded(&[], &[], file).unwrap().settings.tokens;
+        assert_eq!(tokens.accepted_audiences.len(), 2);
+        assert!(tokens.require_audience);
+    }
+
+    /// Layers, the TOML file and what is printed of it go by this.
+    #[test]
+    fn a_setting_has_one_name() {
+        let all = "--admin-client-id=a --admin-listen=[::1]:1 --admin-secret=s --admin-secret-file=f \
+                   --gateway-listen=[::1]:2 --grpc-listen=[::1]:3 --initial-access-token=t \
+                   --initial-access-token-file=f --issuer=i --max-connections=1 \
+                   --legacy-audience-until=2027-01-31T00:00:00Z --policy-file=f \
+                   --max-connections-per-address=1 --openid-configuration-file=f \
+                   --public-url=https://a.test --registration=open --signing-key-file=f \
+                   --signing-key-id=k --signing-key-password=p --signing-key-password-file=f \
+                   --tls-certificate=c --tls-key=k --webhook-secret=s --webhook-secret-file=f \
+                   --webhook-url=https://a.test --workers=1";
+        let flags: Vec<&str> = all.split_whitespace().collect();
+        let settings = loaded(&flags, &[], None).unwrap().settings;
+        let printed: toml::Table = toml::to_string(&settings).unwrap().parse().unwrap();
+        let printed: BTreeSet<&str> = printed.keys().map(String::as_str).collect();
+        let command = command();
+        let ids: BTreeSet<&str> =
+            command.get_arguments().map(|arg| arg.get_id().as_str()).collect();
+        assert_eq!(ids, printed);
+        for arg in command.get_arguments() {
+            let long = arg.get_long().unwrap_or_default();
+            assert_eq!(flag(arg.get_id().as_str()), format!("--{long}"));
+        }
     }
 
     #[test]
@@ -259,6 +256,8 @@ mod tests {
             (&[], Some("lisen = \"x\""), "unknown setting `lisen`"),
             (&[], Some("listen = "), "not valid TOML"),
             (&[], Some("listen = 1.5"), "`listen` in"),
+            (&[("LATCHKEY_MAX_STALENESS", "soon")], None, "LATCHKEY_MAX_STALENESS"),
+            (&[], Some("key_rotation_days = \"soon\""), "reads like 30m, 12h, 90d"),
             (&[("LATCHKEY_TLS_KEY", "k.pem")], None, "--tls-certificate"),
         ] {
             let error = loaded(&[], env, file).unwrap_err().to_string();
@@ -270,7 +269,7 @@ mod tests {
     fn aliases_are_reported_unless_overridden() {
         let both = [("HTTP_PORT", "3000"), ("LATCHKEY_LISTEN", "127.0.0.1:1")];
         let loaded_alias = loaded(&[], &both[..1], None).unwrap();
-        assert_eq!(loaded_alias.settings.listen.to_string(), "0.0.0.0:3000");
+        assert_eq!(loaded_alias.settings.listen.address.to_string(), "0.0.0.0:3000");
         assert_eq!(loaded_alias.aliases, [("HTTP_PORT", "listen".to_owned())]);
         assert!(loaded(&[], &both, None).unwrap().aliases.is_empty());
     }
@@ -278,10 +277,11 @@ mod tests {
     #[test]
     fn a_secret_and_its_file_are_one_setting() {
         let file = Some("admin_secret_file = \"lower\"");
-        let settings = loaded(&[], &[("LATCHKEY_ADMIN_SECRET", "s")], file).unwrap().settings;
-        assert!(settings.admin_secret.is_some() && settings.admin_secret_file.is_none());
+        let loaded_one = loaded(&[], &[("LATCHKEY_ADMIN_SECRET", "s")], file).unwrap();
+        let admin = loaded_one.settings.admin;
+        assert!(admin.secret.is_some() && admin.secret_file.is_none());
         let env = [("PRIVATE_KEY_PASSWORD", "p"), ("LATCHKEY_SIGNING_KEY_PASSWORD_FILE", "f")];
         let both = loaded(&[], &env, None).unwrap();
-        assert!(both.settings.signing_key_password.is_none() && both.aliases.is_empty());
+        assert!(both.settings.signing_key_password.password.is_none() && both.aliases.is_empty());
     }
 }

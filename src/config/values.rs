@@ -1,35 +1,20 @@
 //! Values of settings, each read and shown in one way.
 
-use secrecy::SecretString;
-use serde::Serializer;
+use serde::{Serialize, Serializer};
 
 use crate::domain::clock::Timestamp;
-
-#[expect(clippy::ref_option, reason = "the shape that serde calls")]
-pub(super) fn redacted<S: Serializer>(
-    secret: &Option<SecretString>,
-    to: S,
-) -> Result<S::Ok, S::Error> {
-    match secret {
-        Some(_) => to.serialize_some("[redacted]"),
-        None => to.serialize_none(),
-    }
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the shape of a value parser")]
-pub(super) fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
-    Ok(text.to_owned().into())
-}
 
 pub(super) fn not_empty(text: &str) -> Result<String, &'static str> {
     if text.trim().is_empty() { Err("must not be empty") } else { Ok(text.to_owned()) }
 }
 
-pub(super) fn date(text: &str) -> Result<String, &'static str> {
-    match Timestamp::from_rfc3339(text) {
-        Some(_) => Ok(text.to_owned()),
-        None => Err("must be a date such as 2027-01-31T00:00:00Z"),
-    }
+pub(super) fn date(text: &str) -> Result<Timestamp, &'static str> {
+    Timestamp::from_rfc3339(text).ok_or("must be a date such as 2027-01-31T00:00:00Z")
+}
+
+#[expect(clippy::ref_option, reason = "the shape that serde calls")]
+pub(super) fn as_date<S: Serializer>(date: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+    date.and_then(Timestamp::to_rfc3339).serialize(to)
 }
 
 /// One way to write a prefix: a slash before each segment and none behind.

@@ -33,7 +33,7 @@ pub(super) async fn answer(state: &ServerState, check: &CheckRequest) -> CheckRe
 }
 
 async fn decide(state: &ServerState, http: Option<&HttpRequest>) -> Result<Decision, Refusal> {
-    if http.map_or(0, header_size) > state.config().settings.header_limit {
+    if http.map_or(0, header_size) > state.config().listen.header_limit {
         return Err(Refusal::new(ErrorCode::HeaderTooLarge, "the request header is too large"));
     }
     let Some(http) = http else { return Err(decision::deny_unclear(state, None)) };

@@ -152,7 +152,7 @@ impl Listener {
 /// Registers the routes of one listener.
 pub(crate) fn configure(config: &mut web::ServiceConfig, state: &ServerState, listener: Listener) {
     config.app_data(web::Data::new(Names::of(state.config())));
-    let prefix = &state.config().settings.service_prefix;
+    let prefix = &state.config().listen.service_prefix;
     let served = TABLE.iter().filter(|entry| listener.serves(entry.at));
     let mut paths: Vec<(String, Vec<&'static Entry>)> = Vec::new();
     for entry in served {
@@ -172,7 +172,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig, state: &ServerState, li
     {
         resource(config, state, &format!("{path}/"), entries);
     }
-    let origins = &state.config().settings.cors_origins;
+    let origins = &state.config().listen.cors_origins;
     if !origins.is_empty() && listener != Listener::Gateways {
         // A page of an allowed origin must be able to read the 404 too.
         config.service(web::resource("/{path:.*}").route(web::to(not_found)).wrap(cors(origins)));
@@ -226,7 +226,7 @@ fn resource(
         .wrap(Observe { route: documented, state: state.clone() });
     // What a browser asks first is a request as any other to a gateway: the policy answers it.
     let is_gateways = entries.iter().any(|entry| entry.at == Where::Gateway);
-    match state.config().settings.cors_origins.as_slice() {
+    match state.config().listen.cors_origins.as_slice() {
         origins if !origins.is_empty() && !is_gateways => {
             config.service(resource.wrap(cors(origins)))
         }

@@ -19,7 +19,7 @@ use tonic::service::Routes;
 
 use crate::assembly::{App, Chores, OpenStore, StartError, assemble};
 use crate::audit::outbox;
-use crate::config::{Resolved, Settings};
+use crate::config::{Config, Listen, Settings};
 use crate::domain::clock::Clock;
 use crate::grpc::service::Authorization;
 use crate::http::routes::Listener;
@@ -56,10 +56,10 @@ pub fn bind(settings: &Settings) -> io::Result<Bound> {
         })
     };
     Ok(Bound {
-        main: take(settings.listen)?,
-        admin: settings.admin_listen.map(take).transpose()?,
-        gateways: settings.gateway_listen.map(take).transpose()?,
-        grpc: settings.grpc_listen.map(take).transpose()?,
+        main: take(settings.listen.address)?,
+        admin: settings.listen.admin_address.map(take).transpose()?,
+        gateways: settings.gateways.address.map(take).transpose()?,
+        grpc: settings.gateways.grpc_address.map(take).transpose()?,
         patience: Patience::default(),
     })
 }
@@ -100,17 +100,17 @@ pub struct Server {
 }
 
 /// Begins to serve: status at once, everything else when [`Server::start`] is done.
-pub fn serve(bound: Bound, config: &Resolved) -> io::Result<Server> {
+pub fn serve(bound: Bound, config: &Config) -> io::Result<Server> {
     let mut config = config.clone();
-    config.settings.gateway_listen = bound.gateway_address()?; // with the port that was taken
+    config.gateways.address = bound.gateway_address()?; // with the port that was taken
     let state = ServerState::new(config.clone(), bound.patience);
-    let settings = &config.settings;
-    let certificate = match (&settings.tls_certificate, &settings.tls_key) {
+    let listen = &config.listen;
+    let certificate = match (&listen.tls_certificate, &listen.tls_key) {
         (Some(chain), Some(key)) => Some(Certificate::load(chain, key)?),
         _ => None,
     };
     let mut server = Server {
-        places: places(settings, state.metrics()),
+        places: places(listen, state.metrics()),
         patience: bound.patience,
         state,
         stops: Vec::new(),
@@ -118,18 +118,18 @@ pub fn serve(bound: Bound, config: &Resolved) -> io::Result<Server> {
         serving: JoinSet::new(),
         background: Background::default(),
         chores: None,
-        shutdown_delay: Duration::from_secs(settings.shutdown_delay),
+        shutdown_delay: listen.shutdown_delay,
     };
     let main = Listener::Main { admin: bound.admin.is_none(), gateways: bound.gateways.is_none() };
-    server.listen(bound.main, main, settings, certificate.as_ref())?;
+    server.listen(bound.main, main, listen, certificate.as_ref())?;
     if let Some(admin) = bound.admin {
-        server.listen(admin, Listener::Admin, settings, certificate.as_ref())?;
+        server.listen(admin, Listener::Admin, listen, certificate.as_ref())?;
     }
     if let Some(gateways) = bound.gateways {
-        server.listen(gateways, Listener::Gateways, settings, certificate.as_ref())?;
+        server.listen(gateways, Listener::Gateways, listen, certificate.as_ref())?;
     }
     if let Some(socket) = bound.grpc {
-        server.listen_to_envoy(socket, settings, certificate.as_ref())?;
+        server.listen_to_envoy(socket, listen, certificate.as_ref())?;
     }
     if let Some(certificate) = certificate {
         server.background.spawn(certificate.watch());
@@ -142,7 +142,7 @@ impl Server {
         &mut self,
         socket: TcpListener,
         listener: Listener,
-        settings: &Settings,
+        listen: &Listen,
         certificate: Option<&Arc<Certificate>>,
     ) -> io::Result<()> {
         let site = Site {
@@ -153,9 +153,9 @@ impl Server {
             patience: self.patience,
             workers: match listener {
                 Listener::Admin => 1,
-                Listener::Main { .. } | Listener::Gateways => workers(settings),
+                Listener::Main { .. } | Listener::Gateways => workers(listen),
             },
-            shutdown_timeout: Duration::from_secs(settings.shutdown_timeout),
+            shutdown_timeout: listen.shutdown_timeout,
         };
         let (listening, stop) = listening::serve(socket, site)?;
         self.stops.push(stop);
@@ -166,12 +166,12 @@ impl Server {
     fn listen_to_envoy(
         &mut self,
         socket: TcpListener,
-        settings: &Settings,
+        listen: &Listen,
         certificate: Option<&Arc<Certificate>>,
     ) -> io::Result<()> {
         let rules = grpc::Rules {
-            workers: workers(settings),
-            shutdown_timeout: Duration::from_secs(settings.shutdown_timeout),
+            workers: workers(listen),
+            shutdown_timeout: listen.shutdown_timeout,
             patience: self.patience,
         };
         let (tls, places) = (tls_of(certificate)?, self.places.clone());
@@ -187,7 +187,7 @@ impl Server {
     /// Puts everything together and opens the doors; waits for a store that is late.
     pub async fn start(
         &mut self,
-        config: Resolved,
+        config: Config,
         store: &OpenStore,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<App>, StartError> {
@@ -271,15 +271,15 @@ impl Server {
 }
 
 /// How many threads serve requests of one kind.
-fn workers(settings: &Settings) -> usize {
+fn workers(listen: &Listen) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    settings.workers.map_or(cores, usize::from)
+    listen.workers.map_or(cores, usize::from)
 }
 
 /// The places of all listeners: a part of them for each address, so that none takes them all.
-fn places(settings: &Settings, metrics: &Metrics) -> Arc<Places> {
+fn places(listen: &Listen, metrics: &Metrics) -> Arc<Places> {
     let possible = connections::default_bound();
-    let overall = settings.max_connections.map_or(possible, |most| most as usize);
+    let overall = listen.max_connections.map_or(possible, |most| most as usize);
     if overall > possible {
         tracing::warn!(
             max_connections = overall,
@@ -287,13 +287,13 @@ fn places(settings: &Settings, metrics: &Metrics) -> Arc<Places> {
             "max_connections is more than the limit on file descriptors leaves room for"
         );
     }
-    let per_address = settings.max_connections_per_address;
+    let per_address = listen.max_connections_per_address;
     let per_address = per_address.map_or(overall.div_ceil(4), |most| most as usize);
     let refused = |limit| metrics.connections_refused.get_or_create_owned(&LimitLabels { limit });
     let bounds = Bounds {
         overall,
         per_address: (per_address > 0).then_some(per_address),
-        proxies: settings.trusted_proxies.clone(),
+        proxies: listen.trusted_proxies.clone(),
     };
     let counts = Counts {
         open: metrics.connections_open.clone(),

@@ -26,7 +26,7 @@ pub(crate) async fn read_any(
     payload: Payload,
     media_types: &[&str],
 ) -> Result<Bytes, Refusal> {
-    let limit = ServerState::of(request).map_or(0, |state| state.config().settings.body_limit);
+    let limit = ServerState::of(request).map_or(0, |state| state.config().listen.body_limit);
     read_up_to(limit, request, payload, media_types).await
 }
 

@@ -50,7 +50,7 @@ pub(crate) async fn read_with_token(
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<Form, Refusal> {
-    let limit = app.config.settings.body_limit.max(2 * LONGEST);
+    let limit = app.config.listen.body_limit.max(2 * LONGEST);
     let body = body::read_up_to(limit, request, payload, &[MEDIA_TYPE]).await?;
     Ok(Form::parse(&body, &app.tokens.issuer.rules.lists)?)
 }

@@ -67,7 +67,7 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let started = Instant::now();
         let durations = self.durations.clone();
-        if header_size(&request) > durations.state.config().settings.header_limit {
+        if header_size(&request) > durations.state.config().listen.header_limit {
             let refusal =
                 Refusal::new(ErrorCode::HeaderTooLarge, "the request header is too large");
             let response = Some(request.into_response(refusal.error_response()));

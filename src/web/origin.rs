@@ -19,7 +19,7 @@ pub(crate) fn of(app: &App, request: &HttpRequest) -> Origin {
     let sound = |id: &&str| (1..=LONGEST_ID).contains(&id.len()) && !id.contains(char::is_control);
     let made = || random::text(ALPHANUMERIC, 20).ok();
     Origin {
-        address: address::caller(request, &app.config.settings.trusted_proxies)
+        address: address::caller(request, &app.config.listen.trusted_proxies)
             .map(|address| address.to_string()),
         request_id: sent.filter(sound).map(str::to_owned).or_else(made),
     }

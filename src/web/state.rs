@@ -11,7 +11,7 @@ use actix_web::http::ConnectionType;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 
 use crate::assembly::App;
-use crate::config::Resolved;
+use crate::config::Config;
 use crate::domain::error_code::ErrorCode;
 use crate::telemetry::Metrics;
 
@@ -25,7 +25,7 @@ use super::refusal::Refusal;
 pub struct ServerState(Arc<Inner>);
 
 struct Inner {
-    config: Resolved,
+    config: Config,
     patience: Patience,
     metrics: Metrics,
     rate: RegistrationRate,
@@ -37,9 +37,9 @@ struct Inner {
 impl ServerState {
     /// A server whose parts are not put together yet.
     #[must_use]
-    pub fn new(config: Resolved, patience: Patience) -> Self {
-        let settings = &config.settings;
-        let rate = RegistrationRate::new(settings.registration_rate, settings.throttle);
+    pub fn new(config: Config, patience: Patience) -> Self {
+        let clients = &config.clients;
+        let rate = RegistrationRate::new(clients.registration_rate, clients.throttle);
         Self(Arc::new(Inner {
             metrics: Metrics::default(),
             rate,
@@ -67,7 +67,7 @@ impl ServerState {
         &self.0.metrics
     }
 
-    pub(crate) fn config(&self) -> &Resolved {
+    pub(crate) fn config(&self) -> &Config {
         &self.0.config
     }
 

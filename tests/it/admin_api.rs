@@ -434,8 +434,8 @@ async fn rfc9110_s13_1_1_if_match() {
 #[actix_web::test]
 async fn a_listener_for_admins() {
     let server = Server::with(|settings| {
-        settings.admin_listen = Some("127.0.0.1:0".parse().unwrap());
-        settings.service_prefix = "/cc".to_owned();
+        settings.listen.admin_address = Some("127.0.0.1:0".parse().unwrap());
+        settings.listen.service_prefix = "/cc".to_owned();
     })
     .await;
     let admin = server.admin_url.clone().unwrap();
@@ -471,7 +471,7 @@ async fn a_listener_for_admins() {
 
 #[actix_web::test]
 async fn an_admin_is_not_locked_out_by_a_required_audience() {
-    let server = Server::with(|settings| settings.require_audience = true).await;
+    let server = Server::with(|settings| settings.tokens.require_audience = true).await;
     let reply = server.token(Some(ADMIN), GRANT).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(claims_of(&reply.text_of("access_token")).get("aud"), None);
@@ -489,8 +489,8 @@ async fn a_configured_administrator_ends_the_one_before() {
     let named = |id: Option<&str>, secret: &str| {
         let (id, secret) = (id.map(str::to_owned), secret.to_owned());
         move |settings: &mut latchkey::config::Settings| {
-            settings.admin_secret = id.is_some().then(|| secret.into());
-            settings.admin_client_id = id;
+            settings.admin.secret = id.is_some().then(|| secret.into());
+            settings.admin.client_id = id;
         }
     };
     let status = async |server: &Server, id: &str, secret: &str| {
@@ -524,7 +524,7 @@ async fn administrators_of_persons_are_not_ended() {
     let folder = tempfile::tempdir().unwrap();
     let named = |id: &'static str| {
         move |settings: &mut latchkey::config::Settings| {
-            settings.admin_client_id = Some(id.to_owned());
+            settings.admin.client_id = Some(id.to_owned());
         }
     };
     let admin = |id: &str, creator: &str, updater: &str| {
@@ -594,8 +594,8 @@ async fn administrators_of_persons_are_not_ended() {
 fn an_administrator_is_not_called_what_stands_for_others() {
     for id in ["latchkey", "public", "latchkey:server", "latchkey:x", "\u{7}"] {
         let mut settings = crate::harness::settings();
-        settings.admin_client_id = Some(id.to_owned());
-        let refused = latchkey::config::Resolved::of(settings, 8080).unwrap_err().to_string();
+        settings.admin.client_id = Some(id.to_owned());
+        let refused = latchkey::config::Config::of(settings, 8080).unwrap_err().to_string();
         assert!(refused.contains("admin_client_id"), "{id}: {refused}");
     }
 }

@@ -119,6 +119,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rusqlite", &["store"]),
     ("actix_web", &["http", "server", "web"]),
     ("clap", &["cli", "config"]),
+    ("humantime", &["config"]),
     ("reqwest", &["cli", "outbound"]),
     ("oxide_auth", &["domain"]),
     ("winnow", &["policy"]),

@@ -173,7 +173,7 @@ async fn a_client_is_told_to_sign_a_new_assertion() {
     server.stop().await;
 
     let store = open("second boot", on_disk.path());
-    let server = Server::on(on(store), |settings| settings.throttle = Switch::On).await;
+    let server = Server::on(on(store), |settings| settings.clients.throttle = Switch::On).await;
     for round in 0..20 {
         for assertion in [&accepted, &forgotten, &server.assertion(&id, key)] {
             let reply = server.token_by(assertion, "").await;

@@ -89,7 +89,7 @@ async fn records_are_kept_for_so_many_days() {
 
     let clock = Arc::new(TestClock::default());
     clock.set(START + 2 * DAY.as_secs() - 1);
-    let keeps = |settings: &mut Settings| settings.audit_retention_days = 1;
+    let keeps = |settings: &mut Settings| settings.storage.audit_retention = Some(DAY);
     let second = Server::at(clock, store, keeps).await;
     let began = Instant::now();
     let kept = loop {
@@ -167,7 +167,7 @@ async fn what_cannot_be_asked_is_refused_by_name() {
 #[actix_web::test]
 async fn only_those_who_may_read_it() {
     let server = Server::with(|settings| {
-        settings.admin_listen = Some("127.0.0.1:0".parse().unwrap());
+        settings.listen.admin_address = Some("127.0.0.1:0".parse().unwrap());
     })
     .await;
     let admin_url = server.admin_url.clone().unwrap();

@@ -24,7 +24,7 @@ impl Pdp {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = policy_in(folder.path());
-        let server = Server::with(|settings| settings.policy_file = Some(file)).await;
+        let server = Server::with(|settings| settings.gateways.policy_file = Some(file)).await;
         let caller = decider(&server).await;
         Self { server, caller, _policy: folder }
     }
@@ -425,8 +425,8 @@ async fn s9_metadata() {
     ];
     for (issuer, prefix, path, point, base) in cases {
         let server = Server::with(|settings| {
-            settings.issuer = Some(issuer.to_owned());
-            settings.service_prefix = prefix.parse().unwrap();
+            settings.identity.issuer = Some(issuer.to_owned());
+            settings.listen.service_prefix = prefix.parse().unwrap();
         })
         .await;
         let reply = server.get(path).await;

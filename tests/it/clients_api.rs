@@ -373,7 +373,7 @@ async fn a_secret_is_replaced_without_an_outage() {
 
 #[actix_web::test]
 async fn a_client_has_so_many_secrets_and_no_more() {
-    let server = Server::with(|settings| settings.max_secrets = 3).await;
+    let server = Server::with(|settings| settings.clients.max_secrets = 3).await;
     let (id, _) = server.granted(json!({})).await;
     let path = format!("/clients/{id}/secrets");
     let add = async |body: Value| server.admin(Method::POST, &path, &body).await;
@@ -396,7 +396,7 @@ async fn a_client_has_so_many_secrets_and_no_more() {
 
 #[actix_web::test]
 async fn a_client_has_so_many_keys_and_no_more() {
-    let server = Server::with(|settings| settings.max_keys = 11).await;
+    let server = Server::with(|settings| settings.clients.max_keys = 11).await;
     let mut keys: Vec<PrivateKey> =
         (0..12).map(|_| PrivateKey::generate(Algorithm::EdDSA).unwrap()).collect();
     let (extra, last) = (keys.pop().unwrap(), keys.pop().unwrap());

@@ -49,9 +49,9 @@ async fn until_the_end(mut stream: impl AsyncReadExt + Unpin) -> String {
 
 fn four_listeners(settings: &mut Settings) {
     let free = Some("127.0.0.1:0".parse().unwrap());
-    settings.admin_listen = free;
-    settings.gateway_listen = free;
-    settings.grpc_listen = free;
+    settings.listen.admin_address = free;
+    settings.gateways.address = free;
+    settings.gateways.grpc_address = free;
 }
 
 #[actix_web::test]
@@ -116,9 +116,9 @@ async fn over_tls(
 async fn the_same_over_tls() {
     let (folder, trusted) = certificate();
     let server = Server::waiting(little(), |settings| {
-        settings.grpc_listen = Some("127.0.0.1:0".parse().unwrap());
-        settings.tls_certificate = Some(folder.path().join("tls.pem"));
-        settings.tls_key = Some(folder.path().join("tls.key"));
+        settings.gateways.grpc_address = Some("127.0.0.1:0".parse().unwrap());
+        settings.listen.tls_certificate = Some(folder.path().join("tls.pem"));
+        settings.listen.tls_key = Some(folder.path().join("tls.key"));
     })
     .await;
     let address = address_of(&server.url);
@@ -255,9 +255,9 @@ async fn is_served(stream: &mut TcpStream) -> bool {
 async fn there_are_bounds_for_each_address_and_for_all() {
     let server = Server::with(|settings| {
         four_listeners(settings);
-        settings.max_connections = Some(5);
-        settings.max_connections_per_address = Some(2);
-        settings.trusted_proxies = vec!["127.0.9.0/24".parse().unwrap()];
+        settings.listen.max_connections = Some(5);
+        settings.listen.max_connections_per_address = Some(2);
+        settings.listen.trusted_proxies = vec!["127.0.9.0/24".parse().unwrap()];
     })
     .await;
     let main = address_of(&server.url);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
-use latchkey::config::{self, Resolved, Settings};
+use latchkey::config::{self, Config, Settings};
 use latchkey::telemetry::{
     DecisionLabels, KindLabels, LimitLabels, Metrics, RequestLabels, Status, WithinDays,
 };
@@ -30,7 +30,7 @@ fn load(text: &str) -> Settings {
 
 #[test]
 fn the_example_is_in_force_as_it_is() {
-    let resolved = Resolved::of(load(EXAMPLE), 8080).unwrap();
+    let resolved = Config::of(load(EXAMPLE), 8080).unwrap();
     assert_eq!(resolved.issuer, "http://localhost:8080");
     assert!(resolved.warnings().is_empty());
 }

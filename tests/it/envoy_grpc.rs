@@ -21,7 +21,7 @@ use envoy_types::pb::envoy::service::auth::v3::{
 };
 use futures_util::future::join;
 use latchkey::assembly::OpenStore;
-use latchkey::config::{Resolved, Settings};
+use latchkey::config::{Config, Settings};
 use latchkey::domain::clock::Clock;
 use latchkey::policy::{Format, Outcome, Policy};
 use latchkey::server;
@@ -158,8 +158,8 @@ fn single(headers: &[(&str, &str, &[u8])]) -> HttpRequest {
 fn with_policy(folder: &Path) -> impl FnOnce(&mut Settings) {
     let file = core::policy_in(folder);
     move |settings| {
-        settings.policy_file = Some(file);
-        settings.grpc_listen = Some("127.0.0.1:0".parse().unwrap());
+        settings.gateways.policy_file = Some(file);
+        settings.gateways.grpc_address = Some("127.0.0.1:0".parse().unwrap());
     }
 }
 
@@ -271,7 +271,7 @@ async fn the_challenge_names_the_metadata_of_the_resource() {
     let policy = with_policy(folder.path());
     let server = Server::with(|settings| {
         policy(settings);
-        settings.gateway_resources = vec!["https://shop.test/items".parse().unwrap()];
+        settings.gateways.resources = vec!["https://shop.test/items".parse().unwrap()];
     })
     .await;
     let envoy = Envoy::of(&server);
@@ -336,7 +336,7 @@ async fn identity_headers_have_the_names_that_they_were_given() {
     let server = Server::with(|settings| {
         policy(settings);
         let names = ["x-client-id=consumer", "x-scope=a-b-c-d-e-f-g", "x-audience=For-Whom"];
-        settings.answer_headers = names.iter().map(|name| name.parse().unwrap()).collect();
+        settings.gateways.answer_headers = names.iter().map(|name| name.parse().unwrap()).collect();
     })
     .await;
     let token = server.minted(&json!({}));
@@ -381,7 +381,7 @@ async fn what_is_not_clear_or_too_large_is_refused() {
 #[actix_web::test]
 async fn without_a_policy_nothing_passes() {
     let server = Server::with(|settings| {
-        settings.grpc_listen = Some("127.0.0.1:0".parse().unwrap());
+        settings.gateways.grpc_address = Some("127.0.0.1:0".parse().unwrap());
     })
     .await;
     let token = server.minted(&json!({}));
@@ -420,12 +420,12 @@ async fn it_refuses_until_all_is_there_and_ends_with_the_server() {
     let (folder, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut settings = settings();
     with_policy(folder.path())(&mut settings);
-    settings.keys = keys.path().to_owned();
+    settings.signing_keys.folder = keys.path().to_owned();
     let pem = signing_key().to_pem().unwrap();
     std::fs::write(keys.path().join("RS256-test.pem"), pem.as_bytes()).unwrap();
     let bound = server::bind(&settings).unwrap();
     let envoy = Envoy::at(bound.grpc_address().unwrap().unwrap());
-    let config = Resolved::of(settings, bound.address().unwrap().port()).unwrap();
+    let config = Config::of(settings, bound.address().unwrap().port()).unwrap();
 
     let mut running = server::serve(bound, &config).unwrap();
     let told = envoy.ask("GET", "/", &[]).await;
@@ -461,8 +461,8 @@ async fn with_a_certificate_it_speaks_tls() {
     let policy = with_policy(folder.path());
     let server = Server::with(|settings| {
         policy(settings);
-        settings.tls_certificate = Some(chain);
-        settings.tls_key = Some(key);
+        settings.listen.tls_certificate = Some(chain);
+        settings.listen.tls_key = Some(key);
     })
     .await;
     let address = server.grpc_address.unwrap();

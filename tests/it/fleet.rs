@@ -45,7 +45,7 @@ impl Fleet {
 /// A server on the database, with the time of the others.
 pub(crate) async fn replica(url: &str, clock: Arc<TestClock>, algorithm: Algorithm) -> Server {
     let store = OpenStore::Mongo(Arc::new(MongoStore::open(url).unwrap()));
-    Server::at(clock, store, |settings| settings.algorithm = algorithm).await
+    Server::at(clock, store, |settings| settings.signing_keys.algorithm = algorithm).await
 }
 
 /// Asks again until the answer is right, for as long as patience lasts.

@@ -45,7 +45,7 @@ impl Gatehouse {
         let file = folder.path().join("policy.json");
         fs::write(&file, POLICY).unwrap();
         let server = Server::with(|settings| {
-            settings.policy_file = Some(file);
+            settings.gateways.policy_file = Some(file);
             change(settings);
         })
         .await;
@@ -62,7 +62,7 @@ impl Gatehouse {
 
     /// A listener of its own for gateways, on a free port.
     pub(crate) fn apart(settings: &mut Settings) {
-        settings.gateway_listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        settings.gateways.address = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
     }
 
     pub(crate) fn policy_file(&self) -> PathBuf {

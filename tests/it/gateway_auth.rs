@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use latchkey::config::{AuthSource, Resolved};
+use latchkey::config::{AuthSource, Config};
 use latchkey::server;
 use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
@@ -87,7 +87,7 @@ async fn m_13_permission() {
 async fn m_13_not_strict() {
     let gatehouse = Gatehouse::open(|settings| {
         Gatehouse::apart(settings);
-        settings.auth_strict = false;
+        settings.gateways.auth_strict = false;
     })
     .await;
     for (why, headers, allowed) in [
@@ -128,7 +128,7 @@ async fn the_gateway_is_believed_about_its_clients_on_a_listener_of_its_own_alon
     let shared = Gatehouse::open(|_| ()).await;
     let by_path = Gatehouse::open(|settings| {
         Gatehouse::apart(settings);
-        settings.auth_source = AuthSource::Path;
+        settings.gateways.auth_source = AuthSource::Path;
     })
     .await;
     for (why, headers, status, status_shared) in cases {
@@ -140,8 +140,8 @@ async fn the_gateway_is_believed_about_its_clients_on_a_listener_of_its_own_alon
     }
     let renamed = Gatehouse::open(|settings| {
         Gatehouse::apart(settings);
-        settings.client_type_header = "X-Kind".parse().unwrap();
-        settings.backoffice_header = "X-Office".parse().unwrap();
+        settings.gateways.client_type_header = "X-Kind".parse().unwrap();
+        settings.gateways.backoffice_header = "X-Office".parse().unwrap();
     })
     .await;
     for (headers, status) in [
@@ -157,7 +157,8 @@ async fn the_gateway_is_believed_about_its_clients_on_a_listener_of_its_own_alon
 /// Envoy sends the method of its client, and what its client asked for behind its prefix.
 #[actix_web::test]
 async fn envoy_the_call_itself_is_the_original_request() {
-    let gatehouse = Gatehouse::open(|settings| settings.auth_source = AuthSource::Path).await;
+    let gatehouse =
+        Gatehouse::open(|settings| settings.gateways.auth_source = AuthSource::Path).await;
     #[rustfmt::skip]
     let cases = [
         // why                                    line                                 more                                    status
@@ -205,8 +206,8 @@ async fn envoy_the_call_itself_is_the_original_request() {
 #[actix_web::test]
 async fn a_preflight_is_answered_by_the_policy_and_not_by_cors() {
     let gatehouse = Gatehouse::open(|settings| {
-        settings.auth_source = AuthSource::Path;
-        settings.cors_origins = vec!["*".to_owned()];
+        settings.gateways.auth_source = AuthSource::Path;
+        settings.listen.cors_origins = vec!["*".to_owned()];
     })
     .await;
     let headers = [("origin", "https://app.example"), ("access-control-request-method", "GET")];
@@ -306,7 +307,7 @@ async fn two_credentials_are_refused_and_a_cookie_is_none() {
 /// Any method, any body, and the next call on the same connection is answered.
 #[actix_web::test]
 async fn every_call_is_answered_alike_and_its_body_is_not_looked_at() {
-    let gatehouse = Gatehouse::open(|settings| settings.body_limit = 1024).await;
+    let gatehouse = Gatehouse::open(|settings| settings.listen.body_limit = 1024).await;
     let long = "x".repeat(100_000);
     let sized = format!("content-length: {}\r\n\r\n{long}", long.len());
     let chunked =
@@ -416,7 +417,7 @@ async fn while_the_server_starts_nothing_passes() {
     let settings = settings();
     let bound = server::bind(&settings).unwrap();
     let address = bound.address().unwrap();
-    let config = Resolved::of(settings, address.port()).unwrap();
+    let config = Config::of(settings, address.port()).unwrap();
     let _listening = server::serve(bound, &config).unwrap(); // and not put together
     let http = reqwest::Client::new();
     for path in ["/auth", "/auth/open", "/forward-auth"] {
@@ -477,7 +478,8 @@ async fn a_denial_is_in_the_log_with_its_reason() {
 
 #[actix_web::test]
 async fn a_token_that_ended_is_refused() {
-    let gatehouse = Gatehouse::open(|settings| settings.token_lifetime = 60).await;
+    let gatehouse =
+        Gatehouse::open(|settings| settings.tokens.lifetime = Duration::from_secs(60)).await;
     let orders = mia("GET", "/orders", &[TOKEN]);
     is_answer(&gatehouse.ask("GET", "/auth", &orders).await, 200, "alive");
     let token = gatehouse.bearer.strip_prefix("Bearer ").unwrap();
@@ -486,7 +488,8 @@ async fn a_token_that_ended_is_refused() {
     assert_eq!(server.admin_post(path, &revoke).await.status, 200);
     is_answer(&gatehouse.ask("GET", "/auth", &orders).await, 401, "revoked");
 
-    let gatehouse = Gatehouse::open(|settings| settings.token_lifetime = 60).await;
+    let gatehouse =
+        Gatehouse::open(|settings| settings.tokens.lifetime = Duration::from_secs(60)).await;
     gatehouse.server.clock.advance(Duration::from_mins(1));
     is_answer(&gatehouse.ask("GET", "/auth", &orders).await, 401, "expired");
 }
@@ -494,9 +497,10 @@ async fn a_token_that_ended_is_refused() {
 #[actix_web::test]
 async fn headers_have_the_names_and_properties_that_are_configured() {
     let gatehouse = Gatehouse::open(|settings| {
-        settings.answer_headers =
+        settings.gateways.answer_headers =
             ["mia-userid=MiaUserId", "mia-allowed=x-ok"].map(|pair| pair.parse().unwrap()).into();
-        settings.user_properties = ["permissions", "tenant", "epoch"].map(str::to_owned).into();
+        settings.gateways.user_properties =
+            ["permissions", "tenant", "epoch"].map(str::to_owned).into();
     })
     .await;
     let reply = gatehouse.ask("GET", "/auth", &mia("GET", "/orders", &[TOKEN])).await;
@@ -523,8 +527,8 @@ async fn headers_have_the_names_and_properties_that_are_configured() {
 async fn a_listener_of_their_own_and_a_prefix() {
     let gatehouse = Gatehouse::open(|settings| {
         Gatehouse::apart(settings);
-        settings.service_prefix = "/cc".to_owned();
-        settings.auth_source = AuthSource::Path;
+        settings.listen.service_prefix = "/cc".to_owned();
+        settings.gateways.auth_source = AuthSource::Path;
     })
     .await;
     let server = &gatehouse.server;
@@ -551,8 +555,8 @@ async fn a_listener_of_their_own_and_a_prefix() {
 #[actix_web::test]
 async fn no_other_route_answers_below_it() {
     let gatehouse = Gatehouse::open(|settings| {
-        settings.auth_source = AuthSource::Path;
-        settings.issuer = Some("http://issuer.test/auth".to_owned());
+        settings.gateways.auth_source = AuthSource::Path;
+        settings.identity.issuer = Some("http://issuer.test/auth".to_owned());
     })
     .await;
     for path in ["/auth/.well-known/jwks.json", "/auth/.well-known/openid-configuration"] {

@@ -76,7 +76,7 @@ async fn nginx_asks_with_x_original() {
 #[actix_web::test]
 async fn traefik_and_caddy_ask_with_x_forwarded() {
     let gatehouse = Gatehouse::open(|settings| {
-        settings.forward_auth_source = ForwardAuthSource::Forwarded;
+        settings.gateways.forward_auth_source = ForwardAuthSource::Forwarded;
     })
     .await;
     let by =
@@ -103,7 +103,7 @@ async fn traefik_and_caddy_ask_with_x_forwarded() {
 #[actix_web::test]
 async fn who_asks_is_in_headers_that_are_safe_and_always_there() {
     let gatehouse = Gatehouse::open(|settings| {
-        settings.answer_headers = vec!["X-Client-Id=X-Consumer".parse().unwrap()];
+        settings.gateways.answer_headers = vec!["X-Client-Id=X-Consumer".parse().unwrap()];
     })
     .await;
     let reply = gatehouse.ask("GET", "/forward-auth", &original("GET", "/orders", &[TOKEN])).await;

@@ -18,7 +18,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use clap::{Args, Command};
 use latchkey::assembly::{App, Chores, OpenStore, StartError, open_store};
-use latchkey::config::{self, Resolved, Settings, StoreUrl, Switch};
+use latchkey::config::{self, Config, Settings, StoreUrl, Switch};
 use latchkey::domain::clock::{Clock, Timestamp};
 use latchkey::domain::jwk::Algorithm;
 use latchkey::jose::PrivateKey;
@@ -118,14 +118,14 @@ pub(crate) fn settings() -> Settings {
     let command = Settings::augment_args(Command::new("test"));
     let flags = command.get_matches_from(["test"]);
     let mut settings = config::load(&flags, |_| None, None).unwrap().settings;
-    settings.listen = "127.0.0.1:0".parse().unwrap();
-    settings.issuer = Some("http://issuer.test".to_owned());
-    settings.workers = Some(1);
-    settings.registration_rate = 0;
-    settings.revocation_rate = 0;
-    settings.throttle = Switch::Off;
-    settings.admin_client_id = Some(ADMIN.0.to_owned());
-    settings.admin_secret = Some(ADMIN.1.to_owned().into());
+    settings.listen.address = "127.0.0.1:0".parse().unwrap();
+    settings.identity.issuer = Some("http://issuer.test".to_owned());
+    settings.listen.workers = Some(1);
+    settings.clients.registration_rate = 0;
+    settings.clients.revocation_rate = 0;
+    settings.clients.throttle = Switch::Off;
+    settings.admin.client_id = Some(ADMIN.0.to_owned());
+    settings.admin.secret = Some(ADMIN.1.to_owned().into());
     settings
 }
 
@@ -197,9 +197,11 @@ impl Server {
     ) -> Result<Self, StartError> {
         let keys = tempfile::tempdir().unwrap();
         let mut settings = settings();
-        settings.keys = keys.path().to_owned();
+        settings.signing_keys.folder = keys.path().to_owned();
         change(&mut settings);
-        if settings.keys == keys.path() && settings.algorithm == Algorithm::RS256 {
+        if settings.signing_keys.folder == keys.path()
+            && settings.signing_keys.algorithm == Algorithm::RS256
+        {
             // Making an RSA key takes long; one does for all tests that do not care.
             let pem = signing_key().to_pem().unwrap();
             std::fs::write(keys.path().join("RS256-test.pem"), pem.as_bytes()).unwrap();
@@ -211,7 +213,7 @@ impl Server {
         let admin_url = bound.admin_address().unwrap().map(url_of);
         let gateway_url = bound.gateway_address().unwrap().map(url_of);
         let grpc_address = bound.grpc_address().unwrap();
-        let config = Resolved::of(settings, bound.address().unwrap().port()).unwrap();
+        let config = Config::of(settings, bound.address().unwrap().port()).unwrap();
         let mut running = server::serve(bound, &config).unwrap();
         let app = Box::pin(running.start(config, &store, clock.clone())).await?;
         let http =

@@ -124,7 +124,7 @@ fn metadata(uri: &str) -> Value {
 
 async fn admitting(hosts: &[String]) -> Server {
     Server::with(|settings| {
-        settings.jwks_uri_hosts = hosts.iter().map(|host| host.parse().unwrap()).collect();
+        settings.clients.jwks_uri_hosts = hosts.iter().map(|host| host.parse().unwrap()).collect();
     })
     .await
 }
@@ -210,8 +210,8 @@ async fn what_is_refused_at_the_registration() {
         metadata
     };
     let required = Server::with(|settings| {
-        settings.require_key_proof = true;
-        settings.jwks_uri_hosts = vec![host.host().parse().unwrap()];
+        settings.clients.require_key_proof = true;
+        settings.clients.jwks_uri_hosts = vec![host.host().parse().unwrap()];
     })
     .await;
     assert_eq!(server.register(good.clone()).await.status, 201, "as it should be");

@@ -128,7 +128,7 @@ async fn rfc7519_s4_a_claim_of_a_proof_is_there_once() {
 
 #[actix_web::test]
 async fn each_key_has_its_own_where_proofs_are_required() {
-    let required = Server::with(|settings| settings.require_key_proof = true).await;
+    let required = Server::with(|settings| settings.clients.require_key_proof = true).await;
     let free = Server::start().await;
     let of = |server: &Server, key: &PrivateKey, jti: &str| json!(proof(server, key, jti));
     let forged = |server: &Server| json!(signed(&header(ec()), &claims(server, ec(), "f"), ed()));
@@ -274,7 +274,7 @@ async fn a_key_of_two_clients_is_reported_or_refused() {
     assert_eq!(result["outcome"], "imported", "{brought:?}");
     assert_eq!(result["warnings"].as_array().map(Vec::len), Some(3), "{brought:?}");
 
-    let strict = Server::with(|settings| settings.refuse_shared_keys = true).await;
+    let strict = Server::with(|settings| settings.clients.refuse_shared_keys = true).await;
     assert_eq!(strict.register(metadata(&[other], Value::Null)).await.status, 201);
     for (why, reply) in [
         ("a client", strict.register(metadata(&[other], Value::Null)).await),

@@ -55,7 +55,7 @@ async fn what_may_be_asked_for_at_once() {
 #[actix_web::test]
 async fn a_form_has_room_for_what_is_repeated() {
     for audiences in [1, 64, 100] {
-        let server = Server::with(|settings| settings.max_audiences = audiences).await;
+        let server = Server::with(|settings| settings.clients.max_audiences = audiences).await;
         let granted = words("https://a.test/", audiences);
         let (id, secret) = server.granted(json!({ "audience": granted })).await;
         let named = |name: &str| format!("&{name}={}", granted.join(&format!("&{name}=")));
@@ -87,8 +87,8 @@ async fn an_assertion_may_ask_for_as_much_as_a_form() {
 #[actix_web::test]
 async fn the_limits_can_be_set() {
     let server = Server::with(|settings| {
-        (settings.max_audiences, settings.max_scopes) = (1, 2);
-        (settings.max_permissions, settings.max_groups) = (300, 0);
+        (settings.clients.max_audiences, settings.clients.max_scopes) = (1, 2);
+        (settings.clients.max_permissions, settings.clients.max_groups) = (300, 0);
     })
     .await;
     let grants = json!({ "permissions": words("p", 300), "scope": "a b", "audience": ["x"] });
@@ -109,7 +109,7 @@ async fn the_limits_can_be_set() {
 /// The throttle first, then the proof, and what is asked for last.
 #[actix_web::test]
 async fn nothing_is_looked_into_before_the_caller_has_proved_itself() {
-    let server = Server::with(|settings| settings.throttle = Switch::On).await;
+    let server = Server::with(|settings| settings.clients.throttle = Switch::On).await;
     let mut bodies = HashSet::new();
     let asked = [
         String::new(),

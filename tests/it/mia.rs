@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use base64::Engine;
@@ -71,7 +72,8 @@ async fn m_02_register_with_a_key() {
 
 #[actix_web::test]
 async fn m_03_token_by_basic() {
-    let server = Server::with(|settings| settings.token_lifetime = 3600).await;
+    let server =
+        Server::with(|settings| settings.tokens.lifetime = Duration::from_secs(3600)).await;
     let (id, secret) = server.client_with_secret().await;
     let reply = server.token(Some((&id, &secret)), GRANT).await;
     assert_eq!(reply.status, 200);
@@ -202,7 +204,7 @@ async fn m_07_custom_claims() {
 
 #[actix_web::test]
 async fn m_08_required_audience() {
-    let server = Server::with(|settings| settings.require_audience = true).await;
+    let server = Server::with(|settings| settings.tokens.require_audience = true).await;
     let (id, secret) = server.granted(json!({ "audience": ["aud1"] })).await;
     let none = server.token(Some((&id, &secret)), GRANT).await;
     assert_eq!(none.status, 400);
@@ -217,7 +219,7 @@ async fn m_08_required_audience() {
 #[actix_web::test]
 async fn m_09_tokeninfo() {
     let server = Server::with(|settings| {
-        settings.accepted_audiences = vec!["aud1".parse().unwrap()];
+        settings.tokens.accepted_audiences = vec!["aud1".parse().unwrap()];
     })
     .await;
     let (id, secret) = server.granted(json!({ "audience": ["aud1", "aud2"] })).await;
@@ -274,7 +276,7 @@ async fn m_10_clients_begin_in_any_state() {
 
 #[actix_web::test]
 async fn m_14_status_and_prefix() {
-    let server = Server::with(|settings| settings.service_prefix = "/cc".to_owned()).await;
+    let server = Server::with(|settings| settings.listen.service_prefix = "/cc".to_owned()).await;
     let registered = server.post_json("/cc/register", &json!({ "client_name": "c" })).await;
     assert_eq!(registered.status, 201);
     assert_eq!(server.register(json!({ "client_name": "c" })).await.status, 404);

@@ -183,7 +183,7 @@ async fn every_method_that_is_allowed_is_known() {
 #[actix_web::test]
 async fn the_contract_is_served_with_the_url_of_this_server() {
     let server = Server::with(|settings| {
-        settings.public_url = Some("https://auth.example/".parse().unwrap());
+        settings.identity.public_url = Some("https://auth.example/".parse().unwrap());
     })
     .await;
     let reply = server.get("/documentation/json").await;
@@ -274,10 +274,10 @@ async fn answers_have_the_members_that_the_contract_names() {
 #[actix_web::test]
 async fn a_prefix_and_a_second_listener_are_in_the_contract() {
     let server = Server::with(|settings| {
-        settings.public_url = Some("https://auth.example".parse().unwrap());
-        settings.service_prefix = "/cc".to_owned();
-        settings.admin_listen = Some("127.0.0.1:0".parse().unwrap());
-        settings.gateway_listen = Some("127.0.0.1:0".parse().unwrap());
+        settings.identity.public_url = Some("https://auth.example".parse().unwrap());
+        settings.listen.service_prefix = "/cc".to_owned();
+        settings.listen.admin_address = Some("127.0.0.1:0".parse().unwrap());
+        settings.gateways.address = Some("127.0.0.1:0".parse().unwrap());
     })
     .await;
     let admin = server.admin_url.clone().unwrap();

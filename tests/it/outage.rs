@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use latchkey::assembly::OpenStore;
-use latchkey::config::Resolved;
+use latchkey::config::Config;
 use latchkey::oauth::News;
 use latchkey::server;
 use latchkey::store::MongoStore;
@@ -53,10 +53,10 @@ async fn the_server_starts_before_it_and_opens_when_it_is_there(kind: Kind) {
     let pem = signing_key().to_pem().unwrap();
     std::fs::write(keys.path().join("RS256-test.pem"), pem.as_bytes()).unwrap();
     let mut settings = settings();
-    settings.keys = keys.path().to_owned();
+    settings.signing_keys.folder = keys.path().to_owned();
     let bound = server::bind(&settings).unwrap();
     let url = format!("http://{}", bound.address().unwrap());
-    let config = Resolved::of(settings, bound.address().unwrap().port()).unwrap();
+    let config = Config::of(settings, bound.address().unwrap().port()).unwrap();
     let store = open(&database.fresh_database());
     let clock = Arc::new(TestClock::default());
     let mut server = server::serve(bound, &config).unwrap();
@@ -83,8 +83,10 @@ async fn the_server_starts_before_it_and_opens_when_it_is_there(kind: Kind) {
 async fn what_is_known_grows_old(kind: Kind) {
     let Some(database) = kind.alone().await else { return };
     let patient = Server::on(open(&database.fresh_database()), |_| ()).await;
-    let strict =
-        Server::on(open(&database.fresh_database()), |settings| settings.max_staleness = 5).await;
+    let strict = Server::on(open(&database.fresh_database()), |settings| {
+        settings.storage.max_staleness = Some(Duration::from_secs(5));
+    })
+    .await;
     let (id, secret) = patient.client_with_secret().await;
     let basic = Some((id.as_str(), secret.as_str()));
     let token = patient.token(basic, GRANT).await.text_of("access_token");
@@ -143,7 +145,7 @@ async fn questions_are_answered_while_it_is_silent(kind: Kind) {
     let (url, folder) = (database.fresh_database(), tempfile::tempdir().unwrap());
     let file = policy_in(folder.path());
     let issuing = Server::on(open(&url), |_| ()).await;
-    let asked = Server::on(open(&url), |settings| settings.policy_file = Some(file)).await;
+    let asked = Server::on(open(&url), |settings| settings.gateways.policy_file = Some(file)).await;
     let token = async |permissions: &[&str]| {
         let grants = serde_json::json!({ "permissions": permissions });
         issuing.token_of(&issuing.granted(grants).await).await

@@ -49,10 +49,10 @@ async fn quotas_of_the_settings_and_of_the_client() {
     ];
     for (why, per_hour, per_day, own, then) in cases {
         let server = Server::with(|settings| {
-            settings.quota_per_hour = per_hour;
-            settings.quota_per_day = per_day;
-            settings.admin_client_id = None;
-            settings.admin_secret = None;
+            settings.clients.quota_per_hour = per_hour;
+            settings.clients.quota_per_day = per_day;
+            settings.admin.client_id = None;
+            settings.admin.secret = None;
         })
         .await;
         let client = granted(&server, &own).await;

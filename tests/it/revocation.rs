@@ -81,8 +81,9 @@ async fn a_new_token_of_a_higher_epoch_is_good() {
 async fn what_was_revoked_stays_so_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let keys = tempfile::tempdir().unwrap();
-    let with_keys =
-        |settings: &mut latchkey::config::Settings| settings.keys = keys.path().to_owned();
+    let with_keys = |settings: &mut latchkey::config::Settings| {
+        settings.signing_keys.folder = keys.path().to_owned();
+    };
     let server = Server::on(store_in(folder.path()).await, with_keys).await;
     let (id, secret) = server.client_with_secret().await;
     let [dead, alive] = {

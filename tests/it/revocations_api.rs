@@ -112,7 +112,7 @@ async fn an_order_says_one_thing() {
 #[actix_web::test]
 async fn it_needs_the_permission() {
     let server = Server::with(|settings| {
-        settings.admin_listen = Some("127.0.0.1:0".parse().unwrap());
+        settings.listen.admin_address = Some("127.0.0.1:0".parse().unwrap());
     })
     .await;
     let admin_url = server.admin_url.clone().unwrap();
@@ -136,7 +136,7 @@ async fn it_needs_the_permission() {
 
 #[actix_web::test]
 async fn single_tokens_have_a_rate_and_share_a_record_with_their_reason() {
-    let server = Server::with(|settings| settings.revocation_rate = 3).await;
+    let server = Server::with(|settings| settings.clients.revocation_rate = 3).await;
     let (client, _) = server.client_with_secret().await;
     #[rustfmt::skip]
     let cases = [
@@ -225,7 +225,8 @@ async fn a_signing_key_leaves_the_key_set_and_verifies_nothing() {
     }
     let (folder, clock) = (tempfile::tempdir().unwrap(), std::sync::Arc::default());
     let start = async |clock: &std::sync::Arc<crate::harness::TestClock>| {
-        let with_keys = |settings: &mut Settings| settings.keys = keys.path().to_owned();
+        let with_keys =
+            |settings: &mut Settings| settings.signing_keys.folder = keys.path().to_owned();
         Server::at(clock.clone(), store_in(folder.path()).await, with_keys).await
     };
     let server = start(&clock).await;
@@ -284,7 +285,7 @@ async fn it_is_recorded_with_who_and_why() {
 #[actix_web::test]
 async fn it_holds_after_a_restart_and_longer_if_it_is_said_again() {
     let (folder, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let with_keys = |settings: &mut Settings| settings.keys = keys.path().to_owned();
+    let with_keys = |settings: &mut Settings| settings.signing_keys.folder = keys.path().to_owned();
     let server = Server::on(store_in(folder.path()).await, with_keys).await;
     let client = server.client_with_secret().await;
     let gone = server.client_with_secret().await;

@@ -393,7 +393,7 @@ async fn an_administrator_with_a_useless_secret_is_refused_at_the_start() {
     ] {
         let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
         let started = Server::attempt(store, |settings| {
-            settings.admin_secret = Some(secret.to_owned().into());
+            settings.admin.secret = Some(secret.to_owned().into());
         })
         .await;
         match started {

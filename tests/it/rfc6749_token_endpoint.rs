@@ -118,7 +118,7 @@ async fn s4_4_2_media_types_and_methods() {
 /// What a stranger sends does not come back at length.
 #[actix_web::test]
 async fn what_is_refused_is_quoted_briefly() {
-    let server = Server::with(|settings| settings.body_limit = 1_000_000).await;
+    let server = Server::with(|settings| settings.listen.body_limit = 1_000_000).await;
     let long = "x".repeat(60_000);
     let repeated = format!("{long}=1&{long}=2");
     let metadata = json!({ "client_name": "c", "token_endpoint_auth_method": long });
@@ -294,8 +294,8 @@ async fn rfc9110_s8_4_content_codings_everywhere() {
 #[actix_web::test]
 async fn routes_with_a_slash_at_the_end() {
     let server = Server::with(|settings| {
-        settings.service_prefix = "/cc".to_owned();
-        settings.issuer = Some("https://as.test/a/".to_owned());
+        settings.listen.service_prefix = "/cc".to_owned();
+        settings.identity.issuer = Some("https://as.test/a/".to_owned());
     })
     .await;
     let base = "/cc";
@@ -344,8 +344,8 @@ async fn routes_with_a_slash_at_the_end() {
 #[actix_web::test]
 async fn limits() {
     let server = Server::with(|settings| {
-        settings.body_limit = 1000;
-        settings.header_limit = 4000;
+        settings.listen.body_limit = 1000;
+        settings.listen.header_limit = 4000;
     })
     .await;
     let (id, secret) = server.client_with_secret().await;
@@ -442,12 +442,13 @@ async fn groups_are_those_that_an_administrator_gave() {
 #[actix_web::test]
 async fn rfc8707_s2_audience() {
     let plain = Server::start().await;
-    let required = Server::with(|settings| settings.require_audience = true).await;
+    let required = Server::with(|settings| settings.tokens.require_audience = true).await;
     let default =
-        Server::with(|settings| settings.default_audience = vec!["d".parse().unwrap()]).await;
+        Server::with(|settings| settings.tokens.default_audience = vec!["d".parse().unwrap()])
+            .await;
     let both = Server::with(|settings| {
-        settings.default_audience = vec!["d".parse().unwrap()];
-        settings.require_audience = true;
+        settings.tokens.default_audience = vec!["d".parse().unwrap()];
+        settings.tokens.require_audience = true;
     })
     .await;
     let none = || json!([]);
@@ -602,7 +603,7 @@ async fn s5_1_the_answer_and_the_token() {
 #[actix_web::test]
 async fn every_algorithm_signs_and_verifies() {
     for algorithm in Algorithm::FOR_TOKENS {
-        let server = Server::with(|settings| settings.algorithm = algorithm).await;
+        let server = Server::with(|settings| settings.signing_keys.algorithm = algorithm).await;
         let (id, secret) = server.client_with_secret().await;
         let token = server.token(Some((&id, &secret)), GRANT).await.text_of("access_token");
         assert_eq!(jose_header_of(&token)["alg"], algorithm.as_str());
@@ -613,8 +614,8 @@ async fn every_algorithm_signs_and_verifies() {
 #[actix_web::test]
 async fn lifetimes() {
     let server = Server::with(|settings| {
-        settings.token_lifetime = 100;
-        settings.max_token_lifetime = 200;
+        settings.tokens.lifetime = Duration::from_secs(100);
+        settings.tokens.max_lifetime = Duration::from_secs(200);
     })
     .await;
     for (why, grants, lifetime) in [

@@ -112,7 +112,8 @@ async fn s3_1_tokens_that_are_not_ours() {
             is_bad(&server.tokeninfo(&changed(part, at)).await, &format!("part {part} at {at}"));
         }
     }
-    let other = Server::with(|settings| settings.issuer = Some("http://other.test".into())).await;
+    let other =
+        Server::with(|settings| settings.identity.issuer = Some("http://other.test".into())).await;
     let foreign = other.admin_token().await;
     is_bad(&server.tokeninfo(&foreign).await, "of another issuer with the same key");
 
@@ -207,7 +208,7 @@ async fn s3_1_life_is_half_open() {
 #[actix_web::test]
 async fn accepted_audiences() {
     let server = Server::with(|settings| {
-        settings.accepted_audiences = vec!["a".parse().unwrap(), "b".parse().unwrap()];
+        settings.tokens.accepted_audiences = vec!["a".parse().unwrap(), "b".parse().unwrap()];
     })
     .await;
     let open = Server::start().await;
@@ -238,8 +239,8 @@ async fn tokens_outlive_a_restart() {
     let on = async || {
         let store = store_in(folder.path()).await;
         Server::on(store, |settings| {
-            settings.keys.clone_from(&path);
-            settings.algorithm = Algorithm::ES256;
+            settings.signing_keys.folder.clone_from(&path);
+            settings.signing_keys.algorithm = Algorithm::ES256;
         })
         .await
     };
@@ -260,8 +261,8 @@ async fn an_imported_key_still_vouches_for_what_it_signed_before() {
         PrivateKey::from_pem(&client_key(Algorithm::RS256).to_pem().unwrap(), None).unwrap();
     std::fs::write(&file, theirs.to_pem().unwrap().as_bytes()).unwrap();
     let server = Server::with(|settings| {
-        settings.signing_key_file = Some(file);
-        settings.signing_key_id = Some("their-kid".to_owned());
+        settings.signing_keys.file = Some(file);
+        settings.signing_keys.file_kid = Some("their-kid".to_owned());
     })
     .await;
     let issuer = server.app.config.issuer.clone();

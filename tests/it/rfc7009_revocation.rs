@@ -129,7 +129,7 @@ async fn s2_1_who_may_ask() {
 #[actix_web::test]
 async fn a_token_for_another_audience_can_be_called_back() {
     let server = Server::with(|settings| {
-        settings.accepted_audiences = vec!["here".parse().unwrap()];
+        settings.tokens.accepted_audiences = vec!["here".parse().unwrap()];
     })
     .await;
     let client = server.granted(json!({ "audience": ["elsewhere"] })).await;
@@ -164,7 +164,7 @@ async fn it_is_recorded_once_however_many_ask_at_once() {
 #[actix_web::test]
 async fn what_was_answered_is_kept() {
     let (folder, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let with_keys = |settings: &mut Settings| settings.keys = keys.path().to_owned();
+    let with_keys = |settings: &mut Settings| settings.signing_keys.folder = keys.path().to_owned();
     let server = Server::on(store_in(folder.path()).await, with_keys).await;
     let client = server.client_with_secret().await;
     let (dead, alive) = (server.token_of(&client).await, server.token_of(&client).await);
@@ -181,7 +181,7 @@ async fn what_was_answered_is_kept() {
 /// Each revocation is kept until its token expires, and its record for much longer.
 #[actix_web::test]
 async fn one_at_a_time_there_is_a_rate_and_a_burst_has_one_record() {
-    let server = Server::with(|settings| settings.revocation_rate = 3).await;
+    let server = Server::with(|settings| settings.clients.revocation_rate = 3).await;
     let made = server.register(json!({ "client_name": "svc" })).await;
     let pair = |reply: &Reply| (reply.text_of("client_id"), reply.text_of("client_secret"));
     let (client, other) = (pair(&made), server.client_with_secret().await);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use futures_util::future::join_all;
+use latchkey::domain::clock::Timestamp;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::jose::PrivateKey;
 use reqwest::Method;
@@ -615,7 +616,10 @@ async fn legacy_audience_ends() {
     let key = client_key(Algorithm::ES256);
     let id = server.granted_with_key(key, json!({ "legacyAudience": START + 100 })).await;
     let plain = server.client_with_key(key).await;
-    let all = Server::with(|s| s.legacy_audience_until = Some("2027-01-15T08:01:40Z".into())).await;
+    let all = Server::with(|s| {
+        s.clients.legacy_audience_until = Timestamp::from_rfc3339("2027-01-15T08:01:40Z");
+    })
+    .await;
     let everyone = all.client_with_key(key).await;
     let ask = async |server: &Server, id: &str, aud: Value| {
         let claims = with(&server.assertion_claims(id), json!({ "aud": aud }));
@@ -676,8 +680,8 @@ async fn what_is_wrong_is_said_to_those_who_hold_the_key() {
 #[actix_web::test]
 async fn the_life_of_an_assertion_is_a_setting() {
     let server = Server::with(|settings| {
-        settings.assertion_lifetime = 60;
-        settings.clock_skew = 0;
+        settings.clients.assertion_lifetime = Duration::from_secs(60);
+        settings.tokens.clock_skew = Duration::from_secs(0);
     })
     .await;
     let key = client_key(Algorithm::ES256);

@@ -617,11 +617,13 @@ async fn keys_in_every_form_work() {
 #[actix_web::test]
 async fn s3_who_may_register() {
     let token = "t0ken+/=";
-    let with_token =
-        Server::with(|settings| settings.initial_access_token = Some(token.to_owned().into()))
-            .await;
+    let with_token = Server::with(|settings| {
+        settings.registration.initial_access_token = Some(token.to_owned().into());
+    })
+    .await;
     let closed =
-        Server::with(|settings| settings.registration = Some(RegistrationSetting::Closed)).await;
+        Server::with(|settings| settings.registration.mode = Some(RegistrationSetting::Closed))
+            .await;
     let open = Server::start().await;
     let access = with_token.admin_token().await;
     let ask = async |server: &Server, authorization: Option<&str>, body: &str| -> Reply {
@@ -675,8 +677,8 @@ async fn s3_who_may_register() {
 #[actix_web::test]
 async fn rate_of_registrations() {
     let server = Server::with(|settings| {
-        settings.registration_rate = 3;
-        settings.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        settings.clients.registration_rate = 3;
+        settings.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
     })
     .await;
     let ask = async |from: &str| {
@@ -694,7 +696,7 @@ async fn rate_of_registrations() {
     assert_eq!(ask("203.0.113.7, 192.0.2.1").await.status, 429, "an invented address before it");
     assert_eq!(ask("192.0.2.2").await.status, 201, "another address");
 
-    let server = Server::with(|settings| settings.registration_rate = 1).await;
+    let server = Server::with(|settings| settings.clients.registration_rate = 1).await;
     for (from, status) in [("192.0.2.1", 201), ("192.0.2.2", 429)] {
         let request = server.http.post(format!("{}/register", server.url));
         let request = request.json(&json!({ "client_name": "c" })).header("x-forwarded-for", from);
@@ -706,7 +708,7 @@ async fn rate_of_registrations() {
 /// What has not even the shape of keys costs nothing, and nobody is counted for it.
 #[actix_web::test]
 async fn a_rate_is_asked_before_keys_are_judged() {
-    let server = Server::with(|settings| settings.registration_rate = 3).await;
+    let server = Server::with(|settings| settings.clients.registration_rate = 3).await;
     let good = client_key(Algorithm::ES256).public().to_json();
     let bad = json!({ "kty": "RSA", "n": "AQAB", "e": "AQAB" });
     #[rustfmt::skip]

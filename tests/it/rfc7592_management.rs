@@ -81,8 +81,8 @@ fn id_in(secret: &str) -> &str {
 #[actix_web::test]
 async fn s3_a_registration_says_where_and_with_what() {
     let server = Server::with(|settings| {
-        settings.public_url = Some("https://auth.example".parse().unwrap());
-        settings.service_prefix = "/cc".to_owned();
+        settings.identity.public_url = Some("https://auth.example".parse().unwrap());
+        settings.listen.service_prefix = "/cc".to_owned();
     })
     .await;
     let metadata = json!({ "client_name": "svc" });
@@ -239,7 +239,8 @@ async fn s2_who_is_refused_hears_the_same() {
 #[actix_web::test]
 async fn s2_a_draft_may_look_after_itself_and_registration_may_be_closed() {
     let server =
-        Server::with(|settings| settings.registration = Some(RegistrationSetting::Closed)).await;
+        Server::with(|settings| settings.registration.mode = Some(RegistrationSetting::Closed))
+            .await;
     let draft = json!({ "client_name": "svc", "__STATE__": "DRAFT" });
     let own = Own::of(&server, &server.create_client(draft).await);
     assert_eq!(own.ask("GET", "", Value::Null).await.status, 200);
@@ -648,7 +649,7 @@ async fn a_client_replaces_its_key_with_an_overlap() {
 
 #[actix_web::test]
 async fn what_is_no_request_for_a_credential() {
-    let server = Server::with(|settings| settings.max_secrets = 2).await;
+    let server = Server::with(|settings| settings.clients.max_secrets = 2).await;
     let own = Own::with_secret(&server).await;
     let jwk = |algorithm| client_key(algorithm).public().to_json();
     let two = json!({ "keys": [jwk(Algorithm::ES256), jwk(Algorithm::EdDSA)] });
@@ -841,7 +842,7 @@ async fn a_revocation_of_everything_ends_registration_access_tokens_for_good() {
 /// Each change costs a slow hash or a write. To end something is never refused.
 #[actix_web::test]
 async fn changes_have_a_rate_and_ends_have_none() {
-    let server = Server::with(|settings| settings.registration_rate = 1).await;
+    let server = Server::with(|settings| settings.clients.registration_rate = 1).await;
     let own = Own::of(&server, &server.register(json!({ "client_name": "svc" })).await);
     let secret = format!("/secrets/{}", id_in(&own.secret));
     #[rustfmt::skip]
@@ -867,7 +868,7 @@ async fn changes_have_a_rate_and_ends_have_none() {
 /// The rate is for those who proved something, so nobody who shares their address uses it up.
 #[actix_web::test]
 async fn strangers_use_up_nothing_for_others() {
-    let server = Server::with(|settings| settings.registration_rate = 1).await;
+    let server = Server::with(|settings| settings.clients.registration_rate = 1).await;
     let own = Own::of(&server, &server.register(json!({ "client_name": "svc" })).await);
     server.clock.advance(Duration::from_secs(60));
     for _ in 0..20 {
@@ -889,9 +890,9 @@ async fn strangers_use_up_nothing_for_others() {
     assert_eq!(own.ask("DELETE", &leaked, Value::Null).await.status, 204);
 
     let server = Server::with(|settings| {
-        settings.registration_rate = 1;
-        settings.registration = Some(RegistrationSetting::Token);
-        settings.initial_access_token = Some("right".to_owned().into());
+        settings.clients.registration_rate = 1;
+        settings.registration.mode = Some(RegistrationSetting::Token);
+        settings.registration.initial_access_token = Some("right".to_owned().into());
     })
     .await;
     let ask = async |token: &str| {
@@ -906,7 +907,7 @@ async fn strangers_use_up_nothing_for_others() {
 
 #[actix_web::test]
 async fn a_new_id_brings_no_new_rate() {
-    let server = Server::with(|settings| settings.registration_rate = 1).await;
+    let server = Server::with(|settings| settings.clients.registration_rate = 1).await;
     let old = Own::with_secret(&server).await;
     let reply = old.ask("POST", "/regenerate", Value::Null).await;
     assert_eq!(reply.status, 201, "{reply:?}");

@@ -176,7 +176,7 @@ async fn s2_1_the_form_is_strict() {
 async fn s4_a_caller_may_be_kept_to_its_own_audiences() {
     for (why, restricted) in [("as it is by default", false), ("restricted", true)] {
         let server =
-            Server::with(|settings| settings.introspection_own_audiences = restricted).await;
+            Server::with(|settings| settings.tokens.introspection_own_audiences = restricted).await;
         let grants = |audience: &[&str], permission: &str| json!({ "audience": audience, "permissions": [permission] });
         let orders = server.granted(grants(&["orders", "x"], "latchkey:introspect")).await;
         let nobody = server.granted(grants(&[], "latchkey:introspect")).await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use latchkey::clients::register::RegistrationMode;
-use latchkey::config::{RegistrationSetting, Resolved};
+use latchkey::config::{Config, RegistrationSetting};
 use latchkey::domain::jwk::Algorithm;
 use serde_json::json;
 
@@ -79,7 +79,8 @@ async fn s2_members() {
 #[actix_web::test]
 async fn openid_discovery_s3_the_authorization_endpoint_refuses_everything() {
     for prefix in ["", "/cc"] {
-        let server = Server::with(|settings| prefix.clone_into(&mut settings.service_prefix)).await;
+        let server =
+            Server::with(|settings| prefix.clone_into(&mut settings.listen.service_prefix)).await;
         let path = format!("{prefix}/oauth/authorize");
         let openid = server.get(OPENID).await.body;
         assert_eq!(openid["authorization_endpoint"], format!("http://issuer.test{path}"));
@@ -112,9 +113,9 @@ async fn what_is_advertised_is_real() {
         [("open", true, false), ("closed", false, false), ("apart", true, true)]
     {
         let server = Server::with(|settings| {
-            settings.issuer = None;
-            settings.registration = if open { None } else { closed };
-            settings.admin_listen = admin.then(|| "127.0.0.1:0".parse().unwrap());
+            settings.identity.issuer = None;
+            settings.registration.mode = if open { None } else { closed };
+            settings.listen.admin_address = admin.then(|| "127.0.0.1:0".parse().unwrap());
         })
         .await;
         let metadata = server.get(OPENID).await.body;
@@ -159,9 +160,9 @@ async fn urls_come_from_configuration() {
     ];
     for (why, issuer, public, prefix, endpoint) in cases {
         let server = Server::with(|settings| {
-            settings.issuer = Some(issuer.to_owned());
-            settings.public_url = public;
-            prefix.clone_into(&mut settings.service_prefix);
+            settings.identity.issuer = Some(issuer.to_owned());
+            settings.identity.public_url = public;
+            prefix.clone_into(&mut settings.listen.service_prefix);
         })
         .await;
         for host in ["evil.test", "localhost:1"] {
@@ -179,7 +180,7 @@ async fn urls_come_from_configuration() {
         let token = reply.text_of("access_token");
         assert_eq!(crate::harness::claims_of(&token)["iss"], issuer, "{why}");
     }
-    let name = Server::with(|settings| settings.issuer = Some("a name".to_owned())).await;
+    let name = Server::with(|settings| settings.identity.issuer = Some("a name".to_owned())).await;
     let port = name.url.rsplit(':').next().unwrap();
     let endpoint = format!("http://localhost:{port}/oauth/token");
     assert_eq!(name.get(SERVER).await.body["token_endpoint"], endpoint, "on loopback");
@@ -201,8 +202,8 @@ async fn s3_places() {
     ];
     for (why, issuer, prefix, places) in cases {
         let server = Server::with(|settings| {
-            settings.issuer = Some(issuer.to_owned());
-            prefix.clone_into(&mut settings.service_prefix);
+            settings.identity.issuer = Some(issuer.to_owned());
+            prefix.clone_into(&mut settings.listen.service_prefix);
         })
         .await;
         for document in [SERVER, OPENID, JWKS] {
@@ -229,7 +230,8 @@ async fn the_operators_openid_configuration_is_merged_under_ours() {
         "authorization_endpoint": "https://login.test/authorize", "scopes_supported": ["a"],
     });
     std::fs::write(&file, theirs.to_string()).unwrap();
-    let server = Server::with(|settings| settings.openid_configuration_file = Some(file)).await;
+    let server =
+        Server::with(|settings| settings.tokens.openid_configuration_file = Some(file)).await;
     let shown = server.get(OPENID).await.body;
     assert_eq!(shown["issuer"], "http://issuer.test");
     assert_eq!(shown["token_endpoint"], "http://issuer.test/oauth/token");
@@ -245,7 +247,7 @@ async fn the_operators_openid_configuration_is_merged_under_ours() {
 #[actix_web::test]
 async fn rfc7517_s5_key_set() {
     for algorithm in Algorithm::FOR_TOKENS {
-        let server = Server::with(|settings| settings.algorithm = algorithm).await;
+        let server = Server::with(|settings| settings.signing_keys.algorithm = algorithm).await;
         let reply = server.get(JWKS).await;
         let keys = reply.body["keys"].as_array().unwrap();
         assert!(!keys.is_empty());
@@ -298,8 +300,8 @@ async fn rfc7517_s5_key_set() {
 #[actix_web::test]
 async fn cors() {
     let plain = Server::start().await;
-    let some = Server::with(|s| s.cors_origins = vec!["https://app.test".to_owned()]).await;
-    let any = Server::with(|s| s.cors_origins = vec!["*".to_owned()]).await;
+    let some = Server::with(|s| s.listen.cors_origins = vec!["https://app.test".to_owned()]).await;
+    let any = Server::with(|s| s.listen.cors_origins = vec!["*".to_owned()]).await;
     let ask = async |server: &Server, method: &str, path: &str, origin: &str| {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
         let request = server.http.request(method, format!("{}{path}", server.url));
@@ -395,10 +397,10 @@ fn an_advertised_path_that_is_not_served_here_is_warned_of() {
     ];
     for (why, issuer, public, prefix, said) in cases {
         let mut settings = settings();
-        settings.issuer = Some(issuer.to_owned());
-        settings.public_url = public;
-        prefix.clone_into(&mut settings.service_prefix);
-        let warnings = Resolved::of(settings, 8080).unwrap().warnings();
+        settings.identity.issuer = Some(issuer.to_owned());
+        settings.identity.public_url = public;
+        prefix.clone_into(&mut settings.listen.service_prefix);
+        let warnings = Config::of(settings, 8080).unwrap().warnings();
         let warned = warnings.iter().find(|warning| warning.starts_with("the metadata says"));
         assert_eq!(warned.is_some(), !said.is_empty(), "{why}: {warnings:?}");
         for part in said {
@@ -423,10 +425,10 @@ fn an_issuer_is_required_where_others_can_reach_the_server() {
     ];
     for (why, listen, issuer, public, endpoint) in cases {
         let mut settings = settings();
-        settings.listen = listen.parse().unwrap();
-        settings.issuer = issuer.map(str::to_owned);
-        settings.public_url = public;
-        let resolved = Resolved::of(settings, 8080).ok();
+        settings.listen.address = listen.parse().unwrap();
+        settings.identity.issuer = issuer.map(str::to_owned);
+        settings.identity.public_url = public;
+        let resolved = Config::of(settings, 8080).ok();
         let shown = resolved.as_ref().map(|resolved| resolved.url("/oauth/token"));
         assert_eq!(shown.as_deref(), endpoint, "{why}");
         let open = resolved.map(|resolved| matches!(resolved.registration, RegistrationMode::Open));

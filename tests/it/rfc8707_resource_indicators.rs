@@ -66,7 +66,7 @@ async fn s2_with_the_audiences_of_an_assertion() {
 
 #[actix_web::test]
 async fn s2_a_required_audience_may_be_a_resource() {
-    let server = Server::with(|settings| settings.require_audience = true).await;
+    let server = Server::with(|settings| settings.tokens.require_audience = true).await;
     let (id, secret) = server.granted(json!({ "audience": ["urn:a"] })).await;
     for (asked, status) in [("", 400), ("&resource=", 400), ("&resource=urn:a", 200)] {
         let reply = server.token(Some((&id, &secret)), &format!("{GRANT}{asked}")).await;

@@ -1,6 +1,6 @@
 //! RFC 9728: what clients can learn of the resources behind gateways.
 
-use latchkey::config::{Resolved, Settings};
+use latchkey::config::{Config, Settings};
 use serde_json::json;
 
 use crate::harness::{Server, settings};
@@ -9,7 +9,7 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 fn protecting(resources: &[&str]) -> impl FnOnce(&mut Settings) {
     let resources = resources.iter().map(|it| it.parse().unwrap()).collect();
-    move |settings| settings.gateway_resources = resources
+    move |settings| settings.gateways.resources = resources
 }
 
 #[actix_web::test]
@@ -50,7 +50,7 @@ async fn nothing_is_said_where_nothing_is_configured() {
 #[actix_web::test]
 async fn an_issuer_without_a_url_is_not_named() {
     let server = Server::with(|settings| {
-        settings.issuer = Some("a name".to_owned());
+        settings.identity.issuer = Some("a name".to_owned());
         protecting(&["https://shop.test"])(settings);
     })
     .await;
@@ -66,7 +66,7 @@ async fn s5_1_the_challenge_of_a_gateway_names_the_metadata() {
     let grant = json!({ "authorization": { "expression": "true", "public": false } });
     std::fs::write(&policy, json!({ "/**": { "GET": grant } }).to_string()).unwrap();
     let server = Server::with(|settings| {
-        settings.policy_file = Some(policy);
+        settings.gateways.policy_file = Some(policy);
         protecting(&["https://shop.test/orders", "https://shop.test/orders/old"])(settings);
     })
     .await;
@@ -108,6 +108,6 @@ fn two_resources_of_one_path_are_refused() {
     ] {
         let mut settings = settings();
         protecting(resources)(&mut settings);
-        assert_eq!(Resolved::of(settings, 1).is_ok(), good, "{resources:?}");
+        assert_eq!(Config::of(settings, 1).is_ok(), good, "{resources:?}");
     }
 }

@@ -126,7 +126,8 @@ on_databases!(behind_haproxy: mongodb MongoDb, ferretdb FerretDb);
 /// So that who holds a connection goes to another server before this one hangs up.
 #[actix_web::test]
 async fn while_a_server_stops_each_answer_is_the_last_on_its_connection() {
-    let server = Server::with(|settings| settings.shutdown_delay = 5).await;
+    let server =
+        Server::with(|settings| settings.listen.shutdown_delay = Duration::from_secs(5)).await;
     let (url, http) = (server.url.clone(), server.http.clone());
     let ask = async |path: &str| {
         let reply = http.get(format!("{url}{path}")).send().await.unwrap();

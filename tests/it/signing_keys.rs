@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use latchkey::assembly::OpenStore;
 use latchkey::config::Settings;
+use latchkey::domain::clock::DAY;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::jose::PrivateKey;
 use latchkey::store::{MemoryStore, MongoStore};
@@ -30,9 +31,9 @@ const SKEW: u64 = 30;
 fn ed25519(keys: &Path) -> impl FnOnce(&mut Settings) + use<> {
     let keys = keys.to_owned();
     move |settings| {
-        settings.keys = keys;
-        settings.algorithm = Algorithm::EdDSA;
-        settings.max_token_lifetime = LIFE;
+        settings.signing_keys.folder = keys;
+        settings.signing_keys.algorithm = Algorithm::EdDSA;
+        settings.tokens.max_lifetime = Duration::from_secs(LIFE);
     }
 }
 
@@ -355,7 +356,7 @@ async fn a_folder_that_cannot_be_written_to() {
     let blocked = Path::new("/proc/self/keys-of-latchkey");
     let server = Server::with(|settings| {
         ed25519(blocked)(settings);
-        settings.signing_key_file = Some(file);
+        settings.signing_keys.file = Some(file);
     })
     .await;
     let old = active(&server);
@@ -375,7 +376,7 @@ async fn a_schedule_rotates() {
     let keys = tempfile::tempdir().unwrap();
     let server = Server::with(|settings| {
         ed25519(keys.path())(settings);
-        settings.key_rotation_days = 2;
+        settings.signing_keys.rotation = Some(2 * DAY);
     })
     .await;
     let old = active(&server);
@@ -441,9 +442,10 @@ async fn key_files() {
         assert!(made.status.success(), "{why}: {made:?}");
         let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
         let started = Server::attempt(store, |settings| {
-            settings.keys = keys.path().to_owned();
-            settings.algorithm = algorithm.unwrap_or("EdDSA").parse().unwrap();
-            settings.signing_key_password = password.map(|password| password.to_owned().into());
+            settings.signing_keys.folder = keys.path().to_owned();
+            settings.signing_keys.algorithm = algorithm.unwrap_or("EdDSA").parse().unwrap();
+            settings.signing_key_password.password =
+                password.map(|password| password.to_owned().into());
         })
         .await;
         match algorithm {
@@ -477,8 +479,8 @@ async fn rfc7468_s3_key_files_with_blanks_at_line_ends() {
         std::fs::write(keys.path().join("EdDSA-1.pem"), text).unwrap();
         let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
         let started = Server::attempt(store, |settings| {
-            settings.keys = keys.path().to_owned();
-            settings.algorithm = Algorithm::EdDSA;
+            settings.signing_keys.folder = keys.path().to_owned();
+            settings.signing_keys.algorithm = Algorithm::EdDSA;
         })
         .await;
         match (started, said) {

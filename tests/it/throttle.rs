@@ -30,8 +30,8 @@ use crate::harness::{ADMIN, FORM, GRANT, Reply, Server, basic, client_key};
 /// With the throttle on, behind a proxy that it trusts.
 async fn server() -> Server {
     Server::with(|settings| {
-        settings.throttle = Switch::On;
-        settings.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        settings.clients.throttle = Switch::On;
+        settings.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
     })
     .await
 }
@@ -176,10 +176,10 @@ async fn by_address() {
 #[actix_web::test]
 async fn initial_access_tokens() {
     let server = Server::with(|settings| {
-        settings.throttle = Switch::On;
-        settings.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
-        settings.registration = Some(RegistrationSetting::Token);
-        settings.initial_access_token = Some("right".to_owned().into());
+        settings.clients.throttle = Switch::On;
+        settings.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        settings.registration.mode = Some(RegistrationSetting::Token);
+        settings.registration.initial_access_token = Some("right".to_owned().into());
     })
     .await;
     let ask = async |from: &str, token: &str| {
@@ -244,7 +244,7 @@ async fn overall_concerns_only_addresses_that_failed() {
 
 #[actix_web::test]
 async fn a_header_alone_says_nothing_of_addresses() {
-    let server = Server::with(|settings| settings.throttle = Switch::On).await;
+    let server = Server::with(|settings| settings.clients.throttle = Switch::On).await;
     let (id, secret) = server.client_with_secret().await;
     let right = basic(&id, &secret);
     let names: Vec<String> = (0..150).map(|n| format!("nobody{n}")).collect();
@@ -297,7 +297,7 @@ async fn those_who_come_at_once_fail_no_oftener() {
 
 #[actix_web::test]
 async fn it_can_be_switched_off() {
-    let server = Server::with(|settings| settings.throttle = Switch::Off).await;
+    let server = Server::with(|settings| settings.clients.throttle = Switch::Off).await;
     assert_eq!(server.fail("192.0.2.1", &["nobody"], 30).await, [401; 30]);
 }
 

@@ -25,9 +25,9 @@ async fn what_is_issued_is_taken_by_every_route_and_the_rest_is_refused() {
     let no_change: fn(&mut Settings) = |_| ();
     for (why, change, most) in [
         ("as configured", no_change, 30_720),
-        ("a small header", |settings| settings.header_limit = 8_192, 6_144),
-        ("a large header", |settings| settings.header_limit = 100_000, 32_768),
-        ("a small body", |settings| settings.body_limit = 9_000, 30_720),
+        ("a small header", |settings| settings.listen.header_limit = 8_192, 6_144),
+        ("a large header", |settings| settings.listen.header_limit = 100_000, 32_768),
+        ("a small body", |settings| settings.listen.body_limit = 9_000, 30_720),
     ] {
         let server = Server::with(change).await;
         // By an import, which may be larger than other bodies.
@@ -139,8 +139,8 @@ async fn the_size_is_right_to_the_byte() {
     for (algorithm, header_limit, most, is_issued, own) in cases {
         let why = format!("{algorithm:?}, {header_limit}, {own}");
         let server = Server::with(|settings| {
-            settings.algorithm = algorithm;
-            settings.header_limit = header_limit;
+            settings.signing_keys.algorithm = algorithm;
+            settings.listen.header_limit = header_limit;
         })
         .await;
         let grants = json!({

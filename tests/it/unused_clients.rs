@@ -11,9 +11,12 @@ const DAY: u64 = 86_400;
 #[actix_web::test]
 async fn they_go_after_the_configured_age() {
     for (days, age, gone) in
-        [(30, 30 * DAY + 1, true), (30, 30 * DAY, false), (0, 9_999 * DAY, false)]
+        [(Some(30), 30 * DAY + 1, true), (Some(30), 30 * DAY, false), (None, 9_999 * DAY, false)]
     {
-        let server = Server::with(|settings| settings.unused_client_days = days).await;
+        let server = Server::with(|settings| {
+            settings.clients.unused_for = days.map(|days| Duration::from_secs(days * DAY));
+        })
+        .await;
         let unused = server.client_with_secret().await;
         let used = server.client_with_secret().await;
         let made = server.granted(json!({})).await;
@@ -23,7 +26,7 @@ async fn they_go_after_the_configured_age() {
         let late = server.client_with_secret().await;
 
         let removed = server.chores.unused.sweep(server.app.clock.now()).await.unwrap();
-        let why = format!("{days} days, after {age} s");
+        let why = format!("{days:?} days, after {age} s");
         assert_eq!(removed, usize::from(gone), "{why}");
         for (client, status) in
             [(&unused, if gone { 401 } else { 200 }), (&used, 200), (&made, 200), (&late, 200)]
@@ -37,7 +40,8 @@ async fn they_go_after_the_configured_age() {
 /// Its login is not written yet when the sweep begins.
 #[actix_web::test]
 async fn who_has_just_got_a_first_token_stays() {
-    let server = Server::with(|settings| settings.unused_client_days = 1).await;
+    let server =
+        Server::with(|settings| settings.clients.unused_for = Some(Duration::from_secs(DAY))).await;
     let (id, secret) = server.client_with_secret().await;
     server.clock.advance(Duration::from_secs(2 * DAY));
     server.app.feed.look().await.unwrap();

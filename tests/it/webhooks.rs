@@ -201,8 +201,8 @@ fn expected_signature(received: &Received) -> String {
 fn with_hook(url: &str) -> impl FnOnce(&mut Settings) {
     let url = url.parse().unwrap();
     move |settings| {
-        settings.webhook_url = Some(url);
-        settings.webhook_secret = Some(format!("whsec_{}", STANDARD.encode(SECRET)).into());
+        settings.webhook.url = Some(url);
+        settings.webhook.secret = Some(format!("whsec_{}", STANDARD.encode(SECRET)).into());
     }
 }
 
@@ -264,7 +264,7 @@ async fn a_topic_may_be_everything() {
     let hook = with_hook(&receiver.url);
     let server = Server::with(|settings| {
         hook(settings);
-        settings.webhook_events = vec!["*".parse().unwrap()];
+        settings.webhook.events = vec!["*".parse().unwrap()];
     })
     .await;
     server.client_with_secret().await;

@@ -7,7 +7,7 @@ use url::Url;
 use super::Failure;
 use crate::cli::access::{Access, json_of};
 use crate::cli::remote::RemoteError;
-use crate::cli::{Outcome, date, duration, print};
+use crate::cli::{Outcome, date, moment, print};
 use crate::domain::client::AuthMethod;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::printable::escaped;
@@ -68,7 +68,7 @@ pub(super) async fn run(arguments: &Arguments) -> Outcome {
 impl Arguments {
     fn filters(&self) -> Result<Vec<(&'static str, String)>, Failure> {
         let since = self.unused_since.as_deref();
-        let since = since.map(|text| duration::moment(text, SystemClock.now())).transpose()?;
+        let since = since.map(|text| moment::moment(text, SystemClock.now())).transpose()?;
         let all = [
             ("name", self.name.clone()),
             ("state", self.state.map(|state| state.to_string())),

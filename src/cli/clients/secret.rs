@@ -1,13 +1,16 @@
 //! `latchkey clients secret`.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::api::revoke_tokens;
 use super::shown_once::SecretOut;
+use crate::cli::Outcome;
 use crate::cli::access::Access;
 use crate::cli::access::json_of;
-use crate::cli::{Outcome, duration};
+use crate::config::duration::in_seconds;
 
 #[derive(Subcommand)]
 pub(super) enum Verb {
@@ -40,19 +43,20 @@ pub(super) struct Addition {
 #[derive(Args)]
 pub(super) struct Lives {
     /// How long the new one lives: 3600, 12h, 90d [default: for ever]
-    #[arg(long, value_name = "DURATION", value_parser = duration::seconds)]
-    expires_in: Option<u64>,
+    #[arg(long, value_name = "DURATION", value_parser = in_seconds(..))]
+    expires_in: Option<Duration>,
 
     /// How long the old ones live on: 3600, 12h, 7d [default: as long as they would have]
-    #[arg(long, value_name = "DURATION", value_parser = duration::seconds)]
-    overlap: Option<u64>,
+    #[arg(long, value_name = "DURATION", value_parser = in_seconds(..))]
+    overlap: Option<Duration>,
 }
 
 impl Lives {
     /// As members of a request.
     pub(super) fn members(&self) -> Map<String, Value> {
         let all = [("expires_in", self.expires_in), ("overlap", self.overlap)];
-        all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))).collect()
+        let given = all.into_iter().filter_map(|(name, lives)| Some((name, lives?)));
+        given.map(|(name, lives)| (name.to_owned(), json!(lives.as_secs()))).collect()
     }
 }
 

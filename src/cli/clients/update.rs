@@ -1,6 +1,7 @@
 //! `latchkey clients update`.
 
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -13,7 +14,8 @@ use super::show::printed;
 use crate::cli::access::json_of;
 use crate::cli::access::{Access, Api};
 use crate::cli::remote::{Answer, RemoteError};
-use crate::cli::{Outcome, credential, duration};
+use crate::cli::{Outcome, credential};
+use crate::config::duration::in_seconds;
 use crate::domain::client::AuthMethod;
 
 /// How often a change is made again on top of somebody else's.
@@ -70,13 +72,13 @@ pub(super) struct Arguments {
 #[derive(Clone, Copy)]
 enum Lifetime {
     Default,
-    Seconds(u64),
+    Given(Duration),
 }
 
 fn lifetime(text: &str) -> Result<Lifetime, String> {
     match text {
         "default" => Ok(Lifetime::Default),
-        text => duration::seconds(text).map(Lifetime::Seconds),
+        text => in_seconds(..)(text).map(Lifetime::Given),
     }
 }
 
@@ -126,7 +128,7 @@ impl Arguments {
         }
         match self.lifetime {
             Some(Lifetime::Default) => set("access_token_lifetime", Value::Null),
-            Some(Lifetime::Seconds(seconds)) => set("access_token_lifetime", json!(seconds)),
+            Some(Lifetime::Given(lives)) => set("access_token_lifetime", json!(lives.as_secs())),
             None => {}
         }
         for edit in self.lists.all().iter().filter(|edit| !edit.instead.is_empty()) {

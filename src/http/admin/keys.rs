@@ -1,7 +1,5 @@
 //! `/keys`: what an admin does with the server's own signing keys.
 
-use std::time::Duration;
-
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
@@ -26,11 +24,8 @@ pub(in crate::http) async fn list(
 
     let shared = app.signing.keys.store.published().await.map_err(ClientsError::from)?;
 
-    let (now, settings) = (app.clock.now(), &app.config.settings);
-    let times = (
-        Duration::from_secs(settings.max_token_lifetime),
-        Duration::from_secs(settings.clock_skew),
-    );
+    let (now, tokens) = (app.clock.now(), &app.config.tokens);
+    let times = (tokens.max_lifetime, tokens.clock_skew);
     let own: Vec<String> = app.signing.ring.own().into_iter().map(|own| own.jwk.kid).collect();
     let mut keys = shared.keys;
     keys.sort_by(|a, b| (b.published, &b.jwk.kid).cmp(&(a.published, &a.jwk.kid)));

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, HeaderValue};
 
-use crate::config::Resolved;
+use crate::config::Config;
 use crate::policy::{AnswerHeader, AnswerHeaders, Identity, Request};
 
 use super::original::{Unclear, only};
@@ -24,8 +24,8 @@ pub(in crate::http) struct Names {
 }
 
 impl Names {
-    pub(in crate::http) fn of(config: &Resolved) -> Self {
-        let (gateways, prefix) = (&config.gateways, &config.settings.service_prefix);
+    pub(in crate::http) fn of(config: &Config) -> Self {
+        let (gateways, prefix) = (&config.gateways, &config.listen.service_prefix);
         let name = |text: &str| HeaderName::from_bytes(text.as_bytes()).ok();
         let told = gateways.trusted.as_ref();
         Self {

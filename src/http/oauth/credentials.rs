@@ -37,7 +37,7 @@ pub(in crate::http) async fn authenticated(
     presented: &Presented,
     now: Timestamp,
 ) -> Result<AuthenticatedClient, OAuthError> {
-    let trusted = &app.config.settings.trusted_proxies;
+    let trusted = &app.config.listen.trusted_proxies;
     let caller = address::counted(request, trusted, state.untrusted_proxies());
     let proved = app.tokens.authenticator.authenticate(presented, caller, now).await;
     proved.inspect_err(|error| count(error, state.metrics()))

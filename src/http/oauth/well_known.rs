@@ -102,12 +102,12 @@ fn metadata(app: &App) -> Map<String, Value> {
         "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
         "introspection_signing_alg_values_supported": app.signing.ring.algorithms(),
     }));
-    if config.settings.admin_listen.is_none() {
+    if config.listen.admin_address.is_none() {
         let documentation = format!("{}/documentation", config.root());
         shown.insert("service_documentation".to_owned(), documentation.into());
     }
-    if !config.settings.gateway_resources.is_empty() {
-        shown.insert("protected_resources".to_owned(), json!(config.settings.gateway_resources));
+    if !config.gateways.resources.is_empty() {
+        shown.insert("protected_resources".to_owned(), json!(config.gateways.resources));
     }
     if app.clients.registration.is_possible() {
         shown.insert("registration_endpoint".to_owned(), config.url("/register").into());

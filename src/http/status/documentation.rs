@@ -6,9 +6,9 @@ use std::sync::{Arc, LazyLock};
 use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
-use utoipa_swagger_ui::Config;
+use utoipa_swagger_ui as swagger;
 
-use crate::config::Resolved;
+use crate::config::Config;
 use crate::domain::error_code::ErrorCode;
 use crate::http::{TABLE, Where};
 use crate::web::ServerState;
@@ -22,7 +22,7 @@ const TOKEN_URL: &str =
     "/components/securitySchemes/clientCredentials/flows/clientCredentials/tokenUrl";
 
 static PARSED: LazyLock<Option<Value>> = LazyLock::new(|| serde_saphyr::from_str(OPENAPI).ok());
-static UI: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| Arc::new(page_config()));
+static UI: LazyLock<Arc<swagger::Config<'static>>> = LazyLock::new(|| Arc::new(page_config()));
 
 pub(in crate::http) async fn json(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let mut shown = PARSED
@@ -35,7 +35,7 @@ pub(in crate::http) async fn json(request: HttpRequest) -> Result<HttpResponse, 
 }
 
 /// Says where the routes are: some begin with the service prefix, some are on another listener.
-fn locate(contract: &mut Value, config: &Resolved) {
+fn locate(contract: &mut Value, config: &Config) {
     let servers = |url: &str| json!([{ "url": url }]);
     if let Some(members) = contract.as_object_mut() {
         members.insert("servers".to_owned(), servers(config.root()));
@@ -55,12 +55,12 @@ fn locate(contract: &mut Value, config: &Resolved) {
 
 /// Where a route is, if it is not at the root of the main listener. The admins' address is where this
 /// document was read, so a relative URL names it.
-fn server(at: Where, config: &Resolved) -> Option<Cow<'_, str>> {
-    let settings = &config.settings;
-    let prefix = settings.service_prefix.as_str();
-    match (at, settings.admin_listen, settings.gateway_listen) {
+fn server(at: Where, config: &Config) -> Option<Cow<'_, str>> {
+    let listen = &config.listen;
+    let prefix = listen.service_prefix.as_str();
+    match (at, listen.admin_address, config.gateways.address) {
         (Where::Gateway, _, Some(address)) => {
-            let scheme = if settings.tls_certificate.is_some() { "https" } else { "http" };
+            let scheme = if listen.tls_certificate.is_some() { "https" } else { "http" };
             Some(format!("{scheme}://{address}{prefix}").into())
         }
         (Where::Service, ..) | (Where::Admin, None, _) | (Where::Gateway, _, None)
@@ -75,8 +75,8 @@ fn server(at: Where, config: &Resolved) -> Option<Cow<'_, str>> {
 }
 
 /// Without the badge of a validator, which the page would fetch from somewhere else.
-fn page_config() -> Config<'static> {
-    Config::from("./json").try_it_out_enabled(true).validator_url("none")
+fn page_config() -> swagger::Config<'static> {
+    swagger::Config::from("./json").try_it_out_enabled(true).validator_url("none")
 }
 
 /// The page's own links are relative to the folder.
@@ -86,7 +86,7 @@ pub(in crate::http) async fn redirect() -> HttpResponse {
 
 pub(in crate::http) async fn page(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let file = request.match_info().query("file");
-    match utoipa_swagger_ui::serve(file, UI.clone()) {
+    match swagger::serve(file, UI.clone()) {
         Ok(Some(file)) => Ok(HttpResponse::Ok()
             .content_type(file.content_type)
             .insert_header((CACHE_CONTROL, "no-cache"))
