@@ -124,7 +124,7 @@ impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Beginning(beginning) => write!(f, "{beginning}*"),
-            Self::One(action) => f.write_str(&action.name()),
+            Self::One(action) => f.write_str(action.name()),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Who did what: the record that every change carries with it, into the same write.
 
-use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use strum::{EnumString, IntoStaticStr};
 
 use crate::domain::actor::Actor;
 use crate::domain::clock::Timestamp;
@@ -13,78 +13,80 @@ use crate::random::{self, ALPHANUMERIC, NoEntropy};
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(into = "&'static str", try_from = "String")]
+#[derive(EnumString, IntoStaticStr)]
+#[strum(parse_err_ty = UnknownAction, parse_err_fn = unknown)]
 pub enum Action {
     /// An administrator was set up at a start, or by the command line.
-    #[serde(rename = "admin.installed")]
+    #[strum(serialize = "admin.installed")]
     AdminInstalled,
     /// An administrator that a start had made ended, because another is configured.
-    #[serde(rename = "admin.ended")]
+    #[strum(serialize = "admin.ended")]
     AdminEnded,
     /// A client was made by an administrator.
-    #[serde(rename = "client.created")]
+    #[strum(serialize = "client.created")]
     ClientCreated,
     /// A client was removed.
-    #[serde(rename = "client.deleted")]
+    #[strum(serialize = "client.deleted")]
     ClientDeleted,
     /// A client was taken over from another platform.
-    #[serde(rename = "client.imported")]
+    #[strum(serialize = "client.imported")]
     ClientImported,
     /// Another tool unpublished or removed a client; its tokens ended.
-    #[serde(rename = "client.left")]
+    #[strum(serialize = "client.left")]
     ClientLeft,
     /// A client got a new id and new credentials; the old ones ended.
-    #[serde(rename = "client.regenerated")]
+    #[strum(serialize = "client.regenerated")]
     ClientRegenerated,
     /// A client registered itself.
-    #[serde(rename = "client.registered")]
+    #[strum(serialize = "client.registered")]
     ClientRegistered,
     /// A client went from one state to another.
-    #[serde(rename = "client.state_changed")]
+    #[strum(serialize = "client.state_changed")]
     ClientStateChanged,
     /// Anything else of a client was changed.
-    #[serde(rename = "client.updated")]
+    #[strum(serialize = "client.updated")]
     ClientUpdated,
     /// A credential is about to end.
-    #[serde(rename = "credential.expiring")]
+    #[strum(serialize = "credential.expiring")]
     CredentialExpiring,
     /// A client got another key.
-    #[serde(rename = "key.added")]
+    #[strum(serialize = "key.added")]
     KeyAdded,
     /// A key of a client ended.
-    #[serde(rename = "key.deleted")]
+    #[strum(serialize = "key.deleted")]
     KeyDeleted,
     /// A registration access token of a client ended.
-    #[serde(rename = "registration_token.deleted")]
+    #[strum(serialize = "registration_token.deleted")]
     RegistrationTokenDeleted,
     /// A client got another secret.
-    #[serde(rename = "secret.added")]
+    #[strum(serialize = "secret.added")]
     SecretAdded,
     /// A secret of a client ended.
-    #[serde(rename = "secret.deleted")]
+    #[strum(serialize = "secret.deleted")]
     SecretDeleted,
     /// The hash of a secret, made elsewhere, was replaced by one of ours.
-    #[serde(rename = "secret.rehashed")]
+    #[strum(serialize = "secret.rehashed")]
     SecretRehashed,
     /// A signing key of the server signs no more.
-    #[serde(rename = "signing_key.retired")]
+    #[strum(serialize = "signing_key.retired")]
     SigningKeyRetired,
     /// New signing keys were asked for.
-    #[serde(rename = "signing_key.rotated")]
+    #[strum(serialize = "signing_key.rotated")]
     SigningKeyRotated,
     /// Tokens were revoked.
-    #[serde(rename = "tokens.revoked")]
+    #[strum(serialize = "tokens.revoked")]
     TokensRevoked,
     /// Something was done, and the record of it cannot be read: it is damaged, or of a newer version.
-    #[serde(rename = "unreadable")]
+    #[strum(serialize = "unreadable")]
     Unreadable,
 }
 
 impl Action {
     /// The word in records, logs and questions.
     #[must_use]
-    pub fn name(self) -> String {
-        let named = serde_json::to_value(self).ok();
-        named.and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -93,11 +95,15 @@ impl Action {
 #[error("unknown audit action")]
 pub struct UnknownAction;
 
-impl FromStr for Action {
-    type Err = UnknownAction;
+fn unknown(_: &str) -> UnknownAction {
+    UnknownAction
+}
 
-    fn from_str(name: &str) -> Result<Self, UnknownAction> {
-        serde_json::from_value(name.into()).map_err(|_| UnknownAction)
+impl TryFrom<String> for Action {
+    type Error = UnknownAction;
+
+    fn try_from(name: String) -> Result<Self, UnknownAction> {
+        name.parse()
     }
 }
 

@@ -195,7 +195,7 @@ impl CredentialWatch {
     ) -> Result<bool, StoreError> {
         let query = AuditQuery {
             client_id: Some(client.id.to_string()),
-            action: Some(Action::CredentialExpiring.name()),
+            action: Some(Action::CredentialExpiring.name().to_owned()),
             from: Some(due),
             limit: PAGE,
             ..AuditQuery::default()

@@ -1,18 +1,34 @@
 //! The signature algorithms of JWTs.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::Serialize;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use super::key_judge::KeyFault;
 
 /// The signature algorithms in use, by the names of
 /// [RFC 7518 §3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1) and RFC 8037. Asymmetric ones only.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd,
+    Serialize,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(parse_err_ty = KeyFault, parse_err_fn = unknown)]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
+    // The other is the spelling in the documentation of the platform that our users come from.
     #[default]
+    #[strum(to_string = "RS256", serialize = "RSA256")]
     RS256,
     /// RSASSA-PKCS1-v1_5 with SHA-384.
     RS384,
@@ -31,6 +47,7 @@ pub enum Algorithm {
     /// ECDSA on P-521 with SHA-512.
     ES512,
     /// Ed25519.
+    #[strum(to_string = "EdDSA", serialize = "Ed25519")]
     EdDSA,
 }
 
@@ -39,18 +56,7 @@ const ED25519: &str = "Ed25519";
 
 impl Algorithm {
     /// All of them: what keys of clients may sign with.
-    pub const ALL: [Self; 10] = [
-        Self::RS256,
-        Self::RS384,
-        Self::RS512,
-        Self::PS256,
-        Self::PS384,
-        Self::PS512,
-        Self::ES256,
-        Self::ES384,
-        Self::ES512,
-        Self::EdDSA,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Those that this server signs with itself.
     pub const FOR_TOKENS: [Self; 4] = [Self::RS256, Self::PS256, Self::ES256, Self::EdDSA];
@@ -58,24 +64,13 @@ impl Algorithm {
     /// The name in a header or a key.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RS256 => "RS256",
-            Self::RS384 => "RS384",
-            Self::RS512 => "RS512",
-            Self::PS256 => "PS256",
-            Self::PS384 => "PS384",
-            Self::PS512 => "PS512",
-            Self::ES256 => "ES256",
-            Self::ES384 => "ES384",
-            Self::ES512 => "ES512",
-            Self::EdDSA => "EdDSA",
-        }
+        self.into()
     }
 
     /// Every name that an assertion may give it, for the metadata: RFC 8414 §2.
     #[must_use]
     pub fn names() -> Vec<&'static str> {
-        Self::ALL.into_iter().map(Self::as_str).chain([ED25519]).collect()
+        Self::ALL.iter().map(|known| known.as_str()).chain([ED25519]).collect()
     }
 
     /// Whether the `alg` of a header names it.
@@ -96,21 +91,6 @@ impl Algorithm {
 #[error("must be RS256, PS256, ES256 or EdDSA")]
 pub struct UnknownTokenAlgorithm;
 
-impl FromStr for Algorithm {
-    type Err = KeyFault;
-
-    fn from_str(name: &str) -> Result<Self, KeyFault> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.is_named(name))
-            // The spelling in the documentation of the platform that our users come from.
-            .or_else(|| (name == "RSA256").then_some(Self::RS256))
-            .ok_or(KeyFault::Algorithm)
-    }
-}
-
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+fn unknown(_: &str) -> KeyFault {
+    KeyFault::Algorithm
 }

@@ -1,11 +1,11 @@
 //! A registered client and its credentials.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::algorithm::Algorithm;
 use super::audience::Audience;
@@ -25,6 +25,8 @@ use super::state::State;
 /// [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2).
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[derive(Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case", parse_err_ty = UnknownAuthMethod, parse_err_fn = unknown)]
 pub enum AuthMethod {
     /// A secret in the `Authorization` header (or in the body: the two are one method here).
     #[default]
@@ -36,18 +38,10 @@ pub enum AuthMethod {
 }
 
 impl AuthMethod {
-    /// All of them.
-    pub const ALL: [Self; 3] =
-        [Self::ClientSecretBasic, Self::ClientSecretPost, Self::PrivateKeyJwt];
-
     /// The name on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ClientSecretBasic => "client_secret_basic",
-            Self::ClientSecretPost => "client_secret_post",
-            Self::PrivateKeyJwt => "private_key_jwt",
-        }
+        self.into()
     }
 }
 
@@ -58,18 +52,8 @@ impl AuthMethod {
 )]
 pub struct UnknownAuthMethod;
 
-impl FromStr for AuthMethod {
-    type Err = UnknownAuthMethod;
-
-    fn from_str(name: &str) -> Result<Self, UnknownAuthMethod> {
-        Self::ALL.into_iter().find(|method| method.as_str() == name).ok_or(UnknownAuthMethod)
-    }
-}
-
-impl fmt::Display for AuthMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+fn unknown(_: &str) -> UnknownAuthMethod {
+    UnknownAuthMethod
 }
 
 /// The only grant there is here.

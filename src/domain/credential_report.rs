@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use strum::IntoStaticStr;
+
 use super::client::Client;
 use super::clock::{DAY, Timestamp};
 use super::credential::Credential;
@@ -21,7 +23,8 @@ pub struct Watch {
 }
 
 /// The kind of a credential.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, IntoStaticStr, PartialEq)]
+#[strum(serialize_all = "lowercase")]
 pub enum Kind {
     /// A public key.
     Key,
@@ -33,10 +36,7 @@ impl Kind {
     /// The word for it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Key => "key",
-            Self::Secret => "secret",
-        }
+        self.into()
     }
 }
 

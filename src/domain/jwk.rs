@@ -120,7 +120,7 @@ fn material(members: &Map<String, Value>) -> Result<Material, KeyFault> {
         Ok(bytes.get(significant..).unwrap_or_default().to_vec())
     };
     let named = text(members, "crv")?;
-    let curve = Curve::ALL.into_iter().find(|curve| named == Some(curve.as_str()));
+    let curve = named.and_then(|named| named.parse::<Curve>().ok());
     match (text(members, "kty")?, curve) {
         (Some("RSA"), _) => Ok(Material::Rsa { n: number("n")?, e: number("e")? }),
         (Some("EC"), Some(curve)) => Ok(Material::Ec { curve, x: bytes("x")?, y: bytes("y")? }),

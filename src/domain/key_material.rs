@@ -1,5 +1,7 @@
 //! What a public key is made of.
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 use super::algorithm::Algorithm;
 
 /// The numbers of a public key.
@@ -64,28 +66,24 @@ impl Material {
 }
 
 /// A curve of [RFC 7518 §6.2.1.1](https://www.rfc-editor.org/rfc/rfc7518#section-6.2.1.1).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, EnumString, Eq, IntoStaticStr, PartialEq, VariantArray)]
 pub enum Curve {
     /// P-256.
+    #[strum(serialize = "P-256")]
     P256,
     /// P-384.
+    #[strum(serialize = "P-384")]
     P384,
     /// P-521.
+    #[strum(serialize = "P-521")]
     P521,
 }
 
 impl Curve {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
-
     /// The `crv` of a key.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::P256 => "P-256",
-            Self::P384 => "P-384",
-            Self::P521 => "P-521",
-        }
+        self.into()
     }
 
     /// How large its field is.

@@ -1,6 +1,6 @@
 //! How a client came to this server. Its `creatorId` cannot say: clients and other platforms fill it.
 
-use std::str::FromStr;
+use strum::{EnumString, IntoStaticStr};
 
 use super::client::Client;
 
@@ -13,7 +13,8 @@ pub const NOBODY: &str = "public";
 pub const FORMER_SERVER: &str = "latchkey";
 
 /// How a client came to this server; this server alone says it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, EnumString, Eq, IntoStaticStr, PartialEq)]
+#[strum(serialize_all = "lowercase")]
 pub enum Provenance {
     /// An administrator made it.
     Created,
@@ -25,30 +26,11 @@ pub enum Provenance {
     Registered,
 }
 
-/// The word is none of ours.
-#[derive(Clone, Copy, Debug)]
-pub struct UnknownProvenance;
-
 impl Provenance {
-    const ALL: [Self; 4] = [Self::Created, Self::Imported, Self::Installed, Self::Registered];
-
     /// The word in documents.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Imported => "imported",
-            Self::Installed => "installed",
-            Self::Registered => "registered",
-        }
-    }
-}
-
-impl FromStr for Provenance {
-    type Err = UnknownProvenance;
-
-    fn from_str(word: &str) -> Result<Self, UnknownProvenance> {
-        Self::ALL.into_iter().find(|known| known.as_str() == word).ok_or(UnknownProvenance)
+        self.into()
     }
 }
 
@@ -118,7 +100,7 @@ mod tests {
             assert_eq!(client.registered_itself(), itself, "{why}");
             assert_eq!(client.was_installed(), installed, "{why}");
         }
-        for word in Provenance::ALL {
+        for word in [Created, Imported, Installed, Registered] {
             assert_eq!(word.as_str().parse::<Provenance>().unwrap(), word);
         }
     }

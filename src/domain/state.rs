@@ -1,15 +1,15 @@
 //! The life of a client record.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr};
 
 /// The `__STATE__` of a client. Only a `PUBLIC` client gets tokens.
 #[derive(
     Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
 )]
 #[serde(rename_all = "UPPERCASE")]
+#[derive(Display, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "UPPERCASE", parse_err_ty = UnknownState, parse_err_fn = unknown)]
 pub enum State {
     /// Published: in use.
     #[default]
@@ -39,12 +39,7 @@ impl State {
     /// The word in documents and on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Public => "PUBLIC",
-            Self::Draft => "DRAFT",
-            Self::Trash => "TRASH",
-            Self::Deleted => "DELETED",
-        }
+        self.into()
     }
 }
 
@@ -53,19 +48,6 @@ impl State {
 #[error("a state is PUBLIC, DRAFT, TRASH or DELETED")]
 pub struct UnknownState;
 
-impl FromStr for State {
-    type Err = UnknownState;
-
-    fn from_str(text: &str) -> Result<Self, UnknownState> {
-        [Self::Public, Self::Draft, Self::Trash, Self::Deleted]
-            .into_iter()
-            .find(|state| state.as_str() == text)
-            .ok_or(UnknownState)
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+fn unknown(_: &str) -> UnknownState {
+    UnknownState
 }

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use strum::{EnumString, IntoStaticStr};
+
 use super::clock::Timestamp;
 
 /// How long a window is.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, EnumString, Eq, Hash, IntoStaticStr, Ord, PartialEq, PartialOrd)]
+#[strum(serialize_all = "lowercase")]
 pub enum Length {
     /// From midnight to midnight.
     Day,
@@ -17,16 +20,7 @@ impl Length {
     /// Its name in documents.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Day => "day",
-            Self::Hour => "hour",
-        }
-    }
-
-    /// The one of that name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        [Self::Day, Self::Hour].into_iter().find(|length| length.as_str() == name)
+        self.into()
     }
 
     fn seconds(self) -> u64 {

@@ -11,6 +11,7 @@ use rsa::RsaPrivateKey;
 use rsa::pkcs1::DecodeRsaPrivateKey;
 use rsa::pkcs8::{EncodePrivateKey, EncryptedPrivateKeyInfo, LineEnding, SecretDocument};
 use secrecy::{ExposeSecret, SecretString};
+use strum::VariantArray;
 use zeroize::Zeroizing;
 
 use crate::domain::algorithm::UnknownTokenAlgorithm;
@@ -208,7 +209,7 @@ fn public_half(pkcs8: &[u8]) -> Option<Material> {
         let public = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
         return Some(Material::Rsa { n: public.n, e: public.e });
     }
-    for curve in Curve::ALL {
+    for &curve in Curve::VARIANTS {
         if let Ok(pair) = EcdsaKeyPair::from_pkcs8(ecdsa(curve), pkcs8) {
             let point = pair.public_key().as_ref().get(1..)?;
             let (x, y) = point.split_at_checked(curve.coordinate())?;

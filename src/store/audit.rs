@@ -128,7 +128,7 @@ mod tests {
         ] {
             let read = read(&text);
             assert_eq!((read.id.as_str(), read.at.0), (ID, 1_800_000_000), "{why}");
-            assert_eq!((read.actor.as_str(), read.action.name()), ("alice", action.to_owned()));
+            assert_eq!((read.actor.as_str(), read.action.name()), ("alice", action));
             let after = serde_json::to_string(&read.after).unwrap();
             assert!(after.contains(shown), "{why}: {after}");
             assert!(to_text(&read).is_ok(), "{why}: it can be written again");

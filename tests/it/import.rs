@@ -225,7 +225,7 @@ async fn each_has_its_record() {
         AuditQuery { client_id: Some("noted".to_owned()), limit: 10, ..AuditQuery::default() };
     let records = server.app.audit_trail.records(&query).await.unwrap();
     let [record] = &records[..] else { panic!("{records:?}") };
-    assert_eq!((record.action.name(), record.at.0), ("client.imported".to_owned(), START));
+    assert_eq!((record.action.name(), record.at.0), ("client.imported", START));
     assert_eq!((&*record.actor, &record.after["client_name"]), (ADMIN.0, &json!("orders")));
     let text = serde_json::to_string(record).unwrap();
     assert!(!text.contains("hunter2") && !text.contains("argon2"), "{text}");

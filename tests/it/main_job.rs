@@ -31,7 +31,7 @@ async fn a_client_with_a_secret_gets_a_token_that_lives_ten_hours() {
 #[actix_web::test]
 async fn a_client_with_a_key_gets_a_token_once_per_assertion() {
     let server = Server::start().await;
-    for algorithm in Algorithm::ALL {
+    for &algorithm in Algorithm::ALL {
         let key = client_key(algorithm);
         let id = server.client_with_key(key).await;
         let assertion = server.assertion(&id, key);

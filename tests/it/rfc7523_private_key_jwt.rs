@@ -88,7 +88,7 @@ async fn rfc7518_s3_1_the_log_says_what_the_key_is_for() {
 #[actix_web::test]
 async fn rfc7518_s3_1_the_algorithm_is_the_registered_keys() {
     let server = Server::start().await;
-    for registered in Algorithm::ALL {
+    for &registered in Algorithm::ALL {
         let key = client_key(registered);
         let id = server.client_with_key(key).await;
         let good = server.assertion(&id, key);
@@ -100,7 +100,7 @@ async fn rfc7518_s3_1_the_algorithm_is_the_registered_keys() {
             let why = format!("{registered} key, {claimed} in the header");
             refused(&server.token_by(&assertion, "").await, &why);
         }
-        for other in Algorithm::ALL.into_iter().filter(|other| *other != registered) {
+        for &other in Algorithm::ALL.iter().filter(|other| **other != registered) {
             let why = format!("{registered} registered, signed with a key for {other}");
             for header in [header_of(client_key(other)), header_of(key)] {
                 let claims = server.assertion_claims(&id);

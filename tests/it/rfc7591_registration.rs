@@ -53,7 +53,7 @@ async fn s3_2_1_client_information() {
         assert_eq!(reply.body, expected);
     }
 
-    for algorithm in Algorithm::ALL {
+    for &algorithm in Algorithm::ALL {
         let jwk = client_key(algorithm).public().to_json();
         let reply = server.register(key_metadata(json!({ "public_key": jwk }))).await;
         assert_eq!(reply.status, 201, "{reply:?}");

@@ -5,6 +5,7 @@ use actix_web::http::header::{
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde_json::{Map, Value, json};
+use strum::VariantNames;
 
 use crate::assembly::App;
 use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS};
@@ -84,7 +85,7 @@ pub(in crate::http) fn open(response: &mut HttpResponseBuilder) -> &mut HttpResp
 
 fn metadata(app: &App) -> Map<String, Value> {
     let config = &app.config;
-    let methods = AuthMethod::ALL.map(AuthMethod::as_str);
+    let methods = AuthMethod::VARIANTS;
     let algorithms = Algorithm::names();
     let mut shown = members(json!({
         "issuer": config.issuer,

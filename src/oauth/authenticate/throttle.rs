@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
+use strum::IntoStaticStr;
 use tokio::sync::Notify;
 
 use crate::domain::bucket::{Bucket, Rate, Recent};
@@ -55,7 +56,8 @@ impl Default for Limits {
 }
 
 /// Which limit it was.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, IntoStaticStr, PartialEq)]
+#[strum(serialize_all = "lowercase")]
 pub enum Limit {
     /// That of one client from one address.
     Client,
@@ -69,11 +71,7 @@ impl Limit {
     /// Its name in metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Address => "address",
-            Self::Overall => "overall",
-        }
+        self.into()
     }
 }
 

@@ -28,7 +28,7 @@ impl Row {
             id: record.id.clone(),
             at: seconds(record.at),
             actor: record.actor.clone(),
-            action: record.action.name(),
+            action: record.action.name().to_owned(),
             client_id: record.client_id.as_ref().map(ToString::to_string),
             text: audit::to_text(record)?,
         })

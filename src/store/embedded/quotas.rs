@@ -86,7 +86,7 @@ fn others(
 /// `None` for what is damaged, or only a newer version could have written.
 fn counted(row: &Row<'_>) -> rusqlite::Result<Option<(Counted, u64)>> {
     let client: Option<ClientId> = text(row, 0)?.parse().ok();
-    let length = Length::named(&text(row, 1)?);
+    let length: Option<Length> = text(row, 1)?.parse().ok();
     let number = |column| row.get::<_, i64>(column).ok().and_then(|it| u64::try_from(it).ok());
     let (start, count) = (number(2).unwrap_or_default(), number(3).unwrap_or_default());
     let window = length.map(|length| Window { length, start: Timestamp(start) });

@@ -48,7 +48,7 @@ fn audit_document(record: &AuditRecord, text: &str) -> Document {
         "_id": &record.id,
         "at": record::date(record.at),
         "actor": &record.actor,
-        "action": named.map_or_else(|| record.action.name(), str::to_owned),
+        "action": named.unwrap_or(record.action.name()),
         "clientId": client,
         "told": false,
         "record": text,

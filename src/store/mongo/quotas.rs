@@ -83,7 +83,7 @@ fn document(replica: &str, (client, window): &Counted, count: u64) -> Document {
 
 fn counted(document: &Document) -> Option<(Counted, u64)> {
     let client = document.get_str(record::CLIENT_ID).ok()?.parse().ok()?;
-    let length = Length::named(document.get_str("length").ok()?)?;
+    let length = document.get_str("length").ok()?.parse::<Length>().ok()?;
     let start = record::timestamp(document.get("start"))?;
     let count = record::number(document.get("count"))?;
     Some(((client, Window { length, start }), u64::try_from(count).ok()?))
