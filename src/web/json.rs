@@ -59,7 +59,7 @@ pub(crate) fn from_object_or<T: serde::de::DeserializeOwned>(
     serde_path_to_error::deserialize(value).map_err(|error| {
         let why = misfit(&error.inner().to_string());
         let name =
-            why.strip_prefix("unknown field `").and_then(|why| why.split_once("`, expected"));
+            why.strip_prefix("unknown field `").and_then(|why| why.rsplit_once("`, expected "));
         ClientsError::Metadata(match name {
             Some((name, _)) => unknown(name),
             None => format!("`{}`: {why}", excerpt(&error.path().to_string())),
