@@ -1,12 +1,16 @@
 //! `/documentation`: the contract, for programs and for people. All of it comes from this binary.
 
 use std::borrow::Cow;
-use std::sync::{Arc, LazyLock};
+use std::collections::HashMap;
+use std::io::{Cursor, Read};
+use std::sync::LazyLock;
 
 use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
 use serde_json::{Value, json};
-use utoipa_swagger_ui as swagger;
+use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
+use zip::ZipArchive;
 
 use crate::config::Config;
 use crate::domain::error_code::ErrorCode;
@@ -22,7 +26,34 @@ const TOKEN_URL: &str =
     "/components/securitySchemes/clientCredentials/flows/clientCredentials/tokenUrl";
 
 static PARSED: LazyLock<Option<Value>> = LazyLock::new(|| serde_saphyr::from_str(OPENAPI).ok());
-static UI: LazyLock<Arc<swagger::Config<'static>>> = LazyLock::new(|| Arc::new(page_config()));
+/// The files of the page, unpacked when somebody first asks for one.
+static UI: LazyLock<HashMap<&str, Bytes>> = LazyLock::new(|| unpacked().unwrap_or_default());
+
+/// Those of Swagger UI that the page loads, and their types.
+const FILES: [(&str, &str); 7] = [
+    ("index.html", "text/html; charset=utf-8"),
+    ("index.css", "text/css; charset=utf-8"),
+    ("swagger-ui.css", "text/css; charset=utf-8"),
+    ("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
+    ("swagger-ui-standalone-preset.js", "text/javascript; charset=utf-8"),
+    ("favicon-16x16.png", "image/png"),
+    ("favicon-32x32.png", "image/png"),
+];
+
+/// What the page begins with. Without the badge of a validator, which it would fetch from somewhere
+/// else.
+const INITIALIZER: &str = r##"window.onload = () => {
+  window.ui = SwaggerUIBundle({
+    "url": "./json",
+    "dom_id": "#swagger-ui",
+    "deepLinking": true,
+    "presets": [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
+    "layout": "StandaloneLayout",
+    "tryItOutEnabled": true,
+    "validatorUrl": "none",
+  });
+};
+"##;
 
 pub(in crate::http) async fn json(request: HttpRequest) -> Result<HttpResponse, Refusal> {
     let mut shown = PARSED
@@ -74,9 +105,18 @@ fn server(at: Where, config: &Config) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Without the badge of a validator, which the page would fetch from somewhere else.
-fn page_config() -> swagger::Config<'static> {
-    swagger::Config::from("./json").try_it_out_enabled(true).validator_url("none")
+/// The files of [`FILES`], from the archive of Swagger UI's release.
+fn unpacked() -> zip::result::ZipResult<HashMap<&'static str, Bytes>> {
+    let mut archive = ZipArchive::new(Cursor::new(SWAGGER_UI_VENDORED))?;
+    // The folder that all of them are in.
+    let root = archive.by_index(0)?.name()?.split('/').next().unwrap_or_default().to_owned();
+    let mut files = HashMap::new();
+    for (name, _) in FILES {
+        let mut content = Vec::new();
+        archive.by_name(&format!("{root}/dist/{name}"))?.read_to_end(&mut content)?;
+        files.insert(name, content.into());
+    }
+    Ok(files)
 }
 
 /// The page's own links are relative to the folder.
@@ -85,12 +125,18 @@ pub(in crate::http) async fn redirect() -> HttpResponse {
 }
 
 pub(in crate::http) async fn page(request: HttpRequest) -> Result<HttpResponse, Refusal> {
-    let file = request.match_info().query("file");
-    match swagger::serve(file, UI.clone()) {
-        Ok(Some(file)) => Ok(HttpResponse::Ok()
-            .content_type(file.content_type)
-            .insert_header((CACHE_CONTROL, "no-cache"))
-            .body(file.bytes.into_owned())),
-        _ => Err(Refusal::new(ErrorCode::NotFound, "no such file")),
-    }
+    let name = match request.match_info().query("file") {
+        "" => "index.html",
+        name => name,
+    };
+    let (kind, content) = if name == "swagger-initializer.js" {
+        ("text/javascript; charset=utf-8", Bytes::from_static(INITIALIZER.as_bytes()))
+    } else {
+        let file = FILES.iter().find(|(file, _)| *file == name);
+        let found = file.and_then(|(_, kind)| Some((*kind, UI.get(name)?.clone())));
+        found.ok_or_else(|| Refusal::new(ErrorCode::NotFound, "no such file"))?
+    };
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, "no-cache"));
+    Ok(response.content_type(kind).body(content))
 }
