@@ -31,9 +31,7 @@ impl ClientRepository for EmbeddedStore {
     }
 
     async fn read(&self, id: &ClientId) -> Result<Option<Client>, StoreError> {
-        let id = id.clone();
-        let found = self.read(move |connection| find(connection, id.as_str())).await?;
-        Ok(found.as_ref().and_then(|document| self.unreadable.client(document)))
+        self.lookups.find(id).await
     }
 
     async fn replace(

@@ -15,6 +15,7 @@ mod facts;
 mod failure;
 mod folder;
 mod lease;
+mod lookups;
 mod quotas;
 mod readers;
 mod rows;
@@ -41,6 +42,7 @@ use checkpoints::Checkpoints;
 use desk::Desk;
 use failure::Damaged;
 use lease::{Lease, Window};
+use lookups::Lookups;
 use readers::{Caller, Readers, Turn};
 use writer::Writer;
 
@@ -97,6 +99,8 @@ pub enum OpenError {
 
 /// SQLite in a folder, for one process.
 pub struct EmbeddedStore {
+    // Before the writing thread, which tidies up when nobody else reads any more.
+    lookups: Lookups,
     writer: Writer,
     readers: Arc<Readers>,
     reading: Arc<Semaphore>,
@@ -142,11 +146,13 @@ impl EmbeddedStore {
                  because they may have been used"
             );
         }
+        let unreadable = Unreadable::default();
         Ok(Self {
             writer: Writer::start(Desk::new(connection, lease, Some(checkpoints)), &file)?,
+            lookups: Lookups::start(&file, &unreadable)?,
             readers: Arc::new(Readers::of(file)),
             reading: Arc::new(Semaphore::new(readers::AT_ONCE)),
-            unreadable: Unreadable::default(),
+            unreadable,
             doubt,
             _lock: lock,
         })

@@ -7,8 +7,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, InterruptHandle, OpenFlags};
 
-/// How many read at once; each has a thread and a connection. A client is read in 50 µs, so more
-/// would not be quicker, and a crowd would leave their memory behind.
+/// How many read at once; each has a thread and a connection.
 pub(super) const AT_ONCE: usize = 8;
 /// What a connection keeps of the database, in KiB; the rest the system has.
 const CACHE: i32 = 256;

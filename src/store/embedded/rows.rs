@@ -33,12 +33,7 @@ impl From<Damage> for rusqlite::Error {
 
 /// The document, if it can be read whole.
 pub(super) fn from_text(text: &str) -> Result<Document, Damage> {
-    let json: Value = serde_json::from_str(text).map_err(|error| Damage(error.to_string()))?;
-    match Bson::try_from(json) {
-        Ok(Bson::Document(document)) => Ok(document),
-        Ok(_) => Err(Damage("it is not a JSON object".to_owned())),
-        Err(error) => Err(Damage(error.to_string())),
-    }
+    serde_json::from_str(text).map_err(|error| Damage(error.to_string()))
 }
 
 /// The row of a client: its id, when it was changed, and its document.

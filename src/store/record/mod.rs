@@ -170,9 +170,9 @@ pub(in crate::store) fn to_client(document: &Document) -> Option<Client> {
         quota_per_day: limits.count("quotaPerDay").filter(|quota| *quota > 0),
         legacy_audience: limits.date("legacyAudience"),
         token_epoch: epoch(document, &mut limits),
-        secrets,
-        keys,
-        registration_tokens: registration_tokens(document, created),
+        secrets: exactly(secrets),
+        keys: exactly(keys),
+        registration_tokens: exactly(registration_tokens(document, created)),
         signing_algorithm,
         jwks_uri,
         provenance: limits
@@ -188,6 +188,12 @@ pub(in crate::store) fn to_client(document: &Document) -> Option<Client> {
         unreadable: limits.unreadable(),
         id,
     })
+}
+
+/// Without room for more: many clients are kept in memory.
+fn exactly<T>(mut items: Vec<T>) -> Vec<T> {
+    items.shrink_to_fit();
+    items
 }
 
 /// The method of a client that names none. A key that cannot be read is a key all the same: its
