@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::domain::clock::Timestamp;
 use crate::domain::jwk::PublicJwk;
+use crate::domain::short_lived_jwt::{Fault, Rules, ShortLived, is_of_type};
 
 use super::{ProofReader, VerifiedProof};
 
@@ -17,9 +18,6 @@ pub const PROOF_TYPE: &str = "latchkey-key-proof+jwt";
 
 /// How long a proof may live.
 pub const LONGEST_LIFE: Duration = Duration::from_secs(300);
-
-/// How long a `jti` may be, in characters.
-const LONGEST_JTI: usize = 256;
 
 /// Why a proof is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -88,74 +86,36 @@ pub(super) fn check_all(
 }
 
 fn check(
-    VerifiedProof { typ, claims }: VerifiedProof,
+    VerifiedProof { typ, mut claims }: VerifiedProof,
     thumbprint: String,
     issuer: &str,
     now: Timestamp,
     skew: Duration,
 ) -> Result<Proof, ProofFault> {
-    let typ = typ.unwrap_or_default().to_ascii_lowercase();
-    if typ.strip_prefix("application/").unwrap_or(&typ) != PROOF_TYPE {
+    if !typ.is_some_and(|typ| is_of_type(&typ, &[PROOF_TYPE])) {
         return Err(ProofFault::Type);
     }
-    if !is_for(issuer, claims.get("aud")) {
-        return Err(ProofFault::Audience);
+    let longest_life = LONGEST_LIFE;
+    let rules = Rules { audience: issuer, other_audience: None, longest_life, skew };
+    let ShortLived { iat, exp, jti } =
+        ShortLived::judge(&mut claims, &rules, now).map_err(ProofFault::of)?;
+    if iat.is_none() {
+        return Err(ProofFault::Life);
     }
     if claims.get("jkt").and_then(Value::as_str) != Some(&*thumbprint) {
         return Err(ProofFault::Thumbprint);
     }
-    let exp = end_of_life(&claims, now, skew).ok_or(ProofFault::Life)?;
-    let jti = claims.get("jti").and_then(Value::as_str);
-    let jti = jti.filter(|jti| (1..=LONGEST_JTI).contains(&jti.chars().count()));
-    let jti = jti.ok_or(ProofFault::Jti)?.to_owned();
     Ok(Proof { thumbprint, jti, exp })
 }
 
-fn is_for(issuer: &str, aud: Option<&Value>) -> bool {
-    match aud {
-        Some(Value::String(only)) => only == issuer,
-        Some(Value::Array(list)) => matches!(&list[..], [Value::String(only)] if only == issuer),
-        _ => false,
-    }
-}
-
-/// `exp`, if the proof is alive and does not live too long. The skew forgives `iat` and `nbf`, and
-/// never `exp`.
-fn end_of_life(claims: &Map<String, Value>, now: Timestamp, skew: Duration) -> Option<Timestamp> {
-    let date = |name| claims.get(name).map(|date| date.as_u64().map(Timestamp));
-    let (iat, exp) = (date("iat")??, date("exp")??);
-    let nbf = date("nbf").unwrap_or(Some(iat))?;
-    let begun = iat.max(nbf) <= now + skew;
-    let short = exp <= iat + LONGEST_LIFE && exp <= now + LONGEST_LIFE + skew;
-    (begun && short && now < exp).then_some(exp)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_proof_lives_five_minutes_at_the_most() {
-        #[rustfmt::skip]
-        let cases = [
-            // why                          iat            exp          alive from, to
-            ("five minutes",                json!(1000),   json!(1300), Some((970, 1299))),
-            ("a second too long",           json!(1000),   json!(1301), None),
-            ("an instant",                  json!(1000),   json!(1001), Some((970, 1000))),
-            ("ends before it begins",       json!(1000),   json!(999),  Some((970, 998))),
-            ("no exp",                      json!(1000),   json!(null), None),
-            ("no iat",                      json!(null),   json!(1300), None),
-            ("dates that are texts",        json!("1000"), json!("1300"), None),
-        ];
-        for (why, iat, exp, life) in cases {
-            let claims = json!({ "iat": iat, "exp": exp });
-            let claims = claims.as_object().unwrap();
-            for now in 900..1400 {
-                let alive = life.is_some_and(|(from, to)| (from..=to).contains(&now));
-                let end = end_of_life(claims, Timestamp(now), Duration::from_secs(30));
-                assert_eq!(end.is_some(), alive, "{why}, at {now}");
+impl ProofFault {
+    fn of(fault: Fault) -> Self {
+        match fault {
+            Fault::Audience => Self::Audience,
+            Fault::Date | Fault::Expired | Fault::Future | Fault::LongLife | Fault::NoExpiry => {
+                Self::Life
             }
+            Fault::Jti => Self::Jti,
         }
     }
 }

@@ -30,6 +30,7 @@ pub mod revocation;
 pub mod scope;
 pub mod secret;
 pub mod secret_hash;
+pub mod short_lived_jwt;
 pub mod signing_key;
 pub mod spki;
 pub mod state;

@@ -87,6 +87,7 @@ async fn what_a_proof_must_say() {
         ("iat within the skew",       json!({}),                                   json!({ "iat": START + 30, "exp": START + 330 }),         201),
         ("iat beyond the skew",       json!({}),                                   json!({ "iat": START + 31, "exp": START + 60 }),          400),
         ("nbf beyond the skew",       json!({}),                                   json!({ "nbf": START + 31 }),                             400),
+        ("dates with fractions",      json!({}),                                   json!({ "iat": 1_800_000_000.5, "exp": 1_800_000_300.5 }), 201),
     ];
     for (why, more_header, more_claims, status) in cases {
         let mut header = header(ec());

@@ -252,6 +252,7 @@ async fn s3_claims() {
         ("nbf now",                               json!({ "nbf": now }),                                            200),
         ("nbf ahead by the skew",                 json!({ "nbf": now + 30 }),                                       200),
         ("nbf ahead by more",                     json!({ "nbf": now + 31 }),                                       401),
+        ("nbf ahead by a fraction more",          json!({ "nbf": 1_800_000_030.5 }),                                401),
         ("nbf ahead by more, no iat",             json!({ "nbf": now + 31, "iat": null }),                          401),
         ("nbf is a string",                       json!({ "nbf": now.to_string() }),                                401),
         ("life of exactly an hour",               json!({ "exp": now + 3600 }),                                     200),

@@ -9,6 +9,7 @@ use crate::domain::client::{AuthMethod, Client, ClientKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::Credential;
 use crate::domain::lists;
+use crate::domain::short_lived_jwt::{Fault, Rules, ShortLived, is_of_type};
 
 use super::super::{AssertionDates, AssertionUse, UnverifiedAssertion};
 use super::throttle::Attempt;
@@ -20,9 +21,6 @@ use super::{
 /// What `typ` may say, in whatever case: that of [RFC 10070](https://www.rfc-editor.org/rfc/rfc10070),
 /// and what was usual before. A JWT for any other purpose is not an assertion.
 const TYPES: [&str; 2] = ["client-authentication+jwt", "jwt"];
-
-/// How long a `jti` may be, in characters.
-const LONGEST_JTI: usize = 256;
 
 /// How many keys are tried for an assertion that does not name one; a registration has no more.
 const MOST_TRIED: usize = 10;
@@ -70,7 +68,7 @@ impl Authenticator {
         unverified: &UnverifiedAssertion,
         now: Timestamp,
     ) -> Result<Vec<Credential<ClientKey>>, AuthFailure> {
-        if is_of_another_type(unverified) {
+        if unverified.typ.as_deref().is_some_and(|typ| !is_of_type(typ, &TYPES)) {
             return Err(AuthFailure::Key);
         }
         let Some(uri) = &client.jwks_uri else {
@@ -92,9 +90,10 @@ impl Authenticator {
         now: Timestamp,
     ) -> Result<(), OAuthError> {
         let mut jti = [0; 32];
-        jti.copy_from_slice(digest(&SHA256, proof.jti.as_bytes()).as_ref());
+        let ShortLived { iat, exp, jti: name } = &proof.judged;
+        jti.copy_from_slice(digest(&SHA256, name.as_bytes()).as_ref());
         let (skew, longest_life) = (self.rules.skew, self.rules.longest_life);
-        let Dates { iat, exp } = proof.dates;
+        let (iat, exp) = (*iat, *exp);
         let until = exp.max(now) + skew + skew + std::time::Duration::from_secs(60);
         let dates = AssertionDates { iat, exp, now, longest_life };
         match self.assertions.use_assertion(&client.id, jti, until, dates).await? {
@@ -136,22 +135,9 @@ fn misfit(key: Option<&Credential<ClientKey>>, client: &Client, named: &str) -> 
     }
 }
 
-fn is_of_another_type(unverified: &UnverifiedAssertion) -> bool {
-    let Some(typ) = &unverified.typ else { return false };
-    let typ = typ.to_ascii_lowercase();
-    !TYPES.contains(&typ.strip_prefix("application/").unwrap_or(&typ))
-}
-
-/// From when until when it is good.
-struct Dates {
-    iat: Option<Timestamp>,
-    exp: Timestamp,
-}
-
 /// What a good assertion says.
 struct Proof {
-    jti: String,
-    dates: Dates,
+    judged: ShortLived,
     asserted: Asserted,
 }
 
@@ -163,78 +149,37 @@ impl Proof {
         now: Timestamp,
     ) -> Result<Self, AuthFailure> {
         let id = client.id.as_str();
-        if text(&mut claims, "iss").as_deref() != Some(id)
-            || text(&mut claims, "sub").as_deref() != Some(id)
-        {
+        let mut names_client = |name| claims.remove(name).is_some_and(|value| value == id);
+        if !names_client("iss") || !names_client("sub") {
             return Err(AuthFailure::Claim("iss and sub must both be the client_id"));
         }
-        if !claims.remove("aud").is_some_and(|aud| audience_is_right(&aud, client, rules, now)) {
-            return Err(AuthFailure::Claim("aud must be the issuer, and nothing else"));
-        }
-        let dates = check_dates(&mut claims, rules, now)?;
-        let jti = text(&mut claims, "jti")
-            .filter(|jti| (1..=LONGEST_JTI).contains(&jti.chars().count()))
-            .ok_or(AuthFailure::Claim("jti is required: a string of 1 to 256 characters"))?;
+        // Several common libraries send the URL of the token endpoint.
+        let legacy = client.legacy_audience.max(rules.legacy_audience_until);
+        let token_endpoint = legacy.filter(|end| now < *end).map(|_| &*rules.token_endpoint);
+        let expected = Rules {
+            audience: &rules.issuer,
+            other_audience: token_endpoint,
+            longest_life: rules.longest_life,
+            skew: rules.skew,
+        };
+        let judged = ShortLived::judge(&mut claims, &expected, now).map_err(AuthFailure::of)?;
         let audiences = claims.remove("requested_audiences").map(requested).transpose()?;
-        Ok(Self { jti, dates, asserted: Asserted { audiences, custom: claims } })
+        Ok(Self { judged, asserted: Asserted { audiences, custom: claims } })
     }
 }
 
-fn text(claims: &mut Map<String, Value>, name: &str) -> Option<String> {
-    match claims.remove(name) {
-        Some(Value::String(text)) => Some(text),
-        _ => None,
+impl AuthFailure {
+    fn of(fault: Fault) -> Self {
+        Self::Claim(match fault {
+            Fault::Audience => "aud must be the issuer, and nothing else",
+            Fault::Date => "exp, iat and nbf must be numbers",
+            Fault::Expired => "the assertion has expired",
+            Fault::Future => "iat or nbf is in the future",
+            Fault::Jti => "jti is required: a string of 1 to 256 characters",
+            Fault::LongLife => "the assertion lives too long",
+            Fault::NoExpiry => "exp is required",
+        })
     }
-}
-
-/// `aud` must be the issuer as the only value; a client marked so may still send the URL of the
-/// token endpoint, which several common libraries do.
-fn audience_is_right(aud: &Value, client: &Client, rules: &AssertionRules, now: Timestamp) -> bool {
-    let only = match aud {
-        Value::String(only) => only,
-        Value::Array(list) => match list.as_slice() {
-            [Value::String(only)] => only,
-            _ => return false,
-        },
-        _ => return false,
-    };
-    let legacy = client.legacy_audience.max(rules.legacy_audience_until);
-    *only == rules.issuer || (legacy.is_some_and(|end| now < end) && *only == rules.token_endpoint)
-}
-
-fn check_dates(
-    claims: &mut Map<String, Value>,
-    rules: &AssertionRules,
-    now: Timestamp,
-) -> Result<Dates, AuthFailure> {
-    let mut date = |name| claims.remove(name).map(|value| numeric_date(&value)).transpose();
-    let malformed = AuthFailure::Claim("exp, iat and nbf must be numbers");
-    let exp = date("exp").map_err(|()| malformed)?;
-    let iat = date("iat").map_err(|()| malformed)?;
-    let nbf = date("nbf").map_err(|()| malformed)?;
-
-    let exp = exp.ok_or(AuthFailure::Claim("exp is required"))?;
-    if exp <= now {
-        return Err(AuthFailure::Claim("the assertion has expired"));
-    }
-    if iat.max(nbf).is_some_and(|start| start > now + rules.skew) {
-        return Err(AuthFailure::Claim("iat or nbf is in the future"));
-    }
-    let from_issue = iat.is_none_or(|iat| exp <= iat + rules.longest_life);
-    let from_now = exp <= now + rules.longest_life + rules.skew;
-    if from_issue && from_now {
-        Ok(Dates { iat, exp })
-    } else {
-        Err(AuthFailure::Claim("the assertion lives too long"))
-    }
-}
-
-/// A `NumericDate`; fractions of a second are cut off.
-fn numeric_date(value: &Value) -> Result<Timestamp, ()> {
-    let whole = value.as_u64();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked before")]
-    let cut = value.as_f64().filter(|f| (0.0..1e15).contains(f)).map(|f| f as u64);
-    whole.or(cut).map(Timestamp).ok_or(())
 }
 
 fn requested(value: Value) -> Result<Vec<Audience>, AuthFailure> {
