@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
 use crate::audit::{Action, AuditRecord, Author, Recorder, audit_log};
@@ -11,27 +10,10 @@ use crate::clients::authority::Authority;
 use crate::clients::error::ClientsError;
 use crate::domain::clock::Timestamp;
 use crate::domain::jwk::Algorithm;
-use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
-use crate::domain::store_error::StoreError;
+use crate::domain::signing_key::{PublishedKey, Rotation};
 use crate::random::NoEntropy;
 
-/// Where retirements and rotation requests are kept, each with its audit record in the same write.
-#[async_trait]
-pub trait SigningKeyChanges: Send + Sync {
-    /// Everything that is shared about signing keys.
-    async fn published(&self) -> Result<SharedKeys, StoreError>;
-
-    /// Retires a key for good, durably; its record is kept with it.
-    async fn retire(
-        &self,
-        kid: &str,
-        at: Timestamp,
-        record: &AuditRecord,
-    ) -> Result<Retired, StoreError>;
-
-    /// Stores a rotation request and its audit record, durably. A request of the same id stays as it is.
-    async fn request(&self, rotation: &Rotation, record: &AuditRecord) -> Result<(), StoreError>;
-}
+use super::SigningKeyStore;
 
 /// What became of a retirement.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -49,7 +31,7 @@ pub enum Retired {
 #[derive(Clone)]
 pub struct SigningKeys {
     /// Where they are kept.
-    pub store: Arc<dyn SigningKeyChanges>,
+    pub store: Arc<dyn SigningKeyStore>,
     /// What makes their records.
     pub recorder: Arc<Recorder>,
 }

@@ -8,16 +8,32 @@ pub mod succession;
 
 use async_trait::async_trait;
 
+use crate::audit::AuditRecord;
 use crate::domain::clock::Timestamp;
 use crate::domain::jwk::{Algorithm, PublicJwk};
-use crate::domain::signing_key::PublishedKey;
+use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
 
-use keys::SigningKeyChanges;
+use keys::Retired;
 
-/// Where the public halves of the signing keys are shared among replicas.
+/// Where the public halves of the signing keys are shared among replicas, and where retirements and
+/// rotation requests are kept, each with its audit record in the same write.
 #[async_trait]
-pub trait SigningKeyStore: SigningKeyChanges {
+pub trait SigningKeyStore: Send + Sync {
+    /// Everything that is shared about signing keys.
+    async fn published(&self) -> Result<SharedKeys, StoreError>;
+
+    /// Retires a key for good, durably; its record is kept with it.
+    async fn retire(
+        &self,
+        kid: &str,
+        at: Timestamp,
+        record: &AuditRecord,
+    ) -> Result<Retired, StoreError>;
+
+    /// Stores a rotation request and its audit record, durably. A request of the same id stays as it is.
+    async fn request(&self, rotation: &Rotation, record: &AuditRecord) -> Result<(), StoreError>;
+
     /// Shows a key, or renews what was said of it. The date of its first publication stays, and
     /// so does its retirement.
     async fn publish(&self, key: &PublishedKey) -> Result<(), StoreError>;

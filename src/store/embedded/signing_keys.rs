@@ -8,7 +8,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
 use crate::signing::SigningKeyStore;
-use crate::signing::keys::{Retired, SigningKeyChanges};
+use crate::signing::keys::Retired;
 use crate::store::{Document, signing_key_record as record};
 
 use super::rows::{from_text, text, to_text};
@@ -37,10 +37,7 @@ impl SigningKeyStore for EmbeddedStore {
     async fn forget_request(&self, id: &str) -> Result<(), StoreError> {
         self.remove(record::rotation_name(id)).await
     }
-}
 
-#[async_trait]
-impl SigningKeyChanges for EmbeddedStore {
     async fn published(&self) -> Result<SharedKeys, StoreError> {
         let all = |connection: &Connection| {
             let mut rows = connection.prepare_cached("SELECT kid, document FROM signing_keys")?;

@@ -9,7 +9,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
 use crate::signing::SigningKeyStore;
-use crate::signing::keys::{Retired, SigningKeyChanges};
+use crate::signing::keys::Retired;
 use crate::store::{audit, signing_key_record};
 
 use super::MemoryStore;
@@ -38,10 +38,7 @@ impl SigningKeyStore for MemoryStore {
         self.tables().signing_keys.remove(&signing_key_record::rotation_name(id));
         Ok(())
     }
-}
 
-#[async_trait]
-impl SigningKeyChanges for MemoryStore {
     async fn published(&self) -> Result<SharedKeys, StoreError> {
         let tables = self.tables();
         let named = tables.signing_keys.iter().map(|(name, held)| (name.as_str(), held));

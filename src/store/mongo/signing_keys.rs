@@ -11,7 +11,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::signing_key::{PublishedKey, Rotation, SharedKeys};
 use crate::domain::store_error::StoreError;
 use crate::signing::SigningKeyStore;
-use crate::signing::keys::{Retired, SigningKeyChanges};
+use crate::signing::keys::Retired;
 use crate::store::{Document, signing_key_record as record};
 
 use super::{MongoStore, SIGNING_KEYS, audit, readable, unless_duplicate};
@@ -37,10 +37,7 @@ impl SigningKeyStore for MongoStore {
     async fn forget_request(&self, id: &str) -> Result<(), StoreError> {
         self.remove(record::rotation_name(id)).await
     }
-}
 
-#[async_trait]
-impl SigningKeyChanges for MongoStore {
     async fn published(&self) -> Result<SharedKeys, StoreError> {
         let all = |database| async move {
             let keys = keys(&database).clone_with_type::<RawDocumentBuf>();
