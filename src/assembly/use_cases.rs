@@ -8,6 +8,7 @@ use crate::clients::key_admission::{KeyAdmission, KeyRules};
 use crate::clients::rehash::Rehash;
 use crate::clients::revoke::TokenRevocation;
 use crate::clients::secrets::Secrets;
+use crate::clients::used_proofs::UsedProofs;
 use crate::clients::{Clients, Limits};
 use crate::config::{Config, Switch};
 use crate::domain::secret::Pepper;
@@ -23,7 +24,6 @@ use crate::oauth::token::{TokenIssuer, TokenRules};
 use crate::oauth::tokeninfo::TokenJudge;
 use crate::replication::revocation_orders::RevocationOrders;
 use crate::revocation::rate::RevocationRate;
-use crate::store::UsedProofs;
 
 use super::parts::Parts;
 use super::{Signing, StartError};
@@ -82,7 +82,7 @@ impl Parts {
                 repository: self.clients.clone(),
                 remote: self.remote_keys.clone(),
                 reader: Arc::new(StrictReader),
-                used: Arc::new(UsedProofs(self.store.clone())),
+                used: UsedProofs(self.store.clone()),
                 rules: key_rules(config),
             },
             registration: config.registration.clone(),

@@ -9,12 +9,16 @@ use crate::domain::clock::Timestamp;
 use crate::domain::credential::Credential;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::jwk::PublicJwk;
+use crate::domain::jwks_uri::KeysUnavailable;
 use crate::domain::lists;
+use crate::domain::submitted_jwk::SubmittedJwk;
 use crate::hashing::Busy;
+use crate::oauth::{ClientJwtReader, RemoteKeys};
 
+use super::ClientRepository;
 use super::error::ClientsError;
 use super::key_proof::{self, Proof, ProofFault};
-use super::{ClientRepository, KeySetProbe, ProofReader, ProofStore};
+use super::used_proofs::UsedProofs;
 
 /// How many clients are named that have a key too.
 const MOST_NAMED: usize = 10;
@@ -38,11 +42,11 @@ pub struct KeyAdmission {
     /// Where clients are kept.
     pub repository: Arc<dyn ClientRepository>,
     /// The keys that clients publish.
-    pub remote: Arc<dyn KeySetProbe>,
+    pub remote: Arc<dyn RemoteKeys>,
     /// What verifies proofs.
-    pub reader: Arc<dyn ProofReader>,
+    pub reader: Arc<dyn ClientJwtReader>,
     /// Where used proofs are remembered.
-    pub used: Arc<dyn ProofStore>,
+    pub used: UsedProofs,
     /// What is asked of keys.
     pub rules: KeyRules,
 }
@@ -76,10 +80,10 @@ impl KeyAdmission {
 
     /// Lets in the `jwks_uri` of a client, if it has none or there are usable keys at it.
     pub async fn admit_uri(&self, client: &Client, now: Timestamp) -> Result<(), ClientsError> {
-        match &client.jwks_uri {
-            Some(uri) => Ok(self.remote.probe(uri, client.signing_algorithm, now).await?),
-            None => Ok(()),
-        }
+        let Some(uri) = &client.jwks_uri else { return Ok(()) };
+        let keys = self.remote.key_set(uri, None, now).await?;
+        let is_usable = |key: &SubmittedJwk| key.signing_with(client.signing_algorithm).is_ok();
+        if keys.iter().any(is_usable) { Ok(()) } else { Err(KeysUnavailable::Unusable.into()) }
     }
 
     /// Lets in keys that shall be added to a client, with their proofs, and uses these up. Says

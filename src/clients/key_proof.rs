@@ -10,8 +10,7 @@ use serde_json::Value;
 use crate::domain::clock::Timestamp;
 use crate::domain::jwk::PublicJwk;
 use crate::domain::short_lived_jwt::{Fault, Rules, ShortLived, is_of_type};
-
-use super::{ProofReader, VerifiedProof};
+use crate::oauth::{ClientJwtReader, VerifiedJwt};
 
 /// The `typ` of a proof: it is never good as an assertion, nor an assertion as a proof.
 pub const PROOF_TYPE: &str = "latchkey-key-proof+jwt";
@@ -63,7 +62,7 @@ pub(super) struct Proof {
 pub(super) fn check_all(
     proofs: &[String],
     keys: &[&PublicJwk],
-    reader: &dyn ProofReader,
+    reader: &dyn ClientJwtReader,
     issuer: &str,
     (now, skew): (Timestamp, Duration),
 ) -> Result<Vec<Proof>, ProofFault> {
@@ -86,7 +85,7 @@ pub(super) fn check_all(
 }
 
 fn check(
-    VerifiedProof { typ, mut claims }: VerifiedProof,
+    VerifiedJwt { typ, mut claims }: VerifiedJwt,
     thumbprint: String,
     issuer: &str,
     now: Timestamp,

@@ -31,17 +31,14 @@ pub mod self_service;
 pub mod transition;
 pub mod unused;
 pub mod update;
+pub mod used_proofs;
 
 use async_trait::async_trait;
-use serde_json::{Map, Value};
 
 use crate::audit::AuditRecord;
-use crate::domain::algorithm::Algorithm;
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
-use crate::domain::jwk::PublicJwk;
-use crate::domain::jwks_uri::{JwksUri, KeysUnavailable};
 use crate::domain::permission::Permission;
 use crate::domain::store_error::StoreError;
 
@@ -117,47 +114,6 @@ pub struct Page {
     pub clients: Vec<Client>,
     /// Where to go on; `None`: that was all.
     pub next: Option<Cursor>,
-}
-
-/// The keys that clients publish.
-#[async_trait]
-pub trait KeySetProbe: Send + Sync {
-    /// Whether there are usable keys at `uri`, for a client that registered this algorithm, if it
-    /// did.
-    async fn probe(
-        &self,
-        uri: &JwksUri,
-        registered: Option<Algorithm>,
-        now: Timestamp,
-    ) -> Result<(), KeysUnavailable>;
-}
-
-/// Verifies proofs of possession.
-pub trait ProofReader: Send + Sync {
-    /// What the proof says, if `key` signed it; `None` otherwise.
-    fn verify(&self, proof: &str, key: &PublicJwk) -> Option<VerifiedProof>;
-}
-
-/// A proof of possession whose signature is right; nothing else of it was looked at.
-#[derive(Debug)]
-pub struct VerifiedProof {
-    /// The type that its header gives.
-    pub typ: Option<String>,
-    /// Its claims.
-    pub claims: Map<String, Value>,
-}
-
-/// Where used proofs of possession are remembered.
-#[async_trait]
-pub trait ProofStore: Send + Sync {
-    /// Remembers, durably, that a proof of this `jti` was used for the key of this thumbprint, until
-    /// `until`. False if it was used before; of several at once exactly one gets true.
-    async fn use_once(
-        &self,
-        thumbprint: &str,
-        jti: &str,
-        until: Timestamp,
-    ) -> Result<bool, StoreError>;
 }
 
 /// What all replicas on one store agree on.

@@ -1,25 +1,23 @@
-//! Used proofs of possession, in the collection of used assertions.
+//! Used proofs of possession, remembered where used assertions are.
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::clients::ProofStore;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
+use crate::oauth::AssertionStore;
 
-use super::Store;
-
-/// Remembers proofs as the assertions of an owner that is no client but a key: its name is
+/// Remembers proofs as the assertions of an owner that is a key and not a client: its name is
 /// `key-proof:` and the thumbprint. A digest is made of more than the `jti`, so that not even a
 /// client of that name could use up a proof by an assertion.
-pub struct UsedProofs(pub Arc<dyn Store>);
+pub struct UsedProofs(pub Arc<dyn AssertionStore>);
 
-#[async_trait]
-impl ProofStore for UsedProofs {
-    async fn use_once(
+impl UsedProofs {
+    /// Remembers, durably, that a proof of this `jti` was used for the key of this thumbprint, until
+    /// `until`. False if it was used before; of several at once exactly one gets true.
+    pub async fn use_once(
         &self,
         thumbprint: &str,
         jti: &str,

@@ -1,22 +1,22 @@
-//! Client assertions: reading those of others, and signing our own for the command line.
+//! Client assertions: reading those of others (and their proofs of possession), and signing our own
+//! for the command line.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::jwk::PublicJwk;
-use crate::oauth::{AssertionReader, UnverifiedAssertion};
+use crate::oauth::{ClientJwtReader, UnverifiedAssertion, VerifiedJwt};
 
 use super::compact::{self, SigningError};
 use super::private_key::PrivateKey;
 use super::strict::Parts;
 use super::verifying_key::VerifyingKey;
 
-/// Reads assertions strictly.
+/// Reads strictly what clients sign.
 #[derive(Clone, Copy, Debug)]
 pub struct StrictReader;
 
-impl AssertionReader for StrictReader {
+impl ClientJwtReader for StrictReader {
     fn read(&self, assertion: &str) -> Option<UnverifiedAssertion> {
         let parts = Parts::of(assertion)?;
         let Subject { sub: subject } = serde_json::from_slice(&parts.payload).ok()?;
@@ -29,9 +29,13 @@ impl AssertionReader for StrictReader {
         })
     }
 
-    fn verify(&self, assertion: &str, key: &PublicJwk) -> Option<Map<String, Value>> {
-        let parts = Parts::of(assertion)?;
-        if parts.is_signed_by(&VerifyingKey::of(key)?) { parts.claims() } else { None }
+    fn verify(&self, jwt: &str, key: &PublicJwk) -> Option<VerifiedJwt> {
+        let parts = Parts::of(jwt)?;
+        if !parts.is_signed_by(&VerifyingKey::of(key)?) {
+            return None;
+        }
+        let claims = parts.claims()?;
+        Some(VerifiedJwt { typ: parts.header.typ, claims })
     }
 }
 

@@ -1,28 +1,12 @@
-//! Proofs of possession: verifying those of others, and signing our own for the command line.
+//! Proofs of possession: signing our own for the command line.
 
 use serde::Serialize;
 
 use crate::clients::key_proof::PROOF_TYPE;
-use crate::clients::{ProofReader, VerifiedProof};
 use crate::domain::clock::Timestamp;
-use crate::domain::jwk::PublicJwk;
 
-use super::assertion::StrictReader;
 use super::compact::{self, SigningError};
 use super::private_key::PrivateKey;
-use super::strict::Parts;
-use super::verifying_key::VerifyingKey;
-
-impl ProofReader for StrictReader {
-    fn verify(&self, proof: &str, key: &PublicJwk) -> Option<VerifiedProof> {
-        let parts = Parts::of(proof)?;
-        if !parts.is_signed_by(&VerifyingKey::of(key)?) {
-            return None;
-        }
-        let claims = parts.claims()?;
-        Some(VerifiedProof { typ: parts.header.typ, claims })
-    }
-}
 
 /// The claims of a proof of possession.
 #[derive(Clone, Debug, Serialize)]

@@ -15,7 +15,7 @@ use crate::domain::claims::AccessTokenClaims;
 use crate::domain::clock::Timestamp;
 use crate::domain::jwk::Algorithm;
 use crate::domain::signing_key::{BRIDGE, PublishedKey};
-use crate::oauth::{AnswerSealer, NotOurs, SealError, TokenSealer};
+use crate::oauth::{NotOurs, SealError, Sealer};
 use crate::signing::{Need, OwnPublicKey, Ring, succession};
 
 use super::key_folder::{KeyFolder, KeyFolderError};
@@ -246,7 +246,7 @@ impl Ring for KeyRing {
     }
 }
 
-impl TokenSealer for KeyRing {
+impl Sealer for KeyRing {
     fn seal(&self, claims: &AccessTokenClaims) -> Result<String, SealError> {
         self.sign(ACCESS_TOKEN_TYPE, claims, claims.iat)
     }
@@ -260,9 +260,7 @@ impl TokenSealer for KeyRing {
         let parts = [header, claims, active.signature_length].map(|part| (part * 4).div_ceil(3));
         Some(parts.iter().sum::<usize>() + 2)
     }
-}
 
-impl AnswerSealer for KeyRing {
     fn seal_answer(&self, claims: &Value, now: Timestamp) -> Result<String, SealError> {
         self.sign(INTROSPECTION_TYPE, claims, now)
     }

@@ -12,7 +12,8 @@ use crate::hashing::Busy;
 use crate::revocation::rate::TooManyRevocations;
 
 use super::authenticate::Throttled;
-use super::{NotOurs, QuotaUsed, SealError};
+use super::quota::QuotaUsed;
+use super::{NotOurs, SealError};
 
 /// Why a client is not who it says. The caller sees `invalid_client` and the same words for all of
 /// them, but for a claim of an assertion whose signature was right.

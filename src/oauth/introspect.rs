@@ -14,7 +14,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::permission::{self, ADMIN, INTROSPECT, Permission};
 
-use super::AnswerSealer;
+use super::Sealer;
 use super::authenticate::AuthenticatedClient;
 use super::error::{OAuthError, TokenFault};
 use super::tokeninfo::{LiveToken, TokenJudge};
@@ -70,7 +70,7 @@ pub struct Introspection {
     /// The `iss` of signed answers.
     pub issuer: String,
     /// What signs them.
-    pub sealer: Arc<dyn AnswerSealer>,
+    pub sealer: Arc<dyn Sealer>,
 }
 
 impl Introspection {

@@ -146,34 +146,14 @@ pub trait HashUpgrade: Send + Sync {
     );
 }
 
-/// Says how many tokens a client may get.
-pub trait IssuanceQuota: Send + Sync {
-    /// Counts one token, if the client may have it. Never waits for the store.
-    fn take(&self, client: &Client, now: Timestamp) -> Result<(), QuotaUsed>;
-
-    /// Takes the last one back: the token was not issued.
-    fn give_back(&self, client: &Client, now: Timestamp);
-}
-
-/// The client got as many tokens as it may.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("the token quota of this client is used up; reuse the current token")]
-pub struct QuotaUsed {
-    /// Until it may have another.
-    pub wait: Duration,
-}
-
-/// Signs access tokens.
-pub trait TokenSealer: Send + Sync {
+/// Signs access tokens, and answers about tokens.
+pub trait Sealer: Send + Sync {
     /// The claims as a signed JWT with `typ: at+jwt`: RFC 9068 §2.1.
     fn seal(&self, claims: &AccessTokenClaims) -> Result<String, SealError>;
 
     /// How many bytes that JWT would have, without signing it; `None` while no key signs.
     fn sealed_length(&self, claims: &AccessTokenClaims) -> Option<usize>;
-}
 
-/// Signs answers about tokens.
-pub trait AnswerSealer: Send + Sync {
     /// The claims as a signed JWT with `typ: token-introspection+jwt`: RFC 9701 §5.
     fn seal_answer(&self, claims: &Value, now: Timestamp) -> Result<String, SealError>;
 }
@@ -245,11 +225,20 @@ pub struct UnverifiedAssertion {
     pub subject: Option<String>,
 }
 
-/// Reads and verifies client assertions.
-pub trait AssertionReader: Send + Sync {
-    /// Takes it apart strictly; `None` if it is no plain signed JWT. Verifies nothing.
+/// A JWT whose signature is right; nothing else of it was checked.
+#[derive(Debug)]
+pub struct VerifiedJwt {
+    /// The type its header gives.
+    pub typ: Option<String>,
+    /// Its claims.
+    pub claims: Map<String, Value>,
+}
+
+/// Reads and verifies what clients sign: assertions and proofs of possession.
+pub trait ClientJwtReader: Send + Sync {
+    /// Takes an assertion apart strictly; `None` if it is not a plain signed JWT. Verifies nothing.
     fn read(&self, assertion: &str) -> Option<UnverifiedAssertion>;
 
-    /// The claims, if `key` signed them; `None` otherwise.
-    fn verify(&self, assertion: &str, key: &PublicJwk) -> Option<Map<String, Value>>;
+    /// What it says, if `key` signed it; `None` otherwise.
+    fn verify(&self, jwt: &str, key: &PublicJwk) -> Option<VerifiedJwt>;
 }

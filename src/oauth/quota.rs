@@ -15,8 +15,6 @@ use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
 use crate::domain::window::{Length, Window};
 
-use super::{IssuanceQuota, QuotaUsed};
-
 /// How often counts are shared.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How many go into one write, and how many clients are asked for at once.
@@ -64,6 +62,14 @@ pub struct DefaultQuotas {
     pub per_day: u64,
 }
 
+/// The client got as many tokens as it may.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the token quota of this client is used up; reuse the current token")]
+pub struct QuotaUsed {
+    /// Until it may have another.
+    pub wait: Duration,
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
     own: u64,
@@ -80,8 +86,16 @@ pub struct Quotas {
     counts: Mutex<HashMap<Counted, Count>>,
 }
 
-impl IssuanceQuota for Quotas {
-    fn take(&self, client: &Client, now: Timestamp) -> Result<(), QuotaUsed> {
+impl Quotas {
+    /// With nothing counted yet. `replica` names this process: one that is started again is another,
+    /// and what it counted before is of the others.
+    #[must_use]
+    pub fn new(replica: String, defaults: DefaultQuotas, store: Arc<dyn QuotaStore>) -> Self {
+        Self { replica, defaults, store, counts: Mutex::default() }
+    }
+
+    /// Counts one token, if the client may have it. Never waits for the store.
+    pub fn take(&self, client: &Client, now: Timestamp) -> Result<(), QuotaUsed> {
         let quotas = self.quotas(client);
         if quotas.iter().all(|(_, quota)| *quota == 0) {
             return Ok(());
@@ -102,7 +116,8 @@ impl IssuanceQuota for Quotas {
         Ok(())
     }
 
-    fn give_back(&self, client: &Client, now: Timestamp) {
+    /// Takes the last one back: the token was not issued.
+    pub fn give_back(&self, client: &Client, now: Timestamp) {
         let mut counts = self.counts();
         for (length, _) in self.quotas(client) {
             if let Some(count) =
@@ -111,15 +126,6 @@ impl IssuanceQuota for Quotas {
                 count.own = count.own.saturating_sub(1);
             }
         }
-    }
-}
-
-impl Quotas {
-    /// With nothing counted yet. `replica` names this process: one that is started again is another,
-    /// and what it counted before is of the others.
-    #[must_use]
-    pub fn new(replica: String, defaults: DefaultQuotas, store: Arc<dyn QuotaStore>) -> Self {
-        Self { replica, defaults, store, counts: Mutex::default() }
     }
 
     fn quotas(&self, client: &Client) -> [(Length, u64); 2] {

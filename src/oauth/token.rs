@@ -21,7 +21,8 @@ use crate::revocation::list::Revocations;
 
 use super::authenticate::AuthenticatedClient;
 use super::error::OAuthError;
-use super::{IssuanceQuota, LoginLog, TokenSealer};
+use super::quota::Quotas;
+use super::{LoginLog, Sealer};
 
 /// What is asked for.
 #[derive(Debug, Default)]
@@ -66,13 +67,13 @@ pub struct TokenRules {
 /// Issues access tokens.
 pub struct TokenIssuer {
     /// What signs them.
-    pub sealer: Arc<dyn TokenSealer>,
+    pub sealer: Arc<dyn Sealer>,
     /// Where it is noted who got one.
     pub logins: Arc<dyn LoginLog>,
     /// What has ended, so that nothing is issued dead; and where it is noted what may be alive.
     pub revocations: Arc<Revocations>,
     /// How many each client may get.
-    pub quota: Arc<dyn IssuanceQuota>,
+    pub quota: Arc<Quotas>,
     /// What they obey.
     pub rules: TokenRules,
 }

@@ -10,7 +10,7 @@ use crate::domain::clock::Timestamp;
 use crate::domain::id::CredentialId;
 use crate::domain::token_size::OF_GATEWAYS;
 
-use super::TokenSealer;
+use super::Sealer;
 use super::token::{TokenIssuer, TokenRules, administers};
 
 /// A token with all that its client is granted is large.
@@ -46,7 +46,7 @@ impl TokenIssuer {
 
 impl TokenRules {
     /// The same about tokens that this signs; none while no key does.
-    pub fn notice(&self, client: &Client, sealer: &dyn TokenSealer) -> Option<LargeToken> {
+    pub fn notice(&self, client: &Client, sealer: &dyn Sealer) -> Option<LargeToken> {
         let (size, most) = (sealer.sealed_length(&self.largest(client))?, self.longest_token);
         let has_own_claims = !client.allowed_custom_claims.is_empty();
         (size > most.min(OF_GATEWAYS)).then_some(LargeToken { size, most, has_own_claims })

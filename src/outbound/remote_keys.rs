@@ -8,8 +8,6 @@ use async_trait::async_trait;
 use quick_cache::sync::Cache;
 use tokio::sync::Semaphore;
 
-use crate::clients::KeySetProbe;
-use crate::domain::algorithm::Algorithm;
 use crate::domain::clock::Timestamp;
 use crate::domain::jwks_uri::{AdmittedHost, JwksUri, KeysUnavailable};
 use crate::domain::submitted_jwk::SubmittedJwk;
@@ -127,21 +125,5 @@ impl RemoteKeys for RemoteKeySets {
         now: Timestamp,
     ) -> Result<Arc<[SubmittedJwk]>, KeysUnavailable> {
         self.keys(uri, kid, now).await
-    }
-}
-
-#[async_trait]
-impl KeySetProbe for RemoteKeySets {
-    async fn probe(
-        &self,
-        uri: &JwksUri,
-        registered: Option<Algorithm>,
-        now: Timestamp,
-    ) -> Result<(), KeysUnavailable> {
-        let keys = self.keys(uri, None, now).await?;
-        match keys.iter().any(|key| key.signing_with(registered).is_ok()) {
-            true => Ok(()),
-            false => Err(KeysUnavailable::Unusable),
-        }
     }
 }

@@ -11,7 +11,6 @@ mod revocation;
 mod signing_key_record;
 mod unreadable;
 mod unused;
-mod used_proofs;
 
 use async_trait::async_trait;
 
@@ -32,7 +31,6 @@ pub use embedded::{BackUpError, BackedUp, EmbeddedStore, Existing, OpenError};
 pub use inspection::{Inspection, Problem};
 pub use memory::MemoryStore;
 pub use mongo::{MongoOpenError, MongoSource, MongoStore, SourcePage};
-pub use used_proofs::UsedProofs;
 
 /// Everything that a store does.
 #[async_trait]

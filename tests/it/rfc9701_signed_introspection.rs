@@ -3,7 +3,7 @@
 use latchkey::domain::clock::Clock;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::jose::StrictReader;
-use latchkey::oauth::AssertionReader;
+use latchkey::oauth::ClientJwtReader;
 use serde_json::json;
 
 use crate::harness::{

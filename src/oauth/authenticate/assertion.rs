@@ -47,8 +47,8 @@ impl Authenticator {
 
         let keys = self.keys(client, unverified, now).await?;
         let verified = keys.into_iter().find_map(|key| {
-            let claims = self.reader.verify(assertion, &key.verifier.jwk)?;
-            Some((key, claims))
+            let verified = self.reader.verify(assertion, &key.verifier.jwk)?;
+            Some((key, verified.claims))
         });
         let (key, claims) = verified.ok_or(AuthFailure::Signature)?;
         published(client)?;

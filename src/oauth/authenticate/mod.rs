@@ -20,7 +20,7 @@ use crate::revocation::list::Revocations;
 
 use super::error::{AuthFailure, OAuthError};
 use super::{
-    AssertionReader, AssertionStore, ClientStore, HashUpgrade, News, RemoteKeys,
+    AssertionStore, ClientJwtReader, ClientStore, HashUpgrade, News, RemoteKeys,
     UnverifiedAssertion,
 };
 
@@ -138,7 +138,7 @@ pub struct Authenticator {
     /// The keys that clients publish.
     pub remote_keys: Arc<dyn RemoteKeys>,
     /// What reads assertions.
-    pub reader: Arc<dyn AssertionReader>,
+    pub reader: Arc<dyn ClientJwtReader>,
     /// Which epochs are in force.
     pub revocations: Arc<Revocations>,
     /// How old what is known of clients may be.
