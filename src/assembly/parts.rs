@@ -7,11 +7,11 @@ use parking_lot::Mutex;
 
 use crate::audit::Recorder;
 use crate::clients::cached::{CacheLimits, CachedClients};
-use crate::clients::logins::PendingLogins;
 use crate::config::Config;
 use crate::domain::clock::Clock;
 use crate::hashing::SlowHashes;
 use crate::jose::{KeyFolder, KeyRing, NamedKey};
+use crate::oauth::logins::PendingLogins;
 use crate::oauth::quota::{DefaultQuotas, Quotas};
 use crate::outbound::RemoteKeySets;
 use crate::random::{self, ALPHANUMERIC};

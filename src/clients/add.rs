@@ -8,12 +8,12 @@ use crate::domain::client::{AuthMethod, Client};
 use crate::domain::lists::ListLimits;
 use crate::domain::registration_token::{RegistrationToken, StoredRegistrationToken};
 use crate::domain::secret::ClientSecret;
+use crate::oauth::logins::PendingLogins;
 use crate::revocation::revoker::Revoker;
 
 use super::credential_watch::CredentialWatch;
 use super::error::ClientsError;
 use super::key_admission::{KeyAdmission, SharedKey};
-use super::logins::PendingLogins;
 use super::public_key::{KeySet, LeftOut, SentKeys};
 use super::register::RegistrationMode;
 use super::secrets::Secrets;

@@ -38,9 +38,10 @@ use async_trait::async_trait;
 use crate::audit::AuditRecord;
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
-use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
 use crate::domain::store_error::StoreError;
+use crate::oauth::logins::Login;
 
 pub use add::{Clients, Limits, Registered};
 
@@ -161,17 +162,6 @@ pub struct UnreadableCount {
     pub clients: u64,
     /// Audit records.
     pub records: u64,
-}
-
-/// The last login of a client, or a use of its credentials that was none.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Login {
-    /// Whose.
-    pub client: ClientId,
-    /// When it got a token; `None`: it got none.
-    pub at: Option<Timestamp>,
-    /// Its credentials that were used, each with the last day of its use.
-    pub used: Vec<(CredentialId, Timestamp)>,
 }
 
 /// Cached clients. The feed invalidates them.

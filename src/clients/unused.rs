@@ -10,10 +10,10 @@ use crate::domain::client::Client;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
+use crate::oauth::logins::PendingLogins;
 use crate::revocation::list::Revocations;
 
-use super::logins::PendingLogins;
-use super::{ClientCache, Upkeep};
+use super::{ClientCache, Upkeep, logins};
 
 /// How often it is looked for them: each time the clients are read.
 const INTERVAL: Duration = Duration::from_secs(3600);
@@ -61,7 +61,7 @@ impl UnusedSweep {
         let mut removed = 0;
         loop {
             // Whoever has just got its first token is used.
-            self.logins.flush(&*self.upkeep).await;
+            logins::flush(&self.logins, &*self.upkeep).await;
             let unused = self.store.unused(now - age, BATCH).await?;
             let mut gone = 0;
             for client in &unused {

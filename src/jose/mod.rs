@@ -1,5 +1,5 @@
-//! Signed JWTs: the only module that imports `jsonwebtoken`. Implements ports of [`crate::oauth`],
-//! [`crate::clients`] and [`crate::signing`].
+//! Signed JWTs: the only module that imports `jsonwebtoken`. Implements ports of [`crate::oauth`]
+//! and [`crate::signing`].
 
 mod assertion;
 mod compact;

@@ -5,6 +5,7 @@ pub mod authenticate;
 pub mod bearer;
 pub mod error;
 pub mod introspect;
+pub mod logins;
 pub mod quota;
 pub mod revoke;
 pub mod token;
@@ -21,7 +22,7 @@ use crate::domain::claims::AccessTokenClaims;
 use crate::domain::client::{Client, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::Credential;
-use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::id::ClientId;
 use crate::domain::jwk::PublicJwk;
 use crate::domain::jwks_uri::{JwksUri, KeysUnavailable};
 use crate::domain::secret::ClientSecret;
@@ -126,13 +127,6 @@ pub trait RemoteKeys: Send + Sync {
         kid: Option<&str>,
         now: Timestamp,
     ) -> Result<Arc<[SubmittedJwk]>, KeysUnavailable>;
-}
-
-/// Where it is noted that a client got a token, and by which credential. Written behind: it never
-/// waits for the store.
-pub trait LoginLog: Send + Sync {
-    /// Notes the login.
-    fn note(&self, client: &ClientId, credential: &CredentialId, at: Timestamp);
 }
 
 /// Replaces a hash by the one that we would make today, now that the secret is at hand.

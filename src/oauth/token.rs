@@ -19,10 +19,11 @@ use crate::domain::scope::Scope;
 use crate::random;
 use crate::revocation::list::Revocations;
 
+use super::Sealer;
 use super::authenticate::AuthenticatedClient;
 use super::error::OAuthError;
+use super::logins::PendingLogins;
 use super::quota::Quotas;
-use super::{LoginLog, Sealer};
 
 /// What is asked for.
 #[derive(Debug, Default)]
@@ -69,7 +70,7 @@ pub struct TokenIssuer {
     /// What signs them.
     pub sealer: Arc<dyn Sealer>,
     /// Where it is noted who got one.
-    pub logins: Arc<dyn LoginLog>,
+    pub logins: Arc<PendingLogins>,
     /// What has ended, so that nothing is issued dead; and where it is noted what may be alive.
     pub revocations: Arc<Revocations>,
     /// How many each client may get.

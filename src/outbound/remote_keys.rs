@@ -1,5 +1,5 @@
-//! Keys that clients publish at a `jwks_uri`: fetched, judged and remembered. Behind the ports of
-//! [`crate::oauth`] and [`crate::clients`].
+//! Keys that clients publish at a `jwks_uri`: fetched, judged and remembered. Behind a port
+//! of [`crate::oauth`].
 
 use std::sync::Arc;
 use std::time::Duration;

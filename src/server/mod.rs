@@ -19,6 +19,7 @@ use tonic::service::Routes;
 
 use crate::assembly::{App, Chores, OpenStore, StartError, assemble};
 use crate::audit::outbox;
+use crate::clients::logins;
 use crate::config::{Config, Listen, Settings};
 use crate::domain::clock::Clock;
 use crate::grpc::service::Authorization;
@@ -260,7 +261,7 @@ impl Server {
         // What a database that hangs does not take is given up; audit records stay where they
         // were written, and another replica moves them on.
         let pending = async {
-            chores.logins.flush(&*chores.store).await;
+            logins::flush(&chores.logins, &*chores.store).await;
             outbox::flush(&*chores.outbox).await;
             if chores.quotas.share(chores.clock.now()).await.is_err() {
                 tracing::warn!("the last second of quotas could not be shared");

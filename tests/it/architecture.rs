@@ -19,7 +19,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("replication", &["audit", "clients", "domain", "oauth", "revocation", "signing"]),
     // Adapters.
     ("jose", &["clients", "domain", "files", "oauth", "revocation", "signing"]),
-    ("outbound", &["audit", "clients", "domain", "oauth"]),
+    ("outbound", &["audit", "domain", "oauth"]),
     (
         "store",
         &["audit", "clients", "domain", "files", "oauth", "replication", "revocation", "signing"],

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use latchkey::clients::logins;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::jose::PrivateKey;
 use reqwest::Method;
@@ -652,7 +653,7 @@ async fn a_list_is_narrowed() {
     make("billing", keyed).await;
     server.clock.advance(Duration::from_secs(100));
     token(&server, (&orders, &secret)).await;
-    server.app.clients.logins.flush(&*server.app.health.store).await;
+    logins::flush(&server.app.clients.logins, &*server.app.health.store).await;
     let now = latchkey::domain::clock::Clock::now(&*server.clock).0;
     let names = async |query: &str| -> Vec<String> {
         let reply = server.admin_get(&format!("/clients?{query}")).await;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use latchkey::assembly::OpenStore;
 use latchkey::audit::AuditQuery;
+use latchkey::clients::logins;
 use latchkey::domain::client::Client;
 use latchkey::domain::clock::{Clock, Timestamp};
 use latchkey::domain::credential::Credential;
@@ -83,7 +84,7 @@ async fn each_credential_is_noted_by_the_day() {
     let before = server.document(&by_secret).await;
     let wrong = server.token(Some((&by_secret, "wrong")), GRANT).await;
     assert_eq!(wrong.status, 401);
-    server.app.clients.logins.flush(&*server.app.health.store).await;
+    logins::flush(&server.app.clients.logins, &*server.app.health.store).await;
     assert_eq!(server.document(&by_secret).await, before, "a failure is no use");
 }
 
@@ -180,7 +181,8 @@ async fn an_old_secret_is_safe_to_remove_when_only_the_new_one_is_used() {
     go_to(&server, START + 30 * DAY).await;
     assert_eq!(safe().await, [false, false], "neither was used");
     let used = vec![(CredentialId::from("second"), server.clock.now().day())];
-    let login = latchkey::clients::Login { client: id(&name), at: Some(server.clock.now()), used };
+    let login =
+        latchkey::oauth::logins::Login { client: id(&name), at: Some(server.clock.now()), used };
     server.store.store().write_logins(&[login]).await.unwrap();
     assert_eq!(safe().await, [true, false]);
     let shown = server.admin_get("/clients").await.body;

@@ -8,6 +8,7 @@ use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use latchkey::assembly::OpenStore;
+use latchkey::clients::logins;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::jose::PrivateKey;
 use latchkey::store::MemoryStore;
@@ -89,7 +90,7 @@ async fn m_03_token_by_basic() {
     assert_eq!((&claims["sub"], &claims["permissions"]), (&json!(id), &json!([])));
     assert_eq!(claims["iss"], server.app.config.issuer);
     assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 3600);
-    server.app.clients.logins.flush(&*server.app.health.store).await;
+    logins::flush(&server.app.clients.logins, &*server.app.health.store).await;
     let login = *server.document(&id).await.get_datetime("lastLogin").unwrap();
     assert_eq!(login, DateTime::from_millis(i64::try_from(START).unwrap() * 1000));
 }

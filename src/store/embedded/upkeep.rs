@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use mongodb::bson::Bson;
 use rusqlite::{Transaction, params};
 
-use crate::clients::{Login, UnreadableCount, Upkeep};
+use crate::clients::{UnreadableCount, Upkeep};
 use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
+use crate::oauth::logins::Login;
 use crate::store::{Document, record};
 
 use super::EmbeddedStore;

@@ -14,12 +14,13 @@ use mongodb::bson::DateTime;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::audit::AuditRecord;
-use crate::clients::{Inserted, Login, SharedFacts, UnreadableCount, Upkeep};
+use crate::clients::{Inserted, SharedFacts, UnreadableCount, Upkeep};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
 use crate::domain::store_error::StoreError;
 use crate::oauth::AssertionStore;
+use crate::oauth::logins::Login;
 use crate::oauth::quota::Counted;
 
 use super::unreadable::Unreadable;

@@ -7,9 +7,10 @@ use mongodb::error::{Error, ErrorKind};
 use mongodb::{Collection, Database};
 
 use crate::audit::AuditRecord;
-use crate::clients::{Login, UnreadableCount, Upkeep};
+use crate::clients::{UnreadableCount, Upkeep};
 use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
+use crate::oauth::logins::Login;
 use crate::store::revocation::UNTIL;
 use crate::store::{Document, record};
 

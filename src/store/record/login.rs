@@ -3,7 +3,7 @@
 
 use mongodb::bson::{DateTime, Document};
 
-use crate::clients::Login;
+use crate::oauth::logins::Login;
 
 use super::values::date;
 use super::{LAST_LOGIN, LAST_USED};

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use futures_util::future::{FutureExt, join_all};
-use latchkey::clients::Login;
 use latchkey::clients::{Inserted, ListQuery};
 use latchkey::domain::client::{Client, Revision};
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::signing_key::SharedKeys;
+use latchkey::oauth::logins::Login;
 use latchkey::store::Store;
 
 use super::{add, audit_record, client, full_client, id, read};

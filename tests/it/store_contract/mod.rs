@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use latchkey::audit::{Action, AuditRecord, Author, Recorder};
 use latchkey::clients::Inserted;
-use latchkey::clients::Login;
 use latchkey::domain::client::{AuthMethod, Client, StoredSecret};
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::credential::Credential;
@@ -23,6 +22,7 @@ use latchkey::domain::provenance::Provenance;
 use latchkey::domain::registration_token::{RegistrationToken, StoredRegistrationToken};
 use latchkey::domain::secret_hash::SecretHash;
 use latchkey::domain::state::State;
+use latchkey::oauth::logins::Login;
 use latchkey::replication::ClientStatus;
 use latchkey::store::Store;
 use serde_json::{Map, Value, json};

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use latchkey::clients::Login;
 use latchkey::domain::client::Client;
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::credential::Credential;
 use latchkey::domain::id::{ClientId, CredentialId};
+use latchkey::oauth::logins::Login;
 use latchkey::replication::ClientStatus;
 use latchkey::store::{Document, MemoryStore, Store, UsedAssertion};
 use mongodb::bson::oid::ObjectId;
