@@ -5,7 +5,7 @@ mod import;
 mod list;
 mod one;
 
-use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_MATCH};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, EntityTag, Header, IF_MATCH, IfMatch};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use crate::assembly::App;
@@ -42,14 +42,16 @@ pub(in crate::http) fn credential_id(request: &HttpRequest) -> CredentialId {
 
 /// `If-Match`: RFC 9110 §13.1.1. A star asks for a client that is there, which is asked anyway.
 fn precondition(request: &HttpRequest) -> Precondition {
-    // One that is no text is no tag of ours, and must not count as none asked for.
-    let lines = request.headers().get_all(IF_MATCH).map(|line| line.to_str().unwrap_or_default());
-    let tags = lines.flat_map(|line| line.split(',')).map(|tag| tag.trim().to_owned());
-    let tags: Vec<String> = tags.collect();
-    match &tags[..] {
-        [] => Precondition::None,
-        tags if tags.iter().any(|tag| tag == "*") => Precondition::None,
-        _ => Precondition::Tags(tags),
+    if !request.headers().contains_key(IF_MATCH) {
+        return Precondition::None;
+    }
+    match IfMatch::parse(request) {
+        Ok(IfMatch::Any) => Precondition::None,
+        Ok(IfMatch::Items(tags)) => {
+            Precondition::Tags(tags.iter().map(EntityTag::to_string).collect())
+        }
+        // What is no tag is none of ours, and must not count as none asked for.
+        Err(_) => Precondition::Tags(Vec::new()),
     }
 }
 
