@@ -37,7 +37,7 @@ struct Question {
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
 
-    /// How many records at the most
+    /// At most so many records
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: usize,
 

@@ -9,9 +9,9 @@ use crate::domain::state::State;
 use super::error::ClientsError;
 use super::{Clients, Cursor, ListQuery, Page};
 
-/// How many clients are looked at for one page at the most.
+/// At most so many clients are looked at for one page.
 const LOOKED_AT: usize = 10_000;
-/// In how many questions to the store at the most.
+/// In at most so many questions to the store.
 const QUESTIONS: usize = 200;
 
 /// Which of them are wanted; all that is set must fit.

@@ -100,7 +100,7 @@ pub enum Inserted {
 pub struct ListQuery {
     /// Where the last page ended; `None`: from the beginning.
     pub after: Option<Cursor>,
-    /// How many at the most.
+    /// At most so many.
     pub limit: usize,
 }
 
@@ -140,10 +140,10 @@ pub trait Upkeep: Send + Sync {
     /// its version nor its date of change.
     async fn write_logins(&self, logins: &[Login]) -> Result<(), StoreError>;
 
-    /// Removes what expired before `now`, `limit` records at the most. How many were removed.
+    /// Removes what expired before `now`, at most `limit` records. How many were removed.
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
-    /// Removes audit records before `before`, `limit` at the most. How many were removed.
+    /// Removes audit records before `before`, at most `limit`. How many were removed.
     async fn sweep_audit(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
     /// Whether the last writes were taken: a store on a disk that is full can be read only.

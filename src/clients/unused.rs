@@ -24,7 +24,7 @@ const BATCH: usize = 100;
 #[async_trait]
 pub trait UnusedClients: Send + Sync {
     /// Clients that registered themselves before `before`, are `PUBLIC`, hold no permission and
-    /// never got a token; `limit` at the most.
+    /// never got a token; at most `limit`.
     async fn unused(&self, before: Timestamp, limit: usize) -> Result<Vec<Client>, StoreError>;
 
     /// Removes such a client, with the record of it in the same write, unless it was changed or

@@ -14,7 +14,7 @@ use super::ConfigError;
 use super::secret::{read, redacted, secret};
 
 /// What a webhook is told of unless it is said: what ended before its time, or soon will.
-const TOLD_OF: &str = "tokens.revoked,client.deleted,client.left,client.state_changed,\
+const DEFAULT_TOPICS: &str = "tokens.revoked,client.deleted,client.left,client.state_changed,\
     client.regenerated,secret.deleted,key.deleted,signing_key.*,credential.expiring";
 
 /// The webhook, as given.
@@ -38,7 +38,7 @@ pub struct WebhookSettings {
     pub secret_file: Option<PathBuf>,
 
     /// Audit events to send: names, prefixes such as `client.*`, or `*`
-    #[arg(id = "webhook_events", long = "webhook-events", value_delimiter = ',', default_value = TOLD_OF)]
+    #[arg(id = "webhook_events", long = "webhook-events", value_delimiter = ',', default_value = DEFAULT_TOPICS)]
     #[serde(rename = "webhook_events")]
     pub events: Vec<Topic>,
 }

@@ -56,7 +56,7 @@ fn size_of_parts(claims: &AccessTokenClaims) -> usize {
 }
 
 impl CachedOpener {
-    /// Remembers tokens in `capacity` bytes at the most.
+    /// Remembers tokens in at most `capacity` bytes.
     #[must_use]
     pub fn new(
         ring: Arc<KeyRing>,

@@ -48,7 +48,7 @@ pub trait QuotaStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<(Counted, u64)>, StoreError>;
 
-    /// Removes what was noted of windows that ended before `before`, `limit` records at the most. How
+    /// Removes what was noted of windows that ended before `before`, at most `limit` records. How
     /// many were removed.
     async fn sweep_counts(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
 }

@@ -119,7 +119,7 @@ struct Longest<'a, T> {
 
 impl<T> Node<T> {
     /// Looks along each branch that fits, in the order of preference; what comes later must be
-    /// longer. Each node is visited once at the most. True when nothing better is to be found.
+    /// longer. Each node is visited at most once. True when nothing better is to be found.
     fn search<'a>(&'a self, path: &str, depth: usize, longest: &mut Longest<'a, T>) -> bool {
         let covering = match path {
             "" => self.here.as_ref().or(self.rest.as_ref()),

@@ -18,7 +18,7 @@ use crate::web::state::Running;
 
 use super::clients::no_store;
 
-/// How many records a page has, unless the caller says otherwise; and at the most.
+/// How many records a page has, unless the caller says otherwise; and at most.
 const PAGE: usize = 50;
 const LONGEST_PAGE: usize = 200;
 /// The longest cursor: an id of a record.

@@ -18,7 +18,7 @@ use crate::web::state::Running;
 
 use super::{malformed, no_store};
 
-/// How many clients a page has, unless the caller says otherwise; and at the most.
+/// How many clients a page has, unless the caller says otherwise; and at most.
 const PAGE: usize = 50;
 const LONGEST_PAGE: usize = 200;
 
