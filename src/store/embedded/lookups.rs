@@ -2,7 +2,7 @@
 //! and to begin a transaction for each would take longer than to read it.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
@@ -20,8 +20,6 @@ use super::rows::find;
 
 /// How long a caller waits.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How many lookups may wait for one thread.
-const QUEUE: usize = 4096;
 /// How many are read in one transaction.
 const GROUP: usize = 64;
 /// How many threads there are at most. Each looks up 10,000 clients a second or more.
@@ -39,7 +37,8 @@ struct Lookup {
 
 /// The way to the threads that look up clients.
 pub(super) struct Lookups {
-    queues: Vec<SyncSender<Lookup>>,
+    /// In each wait as many as there are requests, each on a connection of its own.
+    queues: Vec<Sender<Lookup>>,
     threads: Vec<thread::JoinHandle<()>>,
 }
 
@@ -49,7 +48,7 @@ impl Lookups {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let (mut queues, mut threads) = (Vec::new(), Vec::new());
         for _ in 0..(cores / 2).clamp(1, MOST_THREADS) {
-            let (lookups, queue) = mpsc::sync_channel(QUEUE);
+            let (lookups, queue) = mpsc::channel();
             let mut desk =
                 Desk { file: file.to_owned(), unreadable: unreadable.clone(), connection: None };
             let thread = thread::Builder::new()
@@ -69,10 +68,8 @@ impl Lookups {
         let place = id.as_str().bytes().map(usize::from).sum::<usize>() % self.queues.len().max(1);
         let lookups = self.queues.get(place);
         let lookups = lookups.ok_or_else(|| StoreError::new("the store is closed"))?;
-        lookups.try_send(Lookup { id: id.clone(), reply }).map_err(|refused| match refused {
-            TrySendError::Disconnected(_) => StoreError::new("a reading thread has ended"),
-            TrySendError::Full(_) => StoreError::new("too many lookups are waiting"),
-        })?;
+        let ended = |_| StoreError::new("a reading thread has ended");
+        lookups.send(Lookup { id: id.clone(), reply }).map_err(ended)?;
         let answer = tokio::time::timeout(PATIENCE, answer).await;
         let answer = answer.map_err(|_| StoreError::new("the disk does not answer in time"))?;
         answer.map_err(StoreError::new)?
