@@ -20,7 +20,7 @@ pub struct Storage {
     pub store: StoreUrl,
 
     /// Clients kept in memory
-    #[arg(long, default_value_t = 4_096)]
+    #[arg(long, default_value_t = 3_072)]
     pub client_cache: usize,
 
     /// Verified tokens kept in memory, in MiB
