@@ -1,4 +1,4 @@
-//! What the server does without being asked.
+//! The background tasks of the server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::revocation::list::Revocations;
 
 use super::parts::Parts;
 
-/// What runs in the background.
+/// The background tasks, and what they share.
 pub struct Chores {
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -28,17 +28,17 @@ pub struct Chores {
     pub feed: Arc<Feed>,
     /// The store, for its upkeep.
     pub store: Arc<dyn Upkeep>,
-    /// What has ended before its time.
+    /// The revocation list.
     pub revocations: Arc<Revocations>,
-    /// Moves audit records to where they are read.
+    /// Moves audit records to the collection that is read.
     pub outbox: Arc<dyn Outbox>,
-    /// Logins to be written.
+    /// Logins that are not written yet.
     pub logins: Arc<PendingLogins>,
-    /// What counts the tokens of clients that have a quota.
+    /// The counters of token quotas.
     pub quotas: Arc<Quotas>,
-    /// What removes clients that were never used.
+    /// Removes clients that were never used.
     pub unused: Arc<UnusedSweep>,
-    /// What looks after credentials that end.
+    /// Watches credentials that are about to expire.
     pub credentials: Arc<CredentialWatch>,
     /// The policy of gateways, if there is one.
     pub policy: Option<Arc<PolicyFile>>,

@@ -39,47 +39,47 @@ pub use source::{MongoSource, SourcePage, open_source};
 
 pub use crate::store::{BackedUp, Existing, Inspection, Problem};
 
-/// What the doors ask.
+/// The use cases that HTTP and gRPC call.
 pub struct App {
-    /// What is in force.
+    /// The configuration in force.
     pub config: Config,
-    /// What the operator adds to the OpenID configuration.
+    /// Members that the operator adds to the OpenID configuration.
     pub openid_configuration: serde_json::Map<String, serde_json::Value>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Issues tokens, judges them and calls them back.
+    /// Issues, verifies and revokes tokens.
     pub tokens: Tokens,
     /// Creates, changes and removes clients.
     pub clients: Clients,
-    /// The server's own keys.
+    /// The server's signing keys.
     pub signing: Signing,
-    /// Says whether requests may pass.
+    /// Decides whether requests may pass.
     pub gatekeeper: Gatekeeper,
-    /// Ends tokens for administrators.
+    /// Revokes tokens for administrators.
     pub revocation_orders: RevocationOrders,
     /// Audit records.
     pub audit_trail: Arc<dyn AuditTrail>,
     /// News of other replicas.
     pub feed: Arc<Feed>,
-    /// How the rest of the server is.
+    /// The parts that status routes and metrics report on.
     pub health: Health,
 }
 
-/// The server's own keys.
+/// The server's signing keys.
 pub struct Signing {
-    /// Those that sign and verify now.
+    /// The keys that sign and verify now.
     pub ring: Arc<KeyRing>,
-    /// Retires keys, and asks for others.
+    /// Retires keys, and requests rotations.
     pub keys: SigningKeys,
-    /// Publishes ours, and takes in those of other replicas.
+    /// Publishes the keys of this replica, and reads those of the others.
     pub exchange: Arc<KeyExchange>,
 }
 
-/// What is told of how the server is.
+/// The parts that status routes and metrics report on.
 pub struct Health {
     /// The store.
     pub store: Arc<dyn Upkeep>,
-    /// What has ended before its time.
+    /// The revocation list.
     pub revocations: Arc<Revocations>,
     /// The delivery of audit events to a webhook, if there is one.
     pub delivery: Option<Arc<Delivery>>,

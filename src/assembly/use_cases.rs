@@ -1,4 +1,4 @@
-//! What the doors ask, made of the parts.
+//! The use cases, built from the parts.
 
 use std::sync::Arc;
 

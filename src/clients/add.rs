@@ -1,10 +1,11 @@
-//! Clients are added, with their secret and with what they look after themselves with.
+//! A new client is stored, with a secret and a registration access token.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::{Action, Author, Recorder};
-use crate::domain::client::{AuthMethod, Client};
+use crate::domain::auth_method::AuthMethod;
+use crate::domain::client::Client;
 use crate::domain::lists::ListLimits;
 use crate::domain::registration_token::{RegistrationToken, StoredRegistrationToken};
 use crate::domain::secret::ClientSecret;
@@ -26,9 +27,9 @@ pub struct Registered {
     pub client: Client,
     /// Its secret, if it authenticates with one.
     pub secret: Option<ClientSecret>,
-    /// What it shows to look after itself, unless it has power over this server.
+    /// Its registration access token, unless it has power over this server.
     pub registration_token: Option<RegistrationToken>,
-    /// Those of its keys that other clients have too: for admins alone.
+    /// Its keys that other clients have too; for administrators only.
     pub shared_keys: Vec<SharedKey>,
     /// Keys that came with others and were not taken.
     pub left_out: Vec<LeftOut>,
@@ -36,34 +37,34 @@ pub struct Registered {
 
 /// Creates, changes and removes clients, with their audit records.
 pub struct Clients {
-    /// Where they are kept.
+    /// The store.
     pub repository: Arc<dyn ClientRepository>,
-    /// What makes their secrets.
+    /// Generates and hashes secrets.
     pub secrets: Secrets,
-    /// What lets their keys in.
+    /// The rules for new keys.
     pub keys: KeyAdmission,
-    /// Who may register.
+    /// The registration mode.
     pub registration: RegistrationMode,
-    /// What makes the records of who did what.
+    /// Creates audit records.
     pub recorder: Arc<Recorder>,
-    /// What ends tokens.
+    /// Revokes tokens.
     pub revoker: Arc<Revoker>,
-    /// Uses of credentials, to be written.
+    /// Uses of credentials that are not written yet.
     pub logins: Arc<PendingLogins>,
-    /// What looks after credentials that end.
+    /// Watches credentials that are about to expire.
     pub watch: Arc<CredentialWatch>,
     /// How much a client may have.
     pub limits: Limits,
 }
 
-/// How many live credentials a client may have, and how much it may be granted.
+/// The limits on the credentials and grants of one client.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Secrets.
     pub secrets: usize,
     /// Keys.
     pub keys: usize,
-    /// What it is granted.
+    /// The lengths of its lists.
     pub lists: ListLimits,
     /// The longest life of its tokens.
     pub token_lifetime: Duration,
@@ -93,7 +94,7 @@ impl Default for Limits {
 }
 
 impl Clients {
-    /// Judges keys as slow hashes are computed: few at a time, and not by those who issue tokens.
+    /// Validates keys in the queue of slow hashes, so that token requests are not delayed.
     pub(super) async fn judge(&self, keys: SentKeys) -> Result<KeySet, ClientsError> {
         match keys.is_empty() {
             true => Ok(KeySet::default()),
@@ -122,7 +123,7 @@ impl Clients {
             true => None,
             false => Some(RegistrationToken::random()?),
         };
-        // Behind one that its owner has, who may not hear of this one.
+        // After the token that its owner already has: the answer with this one may be lost.
         let kept = registration_token.as_ref().map(RegistrationToken::digest);
         let kept = kept.map(|digest| StoredRegistrationToken::new(digest, now));
         client.registration_tokens.extend(kept);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::audit::{Action, Author, Recorder};
-use crate::domain::client::{AuthMethod, Client};
+use crate::domain::auth_method::AuthMethod;
+use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::permission::{ADMIN, Permission};
@@ -47,20 +48,20 @@ impl AdminCredentials {
     }
 }
 
-/// Makes and ends administrators whom no other administrator makes.
+/// Creates and removes the administrators of the configuration and of the credentials file.
 pub struct Administrators {
-    /// Where clients are kept.
+    /// The store.
     pub repository: Arc<dyn ClientRepository>,
-    /// What keeps their secrets.
+    /// Hashes secrets.
     pub secrets: Secrets,
-    /// What makes the records of who did what.
+    /// Creates audit records.
     pub recorder: Arc<Recorder>,
-    /// What ends tokens.
+    /// Revokes tokens.
     pub revoker: Arc<Revoker>,
 }
 
 impl Administrators {
-    /// Whether there is any.
+    /// Whether any client is an administrator.
     pub async fn exist(&self) -> Result<bool, ClientsError> {
         Ok(!self.repository.holders(&admin()?).await?.is_empty())
     }

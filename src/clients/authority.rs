@@ -56,18 +56,18 @@ impl Authority {
         Self { id, lineage, is_admin: false, owns: Some(token), author }
     }
 
-    /// The registration access token that was shown, by a client that looks after itself.
+    /// The registration access token that was shown, by a client that manages itself.
     pub(super) fn registration_token(&self) -> Option<&RegistrationTokenDigest> {
         self.owns.as_ref()
     }
 
-    /// Ends what others may hold to look after this client. Who shows such a token keeps that one.
+    /// Ends the registration access tokens of a client, but for the one that was shown.
     pub(super) fn end_registration_tokens(&self, client: &mut Client) {
         let shown = self.owns.as_ref();
         client.registration_tokens.retain(|held| shown.is_some_and(|shown| held.digest == *shown));
     }
 
-    /// Refuses a new credential to a client that is not in use and looks after itself: it would be
+    /// Refuses a new credential to a client that is not in use and manages itself: it would be
     /// there when an administrator publishes the client.
     pub(super) fn may_add_credentials(&self, client: &Client) -> Result<(), ClientsError> {
         let refused = self.owns.is_some() && client.state != State::Public;

@@ -74,7 +74,7 @@ impl CachedClients {
         Self { repository, revocations, remembered, absent, limits }
     }
 
-    /// What was written is in force here at once, and in the log.
+    /// Applies a write to this process at once, and logs it.
     fn see<T: PartialEq>(
         &self,
         written: Result<T, StoreError>,

@@ -34,12 +34,12 @@ impl Precondition {
     }
 }
 
-/// Who changes a client, and when.
+/// The author and the time of a change.
 #[derive(Clone, Copy, Debug)]
 pub struct By<'a> {
-    /// Who.
+    /// The author, and what it may change.
     pub authority: &'a Authority,
-    /// When.
+    /// The time.
     pub now: Timestamp,
 }
 

@@ -62,7 +62,7 @@ pub enum ClientsError {
     /// The bearer does not hold the permission.
     #[error("this needs the permission `{0}`")]
     NotPermitted(&'static str),
-    /// The client looks after itself, and is not in use.
+    /// The client manages itself, and is not in use.
     #[error("the client is not published and cannot add credentials; ask an administrator")]
     NotPublished,
     /// There is no such signing key.
@@ -186,7 +186,7 @@ impl ClientsError {
     }
 }
 
-/// Metadata that cannot be accepted.
-pub(super) fn refused<T>(why: impl Into<String>) -> Result<T, ClientsError> {
+/// Refuses metadata.
+pub(crate) fn refused<T>(why: impl Into<String>) -> Result<T, ClientsError> {
     Err(ClientsError::Metadata(why.into()))
 }

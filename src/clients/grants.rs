@@ -1,4 +1,4 @@
-//! What an admin grants a client.
+//! The members of a client that only an administrator sets.
 
 use std::time::Duration;
 
@@ -24,16 +24,16 @@ const MOST_CLAIMS: usize = 64;
 /// The largest quota: more than any server issues.
 const MOST_TOKENS: u64 = 1_000_000_000_000;
 
-/// What an admin may set, beside what any registration may ask for.
+/// The members that only an administrator sets.
 #[derive(Debug, Default)]
 pub struct Grants {
-    /// What its tokens say it may do.
+    /// The permissions in its tokens.
     pub permissions: Vec<Permission>,
-    /// For whom its tokens may be.
+    /// The audiences that its tokens may have.
     pub audience: Vec<Audience>,
-    /// What it may ask for.
+    /// The scopes that it may request.
     pub scope: Scope,
-    /// Its state to begin with.
+    /// Its initial state.
     pub state: State,
     /// Free-form notes.
     pub metadata: Map<String, Value>,
@@ -52,9 +52,9 @@ pub struct Grants {
 }
 
 impl Grants {
-    /// The same without repetitions, if all of it can be granted.
+    /// Validates all members and removes duplicates.
     pub(super) fn checked(self, limits: &Limits) -> Result<Self, ClientsError> {
-        // First, so that nothing below looks through a list of whatever length.
+        // First, so that nothing below iterates over an unbounded list.
         self.check_lengths(limits)?;
         self.check_claims()?;
         let longest = limits.token_lifetime;
@@ -85,7 +85,7 @@ impl Grants {
         })
     }
 
-    /// Gives all of it to a client.
+    /// Sets all members of a client.
     pub(super) fn give(self, client: &mut Client) {
         client.permissions = self.permissions;
         client.audience = self.audience;
@@ -129,7 +129,7 @@ impl Grants {
     }
 }
 
-/// Notes, if every store can keep them.
+/// Validates free-form notes: every store must be able to keep them.
 fn check_metadata(notes: Map<String, Value>) -> Result<Map<String, Value>, ClientsError> {
     let notes = Value::Object(notes);
     if free_form::is_too_deep(&notes) {
@@ -150,7 +150,7 @@ fn check_metadata(notes: Map<String, Value>) -> Result<Map<String, Value>, Clien
     })
 }
 
-/// 0 is none of its own.
+/// 0 stands for the configured quota.
 fn quota(name: &str, quota: Option<u64>) -> Result<Option<u64>, ClientsError> {
     match quota {
         Some(quota) if quota > MOST_TOKENS => {

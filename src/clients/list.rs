@@ -1,6 +1,7 @@
 //! Which clients there are.
 
-use crate::domain::client::{AuthMethod, Client};
+use crate::domain::auth_method::AuthMethod;
+use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;

@@ -1,7 +1,8 @@
-//! A client before it is stored: what registration and creation share.
+//! A client that is not stored yet: what registration and creation share.
 
 use crate::domain::algorithm::Algorithm;
-use crate::domain::client::{AuthMethod, Client};
+use crate::domain::auth_method::AuthMethod;
+use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 use crate::domain::jwks_uri::JwksUri;
@@ -11,7 +12,7 @@ use super::Clients;
 use super::error::{ClientsError, refused};
 use super::public_key::{LeftOut, SentKeys};
 
-/// What a client is to be: [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2), as far
+/// The input of a registration: [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2), as far
 /// as it means something here.
 #[derive(Debug, Default)]
 pub struct NewClient {
@@ -19,11 +20,11 @@ pub struct NewClient {
     pub name: String,
     /// How it will authenticate.
     pub auth_method: AuthMethod,
-    /// What it will sign assertions with, and nothing else; `None`: whatever its keys say.
+    /// The only algorithm that it will sign assertions with; `None`: as its keys say.
     pub signing_algorithm: Option<Algorithm>,
     /// Its keys.
     pub keys: NewKeys,
-    /// Where it publishes its keys, if it does.
+    /// The URL of its key set, if it publishes its keys.
     pub jwks_uri: Option<JwksUri>,
 }
 
@@ -36,7 +37,7 @@ pub struct NewKeys {
     pub proofs: Vec<String>,
 }
 
-/// A client that is not stored yet.
+/// A client that is ready to be stored.
 #[derive(Debug)]
 pub(super) struct Draft {
     /// The client, without a secret yet.
@@ -48,8 +49,8 @@ pub(super) struct Draft {
 }
 
 impl NewClient {
-    /// Refuses what can be no client. Its keys are not judged, so this costs little whatever was
-    /// sent.
+    /// Refuses input that cannot become a client. It does not validate keys, so it is cheap for any
+    /// input.
     pub fn check(&self) -> Result<(), ClientsError> {
         check_name(&self.name)?;
         let (sends_keys, publishes) = (!self.keys.keys.is_empty(), self.jwks_uri.is_some());
@@ -73,7 +74,7 @@ impl NewClient {
     }
 }
 
-/// Refuses what is no name for people.
+/// Refuses a name that people cannot read.
 pub(super) fn check_name(name: &str) -> Result<(), ClientsError> {
     match name.chars().count() <= 256 && is_name(name) {
         true => Ok(()),
@@ -85,7 +86,7 @@ pub(super) fn check_name(name: &str) -> Result<(), ClientsError> {
 }
 
 impl Clients {
-    /// The client that is asked for, with its keys, if they are good.
+    /// Builds the client, with its validated keys.
     pub(super) async fn draft(
         &self,
         new: NewClient,

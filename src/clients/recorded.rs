@@ -1,5 +1,5 @@
-//! A client as it stands in audit records and answers: RFC 7591's names where it has them, never a
-//! hash.
+//! A client as JSON, for audit records and answers: with the names of RFC 7591 where it has them, and
+//! never with a hash.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::domain::client::{Client, Unreadable};
 use crate::domain::free_form::{self, DEEPEST};
 use crate::domain::jwks_uri::JwksUri;
 
-/// All of a client: nothing that changes of itself as time goes by.
+/// All members of a client that do not change with time alone.
 #[must_use]
 pub fn recorded(client: &Client) -> Value {
     let mut shown = json!({
@@ -41,7 +41,7 @@ pub fn recorded(client: &Client) -> Value {
     shown
 }
 
-/// What another tool nested too deeply is cut, and what cannot be read is named.
+/// Cuts metadata that is nested too deeply, and names members that cannot be read.
 fn show_as_far_as_possible(shown: &mut Value, client: &Client) {
     let mut unreadable = client.unreadable.clone();
     for (name, value) in client.metadata.iter().filter(|(_, value)| is_cut(value)) {
@@ -62,7 +62,7 @@ fn is_cut(value: &Value) -> bool {
     free_form::is_deeper(value, DEEPEST - 1)
 }
 
-/// The secrets of a client, by their ids alone.
+/// The secrets of a client, by their ids only.
 #[must_use]
 pub fn secrets(client: &Client) -> Vec<Value> {
     let shown = client.secrets.iter().map(|secret| {
@@ -89,14 +89,14 @@ pub fn keys(client: &Client) -> Vec<Value> {
     shown.collect()
 }
 
-/// What a client may be looked after with, by their ids alone.
+/// The registration access tokens of a client, by their ids only.
 #[must_use]
 pub fn registration_tokens(client: &Client) -> Vec<Value> {
     let tokens = client.registration_tokens.iter();
     tokens.map(|token| json!({ "id": token.id, "created_at": token.created })).collect()
 }
 
-/// What an admin granted.
+/// The members that only an administrator sets.
 #[must_use]
 pub fn grants(client: &Client) -> Value {
     json!({

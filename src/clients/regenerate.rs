@@ -2,7 +2,8 @@
 //! quick way to remove access.
 
 use crate::audit::Action;
-use crate::domain::client::{AuthMethod, Client, Revision};
+use crate::domain::auth_method::AuthMethod;
+use crate::domain::client::{Client, Revision};
 use crate::domain::id::ClientId;
 
 use super::change::{By, Precondition};

@@ -46,8 +46,7 @@ impl RegistrationMode {
 }
 
 impl Clients {
-    /// Registers a client, if its keys are good. It has nothing but its name and its credential: what
-    /// it may do is for an admin to grant.
+    /// Registers a client, with a name and a credential only: an administrator grants the rest.
     pub async fn register(
         &self,
         new: NewClient,

@@ -1,4 +1,4 @@
-//! Secrets of clients are made, kept and compared.
+//! Client secrets: generated, hashed and compared.
 
 use crate::domain::client::{Client, StoredSecret};
 use crate::domain::clock::Timestamp;
@@ -10,17 +10,17 @@ use crate::hashing::SlowHashes;
 
 use super::error::ClientsError;
 
-/// Makes secrets, and what is kept of them.
+/// Generates and hashes secrets.
 #[derive(Clone)]
 pub struct Secrets {
     /// The server's part of the checksums.
     pub pepper: Pepper,
-    /// What computes slow hashes.
+    /// The queue of slow hashes.
     pub hashes: SlowHashes,
 }
 
 impl Secrets {
-    /// Makes a secret, and what is kept of it.
+    /// Generates a secret, with the credential to store.
     pub fn make(
         &self,
         client: &ClientId,
@@ -32,7 +32,7 @@ impl Secrets {
         Ok((secret, Credential::new(id, StoredSecret { hash, checksummed: true }, now)))
     }
 
-    /// What is kept of a secret that somebody chose, or that we made before.
+    /// The credential to store for a secret that an operator chose, or that this server generated before.
     pub(super) async fn kept(
         &self,
         secret: &ClientSecret,
@@ -48,7 +48,7 @@ impl Secrets {
         Ok(Credential::new(id, StoredSecret { hash, checksummed }, now))
     }
 
-    /// Whether it is a secret that the client has now.
+    /// Whether it is a live secret of the client.
     pub(super) async fn has(
         &self,
         client: &Client,

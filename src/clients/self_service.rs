@@ -1,8 +1,9 @@
-//! A client looks after its own registration: [RFC 7592](https://www.rfc-editor.org/rfc/rfc7592).
+//! A client manages its own registration: [RFC 7592](https://www.rfc-editor.org/rfc/rfc7592).
 //! It may change its name and its credentials; what it is granted is for an admin.
 
 use crate::audit::{Action, Origin};
-use crate::domain::client::{AuthMethod, Client, ClientKey};
+use crate::domain::auth_method::AuthMethod;
+use crate::domain::client::{Client, ClientKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::Credential;
 use crate::domain::id::ClientId;
@@ -16,14 +17,14 @@ use super::error::{ClientsError, refused};
 use super::new_client::{Draft, NewClient};
 use super::{Clients, Registered};
 
-/// What a client puts in the place of its registration: RFC 7592 §2.2.
+/// The new registration of a client: RFC 7592 §2.2.
 #[derive(Debug)]
 pub struct Replacement {
-    /// The id that it says it has.
+    /// The id in the request.
     pub client_id: Option<String>,
-    /// The secret that it says it has, if it says so.
+    /// The secret in the request, if there is one.
     pub client_secret: Option<ClientSecret>,
-    /// What it is to be.
+    /// The new metadata.
     pub client: NewClient,
 }
 
@@ -36,7 +37,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// What it acts as.
+    /// Its authority over itself.
     #[must_use]
     pub fn authority(&self) -> &Authority {
         &self.authority
@@ -83,7 +84,7 @@ impl Clients {
         let mut client = found.ok_or(ClientsError::RegistrationToken)?;
         let mut known = client.registration_tokens.iter().rev();
         let place = known.position(|held| held.digest.is_of(&token));
-        // What has power over this server is for administrators to look after, whoever granted it.
+        // Clients with power over this server are managed by administrators only.
         let is_there = matches!(client.state, State::Public | State::Draft) && !client.has_power();
         let place = place.filter(|_| is_there).ok_or(ClientsError::RegistrationToken)?;
         let held = client.registration_tokens.iter().rev().nth(place);
@@ -177,7 +178,7 @@ impl Clients {
         Ok(Registered { client, secret, registration_token, shared_keys, left_out })
     }
 
-    /// What a client says of itself must be so.
+    /// Refuses an id or a secret that is not the client's.
     async fn says_who_it_is(
         &self,
         client: &Client,

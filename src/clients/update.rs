@@ -1,7 +1,7 @@
 //! An admin changes what a client is, and what it is granted: a merge patch,
 //! [RFC 7396](https://www.rfc-editor.org/rfc/rfc7396).
 
-use std::mem::swap;
+use std::mem::take;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use crate::audit::Action;
 use crate::domain::algorithm::Algorithm;
 use crate::domain::audience::Audience;
-use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS, Client, ClientKey};
+use crate::domain::auth_method::AuthMethod;
+use crate::domain::client::{CLIENT_CREDENTIALS, Client, ClientKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::Credential;
 use crate::domain::id::ClientId;
@@ -23,7 +24,7 @@ use super::grants::Grants;
 use super::new_client::check_name;
 use super::{Clients, Limits};
 
-/// What becomes of a member.
+/// The change of one member.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum Patch<T> {
     /// It stays as it is.
@@ -40,7 +41,7 @@ impl<T> Patch<T> {
         !matches!(self, Self::Keep)
     }
 
-    /// What the member becomes, if anything.
+    /// The new value, if there is one.
     fn value(self) -> Option<T> {
         match self {
             Self::Keep | Self::Clear => None,
@@ -49,22 +50,22 @@ impl<T> Patch<T> {
     }
 }
 
-/// What shall become of a client.
+/// The changes of a client: one for each member.
 #[derive(Clone, Debug, Default)]
 pub struct ClientPatch {
     /// Its name; it cannot be without.
     pub name: Option<String>,
     /// How it authenticates; it cannot be without.
     pub auth_method: Option<AuthMethod>,
-    /// What it signs assertions with.
+    /// The algorithm of its assertions.
     pub signing_algorithm: Patch<Algorithm>,
     /// The grants it may use. There is one; without any it is that one.
     pub grant_types: Patch<Vec<String>>,
-    /// What its tokens say it may do.
+    /// The permissions in its tokens.
     pub permissions: Patch<Vec<Permission>>,
-    /// For whom its tokens may be.
+    /// The audiences that its tokens may have.
     pub audience: Patch<Vec<Audience>>,
-    /// What it may ask for.
+    /// The scopes that it may request.
     pub scope: Patch<Scope>,
     /// Its notes: merged with those that are there.
     pub metadata: Patch<Map<String, Value>>,
@@ -83,8 +84,8 @@ pub struct ClientPatch {
 }
 
 impl Clients {
-    /// Changes a client. What is taken from its grants stays in living tokens until they expire,
-    /// unless these end with it.
+    /// Changes a client. Live tokens keep permissions that it loses until they expire, unless `tokens`
+    /// revokes them.
     pub async fn update(
         &self,
         by: By<'_>,
@@ -126,7 +127,7 @@ impl ClientPatch {
             check_grant_types(client.grant_types.as_deref())?;
         }
         let is_changed = |name: &str| changed.contains(&name);
-        // What is not changed is not judged: it may be what could not be granted today.
+        // Members that do not change are not validated: they may have values that cannot be granted today.
         let metadata = match self.metadata {
             Patch::Set(patch) => merged(&client.metadata, patch),
             Patch::Keep | Patch::Clear => Map::new(),
@@ -144,14 +145,13 @@ impl ClientPatch {
             quota_per_day: self.quota_per_day.value(),
             legacy_audience: self.legacy_audience.value(),
         };
-        let mut granted = client.clone();
-        grants.checked(limits)?.give(&mut granted);
-        for (name, take) in GRANTED {
+        let mut grants = grants.checked(limits)?;
+        for (name, give) in GRANTED {
             if is_changed(name) {
-                take(client, &mut granted);
+                give(client, &mut grants);
             }
         }
-        // What is set anew can be read again.
+        // A member that is set is readable again.
         client.unreadable.retain(|it| !is_changed(it.member.as_str()));
         Ok(())
     }
@@ -178,25 +178,25 @@ impl ClientPatch {
     }
 }
 
-/// Takes one member over.
-type Take = fn(&mut Client, &mut Client);
+/// Sets one member of a client.
+type Give = fn(&mut Client, &mut Grants);
 
-/// What can be granted, by its name in documents.
+/// The members that only an administrator sets, by their names in documents.
 #[rustfmt::skip]
-const GRANTED: [(&str, Take); 10] = [
-    ("permissions",         |to, from| swap(&mut to.permissions, &mut from.permissions)),
-    ("audience",            |to, from| swap(&mut to.audience, &mut from.audience)),
-    ("scope",               |to, from| swap(&mut to.scope, &mut from.scope)),
-    ("metadata",            |to, from| swap(&mut to.metadata, &mut from.metadata)),
-    ("groups",              |to, from| swap(&mut to.groups, &mut from.groups)),
-    ("allowedCustomClaims", |to, from| swap(&mut to.allowed_custom_claims, &mut from.allowed_custom_claims)),
+const GRANTED: [(&str, Give); 10] = [
+    ("permissions",         |to, from| to.permissions = take(&mut from.permissions)),
+    ("audience",            |to, from| to.audience = take(&mut from.audience)),
+    ("scope",               |to, from| to.scope = take(&mut from.scope)),
+    ("metadata",            |to, from| to.metadata = take(&mut from.metadata)),
+    ("groups",              |to, from| to.groups = take(&mut from.groups)),
+    ("allowedCustomClaims", |to, from| to.allowed_custom_claims = take(&mut from.allowed_custom_claims)),
     ("accessTokenLifetime", |to, from| to.access_token_lifetime = from.access_token_lifetime),
     ("quotaPerHour",        |to, from| to.quota_per_hour = from.quota_per_hour),
     ("quotaPerDay",         |to, from| to.quota_per_day = from.quota_per_day),
     ("legacyAudience",      |to, from| to.legacy_audience = from.legacy_audience),
 ];
 
-/// Notes with a merge patch carried out on them.
+/// Applies a merge patch to notes.
 fn merged(notes: &Map<String, Value>, patch: Map<String, Value>) -> Map<String, Value> {
     let mut merged = Value::Object(notes.clone());
     json_patch::merge(&mut merged, &Value::Object(patch));

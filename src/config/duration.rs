@@ -51,7 +51,7 @@ pub(super) fn as_days_or_zero<S: Serializer>(
     Unit::DAY.write(duration.unwrap_or_default(), to)
 }
 
-/// What a bare number counts.
+/// The unit of a bare number.
 struct Unit {
     name: &'static str,
     length: Duration,

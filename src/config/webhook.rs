@@ -13,7 +13,7 @@ use crate::audit::message::{Topic, WebhookKey};
 use super::ConfigError;
 use super::secret::{read, redacted, secret};
 
-/// What a webhook is told of unless it is said: what ended before its time, or soon will.
+/// The default events: revocations, removals, and credentials that are about to expire.
 const DEFAULT_TOPICS: &str = "tokens.revoked,client.deleted,client.left,client.state_changed,\
     client.regenerated,secret.deleted,key.deleted,signing_key.*,credential.expiring";
 

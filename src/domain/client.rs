@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
-use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::algorithm::Algorithm;
 use super::audience::Audience;
+use super::auth_method::AuthMethod;
 use super::clock::Timestamp;
 use super::credential::Credential;
 use super::id::ClientId;
@@ -21,45 +21,10 @@ use super::scope::Scope;
 use super::secret_hash::{Profile, SecretHash};
 use super::state::State;
 
-/// How a client proves its identity at the token endpoint: the `token_endpoint_auth_method` of
-/// [RFC 7591 §2](https://www.rfc-editor.org/rfc/rfc7591#section-2).
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[derive(Display, EnumString, IntoStaticStr, VariantNames)]
-#[strum(serialize_all = "snake_case", parse_err_ty = UnknownAuthMethod, parse_err_fn = unknown)]
-pub enum AuthMethod {
-    /// A secret in the `Authorization` header (or in the body: the two are one method here).
-    #[default]
-    ClientSecretBasic,
-    /// A secret in the body (or in the header).
-    ClientSecretPost,
-    /// An assertion signed with a registered key: RFC 7523, RFC 10070.
-    PrivateKeyJwt,
-}
-
-impl AuthMethod {
-    /// The name on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
-/// The name is of no authentication method that we know.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error(
-    "`token_endpoint_auth_method` must be client_secret_basic, client_secret_post or private_key_jwt"
-)]
-pub struct UnknownAuthMethod;
-
-fn unknown(_: &str) -> UnknownAuthMethod {
-    UnknownAuthMethod
-}
-
 /// The only grant there is here.
 pub const CLIENT_CREDENTIALS: &str = "client_credentials";
 
-/// What is kept of a secret.
+/// A secret as it is stored.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StoredSecret {
     /// Its hash.
@@ -159,7 +124,7 @@ pub struct Client {
     pub secrets: Vec<Credential<StoredSecret>>,
     /// Its keys.
     pub keys: Vec<Credential<ClientKey>>,
-    /// What it may show to look after itself: the current one last; before it the one that goes
+    /// Its registration access tokens: the current one last; before it the one that goes
     /// when the current one is first used.
     pub registration_tokens: Vec<StoredRegistrationToken>,
     /// What its assertions are signed with, if it registered that.
@@ -252,8 +217,8 @@ impl Client {
     }
 
     /// Brings it into a state. Going into use and out of it both bring the next epoch: the tokens
-    /// of one time of use are no good in the next. What was shown to look after it ends when it goes
-    /// out of use.
+    /// of one time of use are not valid in the next. Its registration access tokens end when it goes out
+    /// of use.
     pub fn move_to(&mut self, state: State, next_epoch: u64) {
         if (self.state == State::Public) != (state == State::Public) {
             self.token_epoch = next_epoch;
@@ -264,7 +229,7 @@ impl Client {
         self.state = state;
     }
 
-    /// Whether it has power over this server: then an administrator looks after it, and nobody else.
+    /// Whether it has power over this server: then only administrators manage it.
     #[must_use]
     pub fn has_power(&self) -> bool {
         self.permissions.iter().any(Permission::is_ours)

@@ -3,12 +3,12 @@
 use super::clock::Timestamp;
 use super::id::CredentialId;
 
-/// A credential as it is kept.
+/// A stored credential.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Credential<T> {
     /// Its name among the credentials of its client; for a secret that we made, also part of the secret.
     pub id: CredentialId,
-    /// What it is verified with.
+    /// The hash or the key that verifies it.
     pub verifier: T,
     /// When it was created.
     pub created: Timestamp,
@@ -40,7 +40,7 @@ impl<T> Credential<T> {
         self.expires.is_none_or(|end| now < end)
     }
 
-    /// Has it end at this time, unless it ends sooner.
+    /// Sets its end, unless it ends earlier.
     pub fn end_by(&mut self, end: Timestamp) {
         self.expires = Some(self.expires.map_or(end, |sooner| sooner.min(end)));
     }

@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod algorithm;
 pub mod audience;
+pub mod auth_method;
 pub mod brought_hash;
 pub mod bucket;
 pub mod claims;

@@ -63,7 +63,8 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::client::{AuthMethod, Revision};
+    use crate::domain::auth_method::AuthMethod;
+    use crate::domain::client::Revision;
     use crate::domain::clock::Timestamp;
 
     #[test]

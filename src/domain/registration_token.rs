@@ -1,4 +1,4 @@
-//! Registration access tokens: what a client shows to look after its own registration,
+//! Registration access tokens: what a client shows to manage its own registration,
 //! [RFC 7592 §3](https://www.rfc-editor.org/rfc/rfc7592#section-3).
 
 use std::fmt;

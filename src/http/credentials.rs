@@ -1,5 +1,5 @@
 //! `/clients/{client_id}/secrets`, `/keys` and `/regenerate`, of administrators; and the same below
-//! `/register/{client_id}`, of a client that looks after itself.
+//! `/register/{client_id}`, of a client that manages itself.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::assembly::App;
 use crate::clients::authority::Authority;
 use crate::clients::change::By;
 use crate::clients::credentials::Lives;
-use crate::clients::error::ClientsError;
+use crate::clients::error::{ClientsError, refused};
 use crate::clients::recorded;
 use crate::domain::id::ClientId;
 use crate::domain::permission::CLIENTS_WRITE;
@@ -24,7 +24,7 @@ use super::admin::clients::{self, client_id, credential_id, done, tokens};
 use super::client_json::{new_keys, view};
 use super::oauth::{register, self_service};
 
-/// A client whose credentials are changed, and who changes them.
+/// A client whose credentials change, and the authority that changes them.
 struct Subject {
     id: ClientId,
     authority: Authority,
@@ -32,8 +32,8 @@ struct Subject {
 }
 
 impl Subject {
-    /// For what costs slow hashes and writes. To end something costs little, and is never refused for
-    /// how often it is done.
+    /// For requests that add credentials, which a client may not make too often: they cost hashes and
+    /// writes.
     async fn gaining(app: &App, request: &HttpRequest) -> Result<Self, Refusal> {
         match is_own(request) {
             true => Ok(Self::owner(self_service::changing(app, request).await?.into())),
@@ -62,12 +62,12 @@ impl Subject {
     }
 }
 
-/// Whether the client asks itself.
+/// Whether the client manages itself.
 fn is_own(request: &HttpRequest) -> bool {
     request.match_pattern().is_some_and(|route| route.contains("/register/{client_id}/"))
 }
 
-/// What is asked of a new secret; an empty body asks for nothing.
+/// The body of a request for a new secret; it may be empty.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SecretRequest {
@@ -109,10 +109,10 @@ pub(super) async fn add_key(
     let mut members = optional_object(&request, payload).await?;
     let mut number = |name: &str| match members.remove(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => value
-            .as_u64()
-            .map(Some)
-            .ok_or_else(|| ClientsError::Metadata(format!("`{name}` must be a number of seconds"))),
+        Some(value) => match value.as_u64() {
+            None => refused(format!("`{name}` must be a number of seconds")),
+            seconds => Ok(seconds),
+        },
     };
     let lives = lives(number("expires_in")?, number("overlap")?)?;
     let keys = new_keys(members)?;
@@ -174,7 +174,7 @@ pub(super) async fn regenerate(
 
 fn lives(expires_in: Option<u64>, overlap: Option<u64>) -> Result<Lives, ClientsError> {
     if expires_in == Some(0) {
-        return Err(ClientsError::Metadata("`expires_in` must be at least 1".to_owned()));
+        return refused("`expires_in` must be at least 1");
     }
     let seconds = |seconds: Option<u64>| seconds.map(Duration::from_secs);
     Ok(Lives { expires_in: seconds(expires_in), overlap: seconds(overlap) })

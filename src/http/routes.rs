@@ -106,11 +106,16 @@ pub const TABLE: &[Entry] = &[
 ];
 
 impl Entry {
-    /// Whether clients, keys or revocations may be written.
+    /// Whether a request may write something that must be in force in this process too. Issuing a token
+    /// and asking about one do not. The first use of a new registration access token ends the previous
+    /// one, so its GET may write.
     fn may_write(&self) -> bool {
-        self.at == Where::Admin
-            || self.path.starts_with("/register")
-            || self.path == "/oauth/revoke"
+        let only_asks = self.path.starts_with("/access/")
+            || ["/oauth/token", "/oauth/introspect", "/oauth/authorize"].contains(&self.path);
+        match self.method {
+            "GET" => self.path.starts_with("/register/"),
+            _ => self.at != Where::Gateway && !only_asks,
+        }
     }
 
     /// Whether the path with a slash behind it is the same route. Below the gateways' every path is
@@ -262,5 +267,30 @@ fn route(method: &str) -> Route {
         "PATCH" => web::patch(),
         "PUT" => web::put(),
         _ => web::post(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every route is completed that is not listed here and is not a GET.
+    #[test]
+    fn routes_that_may_write_run_to_their_end() {
+        let cut_off: Vec<&str> = TABLE
+            .iter()
+            .filter(|entry| entry.method != "GET" && !entry.may_write())
+            .map(|entry| entry.path)
+            .collect();
+        #[rustfmt::skip]
+        let only_ask = [
+            "/auth", "/forward-auth", "/auth/{path:.*}", "/forward-auth/{path:.*}",
+            "/oauth/token", "/oauth/introspect", "/access/v1/evaluation", "/access/v1/evaluations",
+            "/oauth/authorize",
+        ];
+        assert_eq!(cut_off, only_ask);
+        let reads = TABLE.iter().filter(|entry| entry.method == "GET" && entry.may_write());
+        let reads: Vec<&str> = reads.map(|entry| entry.path).collect();
+        assert_eq!(reads, ["/register/{client_id}"]);
     }
 }

@@ -1,83 +1,24 @@
 //! Why a question is refused: reasons inside, codes outside, and the one `match` between.
 
+mod auth_failure;
+mod token_fault;
+
 use std::time::Duration;
 
 use crate::domain::audience::Audience;
 use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode, TOO_MANY_FAILURES};
 use crate::domain::free_form::DEEPEST;
-use crate::domain::jwk::Algorithm;
 use crate::domain::printable::excerpt;
 use crate::domain::store_error::StoreError;
 use crate::hashing::Busy;
 use crate::revocation::rate::TooManyRevocations;
 
+use super::SealError;
 use super::authenticate::Throttled;
 use super::quota::QuotaUsed;
-use super::{NotOurs, SealError};
 
-/// Why a client is not who it says. The caller sees `invalid_client` and the same words for all of
-/// them, but for a claim of an assertion whose signature was right.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum AuthFailure {
-    /// No credentials at all.
-    #[error("no credentials")]
-    Missing,
-    /// An `Authorization` header that holds no Basic credentials.
-    #[error("malformed Authorization header")]
-    MalformedHeader,
-    /// No such client.
-    #[error("unknown client")]
-    Unknown,
-    /// The client is registered for another method.
-    #[error("the client is registered for another authentication method")]
-    Method,
-    /// The checksum of the secret is wrong.
-    #[error("the secret's checksum is wrong")]
-    Checksum,
-    /// The secret ended, or was taken away.
-    #[error("the secret has ended")]
-    Ended,
-    /// The secret is wrong.
-    #[error("wrong secret")]
-    WrongSecret,
-    /// The client is not `PUBLIC`.
-    #[error("the client is not published")]
-    Unpublished,
-    /// A limit in the client's document cannot be read.
-    #[error("a limit in the client's document cannot be read")]
-    Unreadable,
-    /// The assertion is no plain signed JWT, or names another client than the request.
-    #[error("malformed assertion")]
-    MalformedAssertion,
-    /// No live key of the client has this name.
-    #[error("no such key")]
-    Key,
-    /// The key signs with another algorithm than the assertion names.
-    #[error("the key is for {0}")]
-    Algorithm(Algorithm),
-    /// The client registered another algorithm than the assertion names.
-    #[error("the client is registered for {0}")]
-    Registered(Algorithm),
-    /// The keys that the client publishes cannot be had.
-    #[error("the keys at the client's `jwks_uri` cannot be fetched")]
-    KeysUnavailable,
-    /// The signature is wrong.
-    #[error("wrong signature")]
-    Signature,
-    /// The signature is right, and this is wrong.
-    #[error("{0}")]
-    Claim(&'static str),
-    /// The `jti` was seen before.
-    #[error("the assertion was used before")]
-    Replayed,
-    /// The `jti` may have been seen before a power failure. Nobody's fault, and told to those who
-    /// hold the key.
-    #[error(
-        "the server lost power and cannot tell whether this assertion was used before; sign a new \
-         one"
-    )]
-    InDoubt,
-}
+pub use auth_failure::AuthFailure;
+pub use token_fault::TokenFault;
 
 /// Why a token request is refused. Rich for the log; the wire sees [`code`](Self::code) and
 /// [`description`](Self::description).
@@ -276,58 +217,6 @@ impl OAuthError {
             | Self::TwoClients
             | Self::TwoCredentials
             | Self::UnsupportedGrant => self.to_string(),
-        }
-    }
-}
-
-/// Why a bearer token is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum TokenFault {
-    /// None of its audiences is one of ours.
-    #[error("for another audience")]
-    Audience,
-    /// Its life is over, or has not begun.
-    #[error("expired, or not yet valid")]
-    Expired,
-    /// No bearer token was sent.
-    #[error("no bearer token")]
-    Missing,
-    /// We did not sign it.
-    #[error("not an access token of ours: {0}")]
-    NotOurs(#[from] NotOurs),
-    /// Whether it is ours cannot be said while the store is away.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Two bearer tokens, or one in a place where none may be.
-    #[error("more than one Authorization header")]
-    Repeated,
-    /// It was revoked.
-    #[error("revoked")]
-    Revoked,
-}
-
-impl TokenFault {
-    /// The code that the caller sees.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
-        match self {
-            Self::Missing => ErrorCode::MissingToken,
-            Self::Audience | Self::Expired | Self::NotOurs(_) | Self::Repeated | Self::Revoked => {
-                ErrorCode::InvalidToken
-            }
-            Self::Store(_) => ErrorCode::TemporarilyUnavailable,
-        }
-    }
-
-    /// What the caller is told. Whatever is wrong with a token, its bearer is told the same.
-    #[must_use]
-    pub fn description(&self) -> &'static str {
-        match self {
-            Self::Missing => "a bearer token is required",
-            Self::Audience | Self::Expired | Self::NotOurs(_) | Self::Repeated | Self::Revoked => {
-                "the token is invalid or has expired"
-            }
-            Self::Store(_) => CANNOT_ANSWER,
         }
     }
 }

@@ -36,17 +36,17 @@ use revoke::OwnTokens;
 use token::TokenIssuer;
 use tokeninfo::TokenJudge;
 
-/// Tokens: issued to clients, judged, and called back by them.
+/// The use cases of tokens.
 pub struct Tokens {
-    /// Proves clients.
+    /// Authenticates clients.
     pub authenticator: Authenticator,
     /// Issues tokens.
     pub issuer: TokenIssuer,
-    /// Judges tokens.
+    /// Verifies tokens.
     pub judge: Arc<TokenJudge>,
     /// Answers about tokens of others.
     pub introspection: Introspection,
-    /// Ends tokens for their owners.
+    /// Revokes tokens for the clients that own them.
     pub own: OwnTokens,
 }
 

@@ -1,6 +1,7 @@
 //! The listeners, from the first byte to the last.
 
 mod background;
+mod bound;
 pub mod connections;
 mod disk_space;
 pub mod grpc;
@@ -9,7 +10,7 @@ mod sweep;
 mod tls;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use tonic::service::Routes;
 use crate::assembly::{App, Chores, OpenStore, StartError, assemble};
 use crate::audit::outbox;
 use crate::clients::logins;
-use crate::config::{Config, Listen, Settings};
+use crate::config::{Config, Listen};
 use crate::domain::clock::Clock;
 use crate::grpc::service::Authorization;
 use crate::http::routes::Listener;
@@ -32,60 +33,14 @@ use connections::{Bounds, Counts, Places};
 use listening::Site;
 use tls::Certificate;
 
+pub use bound::{Bound, bind};
+
 /// How long the last writes may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it is looked whether the server is ready.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long the store is given to come up between two attempts.
 const RETRY: Duration = Duration::from_millis(500);
-
-/// Addresses that are listened on, before anything is served.
-pub struct Bound {
-    main: TcpListener,
-    admin: Option<TcpListener>,
-    gateways: Option<TcpListener>,
-    grpc: Option<TcpListener>,
-    /// How long peers are waited for.
-    pub patience: Patience,
-}
-
-/// Takes the addresses.
-pub fn bind(settings: &Settings) -> io::Result<Bound> {
-    let take = |address: SocketAddr| {
-        TcpListener::bind(address).map_err(|error| {
-            io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
-        })
-    };
-    Ok(Bound {
-        main: take(settings.listen.address)?,
-        admin: settings.listen.admin_address.map(take).transpose()?,
-        gateways: settings.gateways.address.map(take).transpose()?,
-        grpc: settings.gateways.grpc_address.map(take).transpose()?,
-        patience: Patience::default(),
-    })
-}
-
-impl Bound {
-    /// The main address, with the port that was really taken.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.main.local_addr()
-    }
-
-    /// The admin's address, if there is one of its own.
-    pub fn admin_address(&self) -> io::Result<Option<SocketAddr>> {
-        self.admin.as_ref().map(TcpListener::local_addr).transpose()
-    }
-
-    /// The gateways' address, if there is one of its own.
-    pub fn gateway_address(&self) -> io::Result<Option<SocketAddr>> {
-        self.gateways.as_ref().map(TcpListener::local_addr).transpose()
-    }
-
-    /// The address for gRPC, if there is one.
-    pub fn grpc_address(&self) -> io::Result<Option<SocketAddr>> {
-        self.grpc.as_ref().map(TcpListener::local_addr).transpose()
-    }
-}
 
 /// A server that serves.
 pub struct Server {
@@ -220,7 +175,7 @@ impl Server {
         self.state.metrics()
     }
 
-    /// What runs in the background, once it has started.
+    /// The background tasks, once they have started.
     #[must_use]
     pub fn chores(&self) -> Option<&Arc<Chores>> {
         self.chores.as_ref()

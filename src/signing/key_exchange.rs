@@ -1,25 +1,23 @@
-//! How the signing keys of all replicas come together: each shows its public halves in the store,
-//! and takes in those of the others. And how one key follows another.
+//! The exchange of public signing keys among replicas: each publishes its own in the store, and reads
+//! those of the others.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::task::JoinHandle;
 
 use crate::clients::SharedFacts;
-use crate::clients::error::ClientsError;
 use crate::domain::clock::{Clock, Timestamp};
 use crate::domain::jwk::Algorithm;
 use crate::domain::signing_key::{
-    HASTY_LEAD, KeyState, PUBLICATION_LEAD, PublishedKey, SIGNING_PROMISE, SharedKeys,
+    HASTY_LEAD, PUBLICATION_LEAD, PublishedKey, SIGNING_PROMISE, SharedKeys,
 };
 use crate::domain::store_error::StoreError;
 use crate::revocation::list::Revocations;
 
 use super::keys::SigningKeys;
-use super::{Need, OwnPublicKey, Ring, SigningKeyStore, succession};
+use super::{OwnPublicKey, Ring, SigningKeyStore, succession};
 
 /// Under this name the key that may sign at once is agreed on.
 pub const FIRST_KEY: &str = "first_signing_key";
@@ -59,7 +57,7 @@ pub struct Memory {
     // The key that may sign at once, when it is agreed on.
     first: OnceLock<String>,
     // The key that is being made.
-    making: Mutex<Option<JoinHandle<()>>>,
+    pub(super) making: Mutex<Option<JoinHandle<()>>>,
     // One look at a time: the feed's, or that of somebody who has just changed something.
     turn: tokio::sync::Mutex<()>,
 }
@@ -223,70 +221,6 @@ impl KeyExchange {
             && succession::signer(own, &shared.keys, algorithm, now).is_none()
     }
 
-    /// Retires what was taken over from, and sees to it that there are the keys that there should
-    /// be. Whether anything was written.
-    async fn succeed(
-        &self,
-        own: &[OwnPublicKey],
-        shared: &SharedKeys,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let superseded = succession::superseded(own, &shared.keys, now);
-        for key in &superseded {
-            self.changes.supersede(&key.jwk.kid, now).await.map_err(store_error)?;
-            tracing::info!(kid = key.jwk.kid, "a signing key is retired: a newer one signs");
-        }
-        let signing = self.ring.algorithm();
-        let requested = self.request_a_younger_key(own, shared, signing, now).await?;
-
-        let is_usable = |key: &OwnPublicKey| {
-            let there = shared.keys.iter().find(|there| there.jwk.kid == key.jwk.kid);
-            key.jwk.algorithm == signing
-                && there.is_some_and(|there| there.state_at(now) != KeyState::Retired)
-        };
-        if !own.iter().any(is_usable) {
-            self.make(own, signing, Need::Pressing);
-        }
-        for algorithm in Algorithm::FOR_TOKENS {
-            if succession::open_requests(own, shared, algorithm, signing).next().is_some() {
-                self.make(own, algorithm, Need::Requested);
-            }
-        }
-        Ok(requested || !superseded.is_empty())
-    }
-
-    /// Requests a rotation if the schedule demands one. Whether it did.
-    async fn request_a_younger_key(
-        &self,
-        own: &[OwnPublicKey],
-        shared: &SharedKeys,
-        signing: Algorithm,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let Some(oldest) = self.oldest else { return Ok(false) };
-        let signer = succession::signer(own, &shared.keys, signing, now);
-        let old = signer.filter(|key| key.signs_from + oldest <= now);
-        let Some(old) = old.filter(|old| {
-            let mut requests = shared.rotations.iter();
-            !requests.any(|request| request.succeeds.as_deref() == Some(old.jwk.kid.as_str()))
-                && succession::next(own, &shared.keys, signing, now).is_none()
-        }) else {
-            return Ok(false);
-        };
-        self.changes.succeed(old, now).await.map_err(store_error)?;
-        Ok(true)
-    }
-
-    /// Begins to make a key, unless one is being made. The look that finds its file shows it.
-    fn make(&self, own: &[OwnPublicKey], algorithm: Algorithm, need: Need) {
-        let mut making = self.memory.making.lock();
-        if making.as_ref().is_some_and(|task| !task.is_finished()) {
-            return;
-        }
-        let (ring, name) = (self.ring.clone(), successor(own));
-        *making = Some(tokio::task::spawn_blocking(move || ring.make(algorithm, &name, need)));
-    }
-
     async fn clear_away(&self, shared: &SharedKeys, now: Timestamp) -> Result<(), StoreError> {
         for gone in shared.keys.iter().filter(|key| !self.is_needed(key, now)) {
             match gone.retired {
@@ -321,27 +255,11 @@ impl KeyExchange {
     }
 }
 
-/// What the key is called that comes after these: replicas that share a folder make it together,
-/// and no name returns.
-fn successor(own: &[OwnPublicKey]) -> String {
-    let mut kids: Vec<&str> = own.iter().map(|own| own.jwk.kid.as_str()).collect();
-    kids.sort_unstable();
-    let digest = digest(&SHA256, kids.join("\n").as_bytes());
-    digest.as_ref().iter().take(4).fold(String::new(), |name, byte| format!("{name}{byte:02x}"))
-}
-
 /// On a disk that is full our keys go on: nobody else reads there until when they were to sign.
 fn sign_on(own: &[OwnPublicKey], shared: &mut SharedKeys, now: Timestamp) {
     for key in shared.keys.iter_mut().filter(|key| key.retired.is_none()) {
         if own.iter().any(|own| own.jwk.kid == key.jwk.kid) {
             key.signs_until = key.signs_until.max(now + SIGNING_PROMISE);
         }
-    }
-}
-
-fn store_error(error: ClientsError) -> StoreError {
-    match error {
-        ClientsError::Store(error) => error,
-        other => StoreError::new(other),
     }
 }

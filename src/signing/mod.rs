@@ -4,6 +4,7 @@
 pub mod key_exchange;
 pub mod keys;
 mod make_way;
+mod rotation;
 pub mod succession;
 
 use async_trait::async_trait;

@@ -69,7 +69,7 @@ fn count(state: &ServerState, answer: &'static str, reason: &'static str) {
     state.metrics().decisions.get_or_create(&DecisionLabels { answer, reason }).inc();
 }
 
-/// What is answered, as the metrics call it.
+/// The outcome as a label of the metrics.
 fn label(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Allowed => "yes",
@@ -92,12 +92,12 @@ fn log(decision: &Decision, request: &Request<'_>, client_id: Option<&str>) {
     );
 }
 
-/// What somebody wrote who might like to fill the log: its first characters.
+/// The first characters of a text that a stranger wrote: it must not fill the log.
 fn begun(text: &str, most: usize) -> String {
     printable::ascii(&text.chars().take(most).collect::<String>())
 }
 
-/// Whoever has no good token is told the same, whatever the policy says.
+/// Callers without a valid token get the same answer, whatever the policy says.
 fn refusal(decision: &Decision) -> Refusal {
     match (decision.outcome(), &decision.fault, &decision.token) {
         (Outcome::Allowed | Outcome::Forbidden, ..) => {

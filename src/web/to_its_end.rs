@@ -1,4 +1,4 @@
-//! What must not end with the connection of whoever asked for it.
+//! Requests that go on when their connection closes.
 
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
@@ -10,8 +10,8 @@ use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode};
 
 use super::refusal::Refusal;
 
-/// Runs every request of a route to its end, even if the connection closes: what it has stored must
-/// be in force in this process too.
+/// Completes every request of a route, even if its connection closes: what it has stored must be
+/// in force in this process too.
 pub(crate) struct ToItsEnd;
 
 impl<S, B> Transform<S, ServiceRequest> for ToItsEnd
@@ -31,7 +31,7 @@ where
     }
 }
 
-/// A route whose requests are tasks of their own.
+/// A route that runs each request in its own task.
 pub(crate) struct Detached<S> {
     service: S,
 }
@@ -56,5 +56,50 @@ where
                 Err(_) => Err(Refusal::new(ErrorCode::ServerError, CANNOT_ANSWER).into()),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use actix_web::test::{TestRequest, init_service};
+    use actix_web::{App, web};
+    use futures_util::poll;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// Whether a request is completed whose caller goes away in the middle of it.
+    async fn is_carried_out(is_wrapped: bool) -> bool {
+        let (go_on, waits) = oneshot::channel::<()>();
+        let (finished, end) = oneshot::channel::<()>();
+        let once = Rc::new(Cell::new(Some((waits, finished))));
+        let handler = move || {
+            let once = once.take();
+            async move {
+                if let Some((waits, finished)) = once {
+                    let _ = waits.await;
+                    let _ = finished.send(());
+                }
+                "done"
+            }
+        };
+        let route = web::post().to(handler);
+        let route = if is_wrapped { route.wrap(ToItsEnd) } else { route };
+        let service = init_service(App::new().route("/", route)).await;
+        {
+            let mut answer = std::pin::pin!(service.call(TestRequest::post().to_request()));
+            assert!(poll!(&mut answer).is_pending());
+        }
+        let _ = go_on.send(());
+        end.await.is_ok()
+    }
+
+    #[actix_web::test]
+    async fn what_was_begun_is_carried_out_when_its_caller_goes_away() {
+        assert!(is_carried_out(true).await);
+        assert!(!is_carried_out(false).await, "else this test shows nothing");
     }
 }

@@ -4,7 +4,8 @@ use std::fs;
 
 use futures_util::future::join_all;
 use latchkey::clients::{ClientRepository, Inserted, SharedFacts};
-use latchkey::domain::client::{AuthMethod, Client};
+use latchkey::domain::auth_method::AuthMethod;
+use latchkey::domain::client::Client;
 use latchkey::domain::clock::Timestamp;
 use latchkey::oauth::AssertionStore;
 use latchkey::store::{EmbeddedStore, OpenError, Store};

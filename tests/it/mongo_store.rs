@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use latchkey::clients::Upkeep;
 use latchkey::clients::{ClientRepository, Inserted};
-use latchkey::domain::client::{AuthMethod, Client};
+use latchkey::domain::auth_method::AuthMethod;
+use latchkey::domain::client::Client;
 use latchkey::domain::clock::Timestamp;
 use latchkey::oauth::AssertionStore;
 use latchkey::store::{Document, MongoOpenError, MongoStore};

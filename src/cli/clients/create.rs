@@ -10,7 +10,7 @@ use super::shown_once::SecretOut;
 use crate::cli::access::Access;
 use crate::cli::access::json_of;
 use crate::cli::{Outcome, public_key};
-use crate::domain::client::AuthMethod;
+use crate::domain::auth_method::AuthMethod;
 
 #[derive(Args)]
 pub(super) struct Arguments {

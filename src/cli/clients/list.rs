@@ -8,7 +8,7 @@ use super::Failure;
 use crate::cli::access::{Access, json_of};
 use crate::cli::remote::RemoteError;
 use crate::cli::{Outcome, date, moment, print};
-use crate::domain::client::AuthMethod;
+use crate::domain::auth_method::AuthMethod;
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::printable::escaped;
 use crate::domain::state::State;

@@ -16,7 +16,7 @@ use crate::cli::access::{Access, Api};
 use crate::cli::remote::{Answer, RemoteError};
 use crate::cli::{Outcome, credential};
 use crate::config::duration::in_seconds;
-use crate::domain::client::AuthMethod;
+use crate::domain::auth_method::AuthMethod;
 
 /// How often a change is made again on top of somebody else's.
 const ATTEMPTS: usize = 8;

@@ -8,6 +8,7 @@ pub mod foreign;
 mod hydra;
 mod imported;
 mod keycloak;
+mod members;
 mod values;
 
 use std::collections::HashSet;
@@ -16,7 +17,8 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 use crate::audit::Action;
-use crate::domain::client::{AuthMethod, Client};
+use crate::domain::auth_method::AuthMethod;
+use crate::domain::client::Client;
 use crate::domain::secret::{ClientSecret, Form};
 use crate::hashing::Busy;
 use crate::oauth::token::TokenIssuer;

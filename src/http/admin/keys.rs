@@ -9,7 +9,6 @@ use crate::assembly::App;
 use crate::clients::error::ClientsError;
 use crate::domain::jwk::Algorithm;
 use crate::domain::permission::KEYS_WRITE;
-use crate::domain::printable::excerpt;
 use crate::signing::Ring;
 use crate::signing::keys::{self, RotationRequest};
 use crate::web::refusal::Refusal;
@@ -36,7 +35,7 @@ pub(in crate::http) async fn list(
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct Asked {
     algorithm: Option<String>,
     now: bool,
@@ -80,11 +79,6 @@ fn rotation(body: &[u8]) -> Result<RotationRequest, ClientsError> {
         return Ok(RotationRequest::default());
     }
     let object = json::object(body)?;
-    let mut names = object.as_object().into_iter().flat_map(serde_json::Map::keys);
-    if let Some(unknown) = names.find(|name| !["algorithm", "now"].contains(&name.as_str())) {
-        let unknown = excerpt(unknown);
-        return Err(ClientsError::Malformed(format!("unknown member `{unknown}`")));
-    }
     let malformed = |error: ClientsError| ClientsError::Malformed(error.to_string());
     let asked: Asked = json::from_object(object).map_err(malformed)?;
     let algorithm = asked.algorithm.as_deref().map(Algorithm::for_tokens).transpose();

@@ -3,12 +3,13 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::clients::error::ClientsError;
+use crate::clients::error::{ClientsError, refused};
 use crate::clients::key_proof::ProofFault;
 use crate::clients::new_client::{NewClient, NewKeys};
 use crate::clients::public_key::{MOST_LISTED, SentKeys};
 use crate::domain::algorithm::Algorithm;
-use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS};
+use crate::domain::auth_method::AuthMethod;
+use crate::domain::client::CLIENT_CREDENTIALS;
 use crate::domain::jwks_uri::{JwksUri, MalformedJwksUri};
 use crate::domain::key_judge::KeyFault;
 use crate::domain::printable::excerpt;
@@ -16,38 +17,38 @@ use crate::web::json;
 
 use super::other_metadata;
 
-/// The metadata of RFC 7591 §2 that we know. Types are checked by hand, so that what is wrong is
-/// said in the words of that document.
+/// The members of RFC 7591 §2 that the server reads. Types are checked by hand, so that errors use
+/// the terms of that RFC.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(in crate::http) struct ClientMetadata {
     /// A name for people.
-    pub(super) client_name: Value,
+    client_name: Value,
     /// How the client will authenticate.
-    pub(super) token_endpoint_auth_method: Value,
-    /// What it will sign assertions with.
-    pub(super) token_endpoint_auth_signing_alg: Value,
+    token_endpoint_auth_method: Value,
+    /// The algorithm of its assertions.
+    token_endpoint_auth_signing_alg: Value,
     /// The grants it wants to use.
     #[serde(deserialize_with = "present")]
-    pub(super) grant_types: Option<Value>,
-    /// Ways of the authorization endpoint, of which there is none here.
+    grant_types: Option<Value>,
+    /// Must be empty: there is no authorization endpoint.
     #[serde(deserialize_with = "present")]
-    pub(super) response_types: Option<Value>,
+    response_types: Option<Value>,
     /// One key as a JWK.
     #[serde(deserialize_with = "present")]
-    pub(super) public_key: Option<Value>,
+    public_key: Option<Value>,
     /// One key as PEM.
     #[serde(deserialize_with = "present")]
-    pub(super) public_key_pem: Option<Value>,
+    public_key_pem: Option<Value>,
     /// Keys as a JWK Set.
     #[serde(deserialize_with = "present")]
-    pub(super) jwks: Option<Value>,
-    /// Where the keys are published.
+    jwks: Option<Value>,
+    /// The URL of its key set.
     #[serde(deserialize_with = "present")]
-    pub(super) jwks_uri: Option<Value>,
+    jwks_uri: Option<Value>,
     /// A JWT for each key, which shows that its private half is there.
     #[serde(deserialize_with = "present")]
-    pub(super) proof: Option<Value>,
+    proof: Option<Value>,
     #[serde(flatten)]
     others: Map<String, Value>,
 }
@@ -58,10 +59,9 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
 }
 
 impl ClientMetadata {
-    /// What is asked for, if it can be a client. Its keys are not judged, so this costs little
-    /// whatever was sent.
+    /// Reads the input of a registration. It does not validate keys, so it is cheap for any input.
     pub(in crate::http) fn read(&self) -> Result<NewClient, ClientsError> {
-        // What is no text is no name either, which is said where names are judged.
+        // `NewClient::check` refuses an empty name.
         let name = self.client_name.as_str().unwrap_or_default().to_owned();
         let auth_method = match &self.token_endpoint_auth_method {
             Value::Null => AuthMethod::default(),
@@ -137,7 +137,7 @@ const KEYS: [&str; 4] = ["jwks", "proof", "public_key", "public_key_pem"];
 /// Keys in whichever form, and nothing beside them but their proofs.
 pub(in crate::http) fn new_keys(members: Map<String, Value>) -> Result<NewKeys, ClientsError> {
     if let Some(name) = members.keys().find(|name| !KEYS.contains(&name.as_str())) {
-        return refused(&format!("unknown member `{}`", excerpt(name)));
+        return refused(format!("unknown member `{}`", excerpt(name)));
     }
     json::from_object::<ClientMetadata>(Value::Object(members))?.keys()
 }
@@ -151,7 +151,7 @@ pub(super) fn auth_method(method: &Value) -> Result<AuthMethod, ClientsError> {
     }
 }
 
-/// What a client signs assertions with, and nothing else; `null` for whatever its keys say.
+/// The only algorithm of a client's assertions; `null`: as its keys say.
 pub(super) fn signing_algorithm(named: &Value) -> Result<Option<Algorithm>, ClientsError> {
     match named {
         Value::Null => Ok(None),
@@ -159,7 +159,7 @@ pub(super) fn signing_algorithm(named: &Value) -> Result<Option<Algorithm>, Clie
             Some(known) => Ok(Some(known)),
             None => {
                 let known = Algorithm::names().join(", ");
-                refused(&format!("`token_endpoint_auth_signing_alg` must be one of {known}"))
+                refused(format!("`token_endpoint_auth_signing_alg` must be one of {known}"))
             }
         },
     }
@@ -172,12 +172,8 @@ fn listed(set: &Value) -> Result<&Vec<Value>, ClientsError> {
         None => Err(KeyFault::Member("keys").into()),
         Some(keys) if keys.is_empty() => Err(KeyFault::Member("keys").into()),
         Some(keys) if keys.len() > MOST_LISTED => {
-            Err(ClientsError::Metadata(format!("`jwks` may hold at most {MOST_LISTED} keys")))
+            refused(format!("`jwks` may hold at most {MOST_LISTED} keys"))
         }
         Some(keys) => Ok(keys),
     }
-}
-
-fn refused<T>(why: &str) -> Result<T, ClientsError> {
-    Err(ClientsError::Metadata(why.to_owned()))
 }

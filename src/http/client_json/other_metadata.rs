@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::scope::Scope;
 
-use crate::clients::error::ClientsError;
+use crate::clients::error::{ClientsError, refused};
 
 /// Those that are text, also with a language behind a `#`.
 const TEXTS: [&str; 8] = [
@@ -24,7 +24,6 @@ const LISTS: [&str; 2] = ["contacts", "redirect_uris"];
 
 /// Refuses members of the wrong type. `null` is absent: RFC 7592 §2.2.
 pub(super) fn well_typed(members: &Map<String, Value>) -> Result<(), ClientsError> {
-    let refused = |why: String| Err(ClientsError::Metadata(why));
     for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
         let member = name.split_once('#').map_or(name.as_str(), |(member, _)| member);
         if TEXTS.contains(&member) && !value.is_string() {
@@ -36,7 +35,7 @@ pub(super) fn well_typed(members: &Map<String, Value>) -> Result<(), ClientsErro
         }
         let is_scope = || value.as_str().is_some_and(|scope| scope.parse::<Scope>().is_ok());
         if name == "scope" && !is_scope() {
-            return refused("`scope` is a string of scopes with spaces between them".to_owned());
+            return refused("`scope` is a string of scopes with spaces between them");
         }
     }
     Ok(())

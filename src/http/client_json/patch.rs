@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::clients::error::ClientsError;
 use crate::clients::update::{ClientPatch, Patch};
 use crate::domain::audience::Audience;
-use crate::domain::client::AuthMethod;
+use crate::domain::auth_method::AuthMethod;
 use crate::domain::clock::Timestamp;
 use crate::domain::permission::Permission;
 use crate::domain::scope::Scope;

@@ -1,4 +1,4 @@
-//! A client as it is shown.
+//! A client in answers.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::domain::client::Client;
 use crate::domain::credential::Credential;
 use crate::domain::credential_report::{Kind, Watch, credentials, report};
 
-/// What the client itself is shown when it registers, or looks after its registration at `uri`:
+/// The client information response, with `uri` for the management of the registration:
 /// RFC 7591 §3.2.1, RFC 7592 §3.
 pub(in crate::http) fn registration(registered: &Registered, uri: &str) -> Value {
     let client = &registered.client;
@@ -54,7 +54,7 @@ pub(in crate::http) fn registration(registered: &Registered, uri: &str) -> Value
     shown
 }
 
-/// The same when it looks after its registration, with what it may do so with.
+/// The same for a client that manages its registration, with its registration access tokens.
 pub(in crate::http) fn own(registered: &Registered, uri: &str) -> Value {
     let mut shown = registration(registered, uri);
     let tokens = used_registration_tokens(&registered.client);
@@ -62,7 +62,7 @@ pub(in crate::http) fn own(registered: &Registered, uri: &str) -> Value {
     shown
 }
 
-/// What an admin is shown when it registers a client.
+/// The answer to an administrator that creates a client.
 pub(in crate::http) fn created(registered: &Registered, uri: &str) -> Value {
     let mut shown = registration(registered, uri);
     extend(&mut shown, grants(&registered.client));
@@ -70,8 +70,8 @@ pub(in crate::http) fn created(registered: &Registered, uri: &str) -> Value {
     shown
 }
 
-/// Adds to what is told that is fine and yet worth a look: of keys that were left out, and to admins
-/// of keys that other clients have too, and of what they granted.
+/// Adds to `warnings`: keys that were left out and, for administrators, keys that other clients have
+/// too and grants that deserve a look.
 pub(in crate::http) fn warn(shown: &mut Value, more: impl IntoIterator<Item: fmt::Display>) {
     let Some(shown) = shown.as_object_mut() else { return };
     let more: Vec<Value> = more.into_iter().map(|it| it.to_string().into()).collect();
@@ -84,7 +84,7 @@ pub(in crate::http) fn warn(shown: &mut Value, more: impl IntoIterator<Item: fmt
     }
 }
 
-/// What an admin is shown of a client later on, with what is worth knowing of its credentials.
+/// A client for administrators, with a report on each of its credentials.
 pub(in crate::http) fn client(client: &Client, watch: Watch) -> Value {
     let mut shown = recorded(client);
     let all = credentials(client);
@@ -98,7 +98,7 @@ pub(in crate::http) fn client(client: &Client, watch: Watch) -> Value {
     shown
 }
 
-/// What is worth knowing of one credential among all of its client.
+/// The report on one of the credentials of a client.
 fn reported(this: &Credential<Kind>, all: &[Credential<Kind>], watch: Watch) -> Value {
     let report = report(this, all, watch);
     let mut shown = json!({
@@ -112,7 +112,7 @@ fn reported(this: &Credential<Kind>, all: &[Credential<Kind>], watch: Watch) -> 
     shown
 }
 
-/// The same, with the days of their last use.
+/// The registration access tokens of a client, with the days of their last use.
 fn used_registration_tokens(client: &Client) -> Vec<Value> {
     let mut shown = registration_tokens(client);
     for (shown, token) in shown.iter_mut().zip(&client.registration_tokens) {

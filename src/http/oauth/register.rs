@@ -71,14 +71,14 @@ fn rate_and_address<'a>(
     ServerState::of(request).map(ServerState::rate).zip(address)
 }
 
-/// Where a client looks after its registration: RFC 7592 §3.
+/// The URL of the client configuration endpoint: RFC 7592 §3.
 pub(in crate::http) fn uri(app: &App, id: &ClientId) -> String {
     // An id of another platform may hold anything that is printable.
     let id: String = form_urlencoded::byte_serialize(id.as_str().as_bytes()).collect();
     app.config.url(&format!("/register/{}", id.replace('+', "%20")))
 }
 
-/// What a client that was registered is told.
+/// The client information response of a new client.
 pub(in crate::http) fn created(app: &App, registered: &Registered) -> HttpResponse {
     let shown = view::registration(registered, &uri(app, &registered.client.id));
     HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(shown)

@@ -1,4 +1,4 @@
-//! `/register/{client_id}`: a client looks after itself, RFC 7592 §2.
+//! `/register/{client_id}`: a client manages its registration, RFC 7592 §2.
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::assembly::App;
 use crate::clients::Registered;
 use crate::clients::change::{By, Precondition};
-use crate::clients::error::ClientsError;
+use crate::clients::error::{ClientsError, refused};
 use crate::clients::self_service::{Owner, Replacement};
 use crate::domain::registration_token::RegistrationToken;
 use crate::domain::secret::ClientSecret;
@@ -31,8 +31,8 @@ pub(in crate::http) async fn owner(app: &App, request: &HttpRequest) -> Result<O
     Ok(app.clients.owner(&id, token, origin::of(app, request), now).await?)
 }
 
-/// The same, about to do what costs slow hashes and writes. To end something costs little, and is
-/// never refused for how often it is done.
+/// The same for requests that add or replace something, which a client may not make too often: they
+/// cost hashes and writes.
 pub(in crate::http) async fn changing(app: &App, request: &HttpRequest) -> Result<Owner, Refusal> {
     let owner = owner(app, request).await?;
     if let Some(state) = ServerState::of(request) {
@@ -93,9 +93,9 @@ const FOR_US_TO_SAY: [&str; 4] = [
 
 fn replacement(members: Map<String, Value>) -> Result<Replacement, ClientsError> {
     if let Some(name) = FOR_US_TO_SAY.iter().find(|name| members.contains_key(**name)) {
-        return Err(ClientsError::Metadata(format!("`{name}` is for the server to say")));
+        return refused(format!("`{name}` is for the server to say"));
     }
-    // What is no text is nobody's id or secret.
+    // A member that is not a string matches no id and no secret.
     let text = |name: &str| members.get(name).map(|it| it.as_str().unwrap_or_default().to_owned());
     let (client_id, secret) = (text("client_id"), text("client_secret"));
     let client = json::from_object::<ClientMetadata>(Value::Object(members))?.read()?;

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use strum::VariantNames;
 
 use crate::assembly::App;
-use crate::domain::client::{AuthMethod, CLIENT_CREDENTIALS};
+use crate::domain::auth_method::AuthMethod;
+use crate::domain::client::CLIENT_CREDENTIALS;
 use crate::domain::error_code::ErrorCode;
 use crate::domain::jwk::Algorithm;
 use crate::domain::resource::WELL_KNOWN;

@@ -26,10 +26,10 @@ const TOKEN_URL: &str =
     "/components/securitySchemes/clientCredentials/flows/clientCredentials/tokenUrl";
 
 static PARSED: LazyLock<Option<Value>> = LazyLock::new(|| serde_saphyr::from_str(OPENAPI).ok());
-/// The files of the page, unpacked when somebody first asks for one.
+/// The files of the page, unpacked at the first request for one.
 static UI: LazyLock<HashMap<&str, Bytes>> = LazyLock::new(|| unpacked().unwrap_or_default());
 
-/// Those of Swagger UI that the page loads, and their types.
+/// The files of Swagger UI that the page loads, with their media types.
 const FILES: [(&str, &str); 7] = [
     ("index.html", "text/html; charset=utf-8"),
     ("index.css", "text/css; charset=utf-8"),
@@ -40,8 +40,7 @@ const FILES: [(&str, &str); 7] = [
     ("favicon-32x32.png", "image/png"),
 ];
 
-/// What the page begins with. Without the badge of a validator, which it would fetch from somewhere
-/// else.
+/// Starts the page. Without the validator badge, which the browser would load from another site.
 const INITIALIZER: &str = r##"window.onload = () => {
   window.ui = SwaggerUIBundle({
     "url": "./json",
@@ -105,10 +104,10 @@ fn server(at: Where, config: &Config) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The files of [`FILES`], from the archive of Swagger UI's release.
+/// Reads [`FILES`] from the archive of the release.
 fn unpacked() -> zip::result::ZipResult<HashMap<&'static str, Bytes>> {
     let mut archive = ZipArchive::new(Cursor::new(SWAGGER_UI_VENDORED))?;
-    // The folder that all of them are in.
+    // The folder that contains all of them.
     let root = archive.by_index(0)?.name()?.split('/').next().unwrap_or_default().to_owned();
     let mut files = HashMap::new();
     for (name, _) in FILES {

@@ -5,7 +5,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Map, Value};
 
 use crate::domain::audience::Audience;
-use crate::domain::client::{AuthMethod, Client, ClientKey};
+use crate::domain::auth_method::AuthMethod;
+use crate::domain::client::{Client, ClientKey};
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::Credential;
 use crate::domain::lists;

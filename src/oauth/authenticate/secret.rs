@@ -5,7 +5,8 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use quick_cache::sync::Cache;
 
-use crate::domain::client::{AuthMethod, Client, StoredSecret};
+use crate::domain::auth_method::AuthMethod;
+use crate::domain::client::{Client, StoredSecret};
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::Credential;
 use crate::domain::secret::{ClientSecret, Form};

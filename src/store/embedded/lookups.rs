@@ -1,5 +1,5 @@
-//! Clients are looked up by threads of their own, as many at once as have gathered: to change threads
-//! and to begin a transaction for each would take longer than to read it.
+//! Threads that look up clients, several in one transaction: switching threads and starting a
+//! transaction takes longer than reading one client.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -20,12 +20,12 @@ use super::rows::find;
 
 /// How long a caller waits.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How many are read in one transaction.
+/// At most so many lookups share a transaction.
 const GROUP: usize = 64;
-/// How many threads there are at most. Each looks up 10,000 clients a second or more.
+/// At most so many threads: each looks up more than 10,000 clients a second.
 const MOST_THREADS: usize = 4;
 
-/// What is said to all but the first of those who cannot be served.
+/// The error for all callers but the first, which gets the cause.
 const CLOSED: &str = "the database cannot be opened";
 
 type Found = Result<Option<Client>, StoreError>;
@@ -35,9 +35,9 @@ struct Lookup {
     reply: oneshot::Sender<Found>,
 }
 
-/// The way to the threads that look up clients.
+/// A handle to the threads.
 pub(super) struct Lookups {
-    /// In each wait as many as there are requests, each on a connection of its own.
+    /// Unbounded: each waiting lookup belongs to an open connection, and these are bounded.
     queues: Vec<Sender<Lookup>>,
     threads: Vec<thread::JoinHandle<()>>,
 }
@@ -64,7 +64,7 @@ impl Lookups {
     /// The client of this id as it stands now.
     pub(super) async fn find(&self, id: &ClientId) -> Found {
         let (reply, answer) = oneshot::channel();
-        // Any thread will do; the same one for an id that many ask for.
+        // The same thread for the same id.
         let place = id.as_str().bytes().map(usize::from).sum::<usize>() % self.queues.len().max(1);
         let lookups = self.queues.get(place);
         let lookups = lookups.ok_or_else(|| StoreError::new("the store is closed"))?;
@@ -77,7 +77,7 @@ impl Lookups {
 }
 
 impl Drop for Lookups {
-    /// Waits until nobody reads any more.
+    /// Waits for the threads.
     fn drop(&mut self) {
         self.queues.clear();
         for thread in self.threads.drain(..) {
@@ -86,18 +86,18 @@ impl Drop for Lookups {
     }
 }
 
-/// Where one thread works.
+/// The state of one thread.
 struct Desk {
     file: PathBuf,
     unreadable: Unreadable,
-    /// Opened when it is needed.
+    /// Opened at the first lookup.
     connection: Option<Connection>,
 }
 
 impl Desk {
     fn work(&mut self, queue: &Receiver<Lookup>) {
         while let Ok(first) = queue.recv() {
-            // All of them before the transaction begins: it sees what was written before they came.
+            // Collected before the transaction begins, so that it sees every write that preceded them.
             let group: Vec<Lookup> =
                 std::iter::once(first).chain(queue.try_iter().take(GROUP - 1)).collect();
             if let Err(error) = self.read(group) {
@@ -125,7 +125,7 @@ impl Desk {
         let connection = self.connection.insert(connection);
         let transaction = connection.transaction()?;
         for Lookup { id, reply } in group {
-            // Nobody waits for it any more if the caller has gone away.
+            // The caller has gone away.
             if reply.is_closed() {
                 continue;
             }
@@ -135,5 +135,55 @@ impl Desk {
             let _ = reply.send(client);
         }
         transaction.commit()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+
+    use crate::audit::{Action, Author, Recorder};
+    use crate::clients::{ClientRepository, Inserted};
+    use crate::domain::auth_method::AuthMethod;
+    use crate::domain::client::Client;
+    use crate::domain::clock::Timestamp;
+    use crate::store::EmbeddedStore;
+
+    fn client(number: usize) -> Client {
+        let id = format!("client{number}").parse().unwrap();
+        Client::new(id, format!("number {number}"), AuthMethod::default(), Timestamp(1))
+    }
+
+    #[tokio::test]
+    async fn of_many_at_once_each_finds_what_was_written_before_it_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = EmbeddedStore::open(folder.path()).unwrap();
+        let recorder = Recorder::default();
+        let each = (0..300).map(|number| {
+            let (repository, recorder): (&dyn ClientRepository, _) = (&store, &recorder);
+            async move {
+                let (client, author) = (client(number), Author::server());
+                assert!(repository.read(&client.id).await.unwrap().is_none());
+                let pair = (None, Some(&client));
+                let record =
+                    recorder.change(&author, Action::ClientCreated, pair, Timestamp(1)).unwrap();
+                assert_eq!(repository.insert(&client, &record).await.unwrap(), Inserted::Yes);
+                let found = repository.read(&client.id).await.unwrap();
+                assert_eq!(found.map(|found| found.name), Some(client.name));
+            }
+        });
+        join_all(each).await;
+    }
+
+    #[tokio::test]
+    async fn whoever_goes_away_holds_nobody_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = EmbeddedStore::open(folder.path()).unwrap();
+        let repository: &dyn ClientRepository = &store;
+        for number in 0..300 {
+            let id = client(number).id;
+            let _ = futures_util::poll!(std::pin::pin!(repository.read(&id)));
+        }
+        assert!(repository.read(&client(0).id).await.unwrap().is_none());
     }
 }

@@ -16,7 +16,8 @@ use mongodb::bson::{Bson, Document, doc};
 use serde_json::{Map, Value};
 
 use crate::domain::audience::Audience;
-use crate::domain::client::{AuthMethod, Client, Revision, Unreadable};
+use crate::domain::auth_method::AuthMethod;
+use crate::domain::client::{Client, Revision, Unreadable};
 use crate::domain::id::ClientId;
 use crate::domain::jwks_uri::JwksUri;
 use crate::domain::permission::Permission;

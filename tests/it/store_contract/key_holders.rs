@@ -1,6 +1,7 @@
 //! Which clients have a key.
 
-use latchkey::domain::client::{AuthMethod, Client};
+use latchkey::domain::auth_method::AuthMethod;
+use latchkey::domain::client::Client;
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::credential::Credential;
 use latchkey::domain::jwk::PublicJwk;

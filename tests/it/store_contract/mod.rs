@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use latchkey::audit::{Action, AuditRecord, Author, Recorder};
 use latchkey::clients::Inserted;
-use latchkey::domain::client::{AuthMethod, Client, StoredSecret};
+use latchkey::domain::auth_method::AuthMethod;
+use latchkey::domain::client::{Client, StoredSecret};
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::credential::Credential;
 use latchkey::domain::id::{ClientId, CredentialId};

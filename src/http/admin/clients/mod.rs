@@ -50,7 +50,7 @@ fn precondition(request: &HttpRequest) -> Precondition {
         Ok(IfMatch::Items(tags)) => {
             Precondition::Tags(tags.iter().map(EntityTag::to_string).collect())
         }
-        // What is no tag is none of ours, and must not count as none asked for.
+        // A malformed header matches no revision; it must not pass for a missing one.
         Err(_) => Precondition::Tags(Vec::new()),
     }
 }
