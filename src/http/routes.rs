@@ -1,13 +1,14 @@
 //! Every route we serve.
 
 use actix_web::http::header::{ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use crate::domain::error_code::ErrorCode;
 use crate::web::ServerState;
 use crate::web::observe::Observe;
 use crate::web::refusal::Refusal;
-use crate::web::to_its_end::ToItsEnd;
+use crate::web::to_its_end::to_its_end;
 
 use super::admin::{audit, clients, keys, revocations};
 use super::authzen;
@@ -221,7 +222,8 @@ fn resource(
     let mut resource = web::resource(path);
     for entry in entries {
         let route = (entry.handler)(route(entry.method));
-        resource = resource.route(if entry.may_write() { route.wrap(ToItsEnd) } else { route });
+        resource =
+            resource.route(if entry.may_write() { route.wrap(from_fn(to_its_end)) } else { route });
     }
     let resource = resource
         .default_service(web::to(move || {

@@ -1,7 +1,7 @@
 //! `/.well-known/…`: what others need to know to work with this server. Open to every origin.
 
 use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, ContentType, ETAG, IF_NONE_MATCH,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, ContentType, ETAG, EntityTag, Header, IfNoneMatch,
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde_json::{Map, Value, json};
@@ -20,11 +20,14 @@ use crate::web::state::Running;
 /// The key set: RFC 7517 §5.
 pub(in crate::http) async fn jwks(app: Running, request: HttpRequest) -> HttpResponse {
     let jwks = app.signing.ring.jwks();
-    let lines = request.headers().get_all(IF_NONE_MATCH).filter_map(|line| line.to_str().ok());
-    let mut known = lines.flat_map(|line| line.split(',')).map(str::trim);
-    // A cache on the way may have made it a weak one, which here is as good: RFC 9110 §13.1.2.
-    let unchanged =
-        known.any(|etag| etag == "*" || etag.strip_prefix("W/").unwrap_or(etag) == jwks.etag);
+    // A cache may have weakened the tag, which makes no difference here: RFC 9110 §13.1.2.
+    let unchanged = match (IfNoneMatch::parse(&request), jwks.etag.parse::<EntityTag>()) {
+        (Ok(IfNoneMatch::Any), _) => true,
+        (Ok(IfNoneMatch::Items(known)), Ok(current)) => {
+            known.iter().any(|tag| tag.weak_eq(&current))
+        }
+        _ => false,
+    };
     let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     open(&mut response).insert_header((ETAG, jwks.etag.as_str()));
     if unchanged {
