@@ -5,12 +5,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::clients::error::ClientsError;
-use crate::clients::pepper::{NoPepper, pepper};
+use crate::clients::pepper::pepper;
 use crate::clients::secrets::Secrets;
 use crate::config::Config;
 use crate::domain::clock::Clock;
 use crate::hashing::PATIENCE;
-use crate::jose::KeyFolderError;
 use crate::policy::file::PolicyFile;
 use crate::policy::gatekeeper::Gatekeeper;
 use crate::revocation::rate::RevocationRate;
@@ -18,50 +17,7 @@ use crate::revocation::rate::RevocationRate;
 use super::first_admin::set_up_admin;
 use super::notices::Notices;
 use super::parts::Parts;
-use super::{App, Chores, Health, OpenStore, StoreOpenError};
-
-/// Why the server cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The administrator cannot be made.
-    #[error("the administrator cannot be set up: {0}")]
-    Admin(#[from] ClientsError),
-    /// A file cannot be read or written.
-    #[error("`{0}` cannot be used: {1}")]
-    File(std::path::PathBuf, std::io::Error),
-    /// The `admin_client_id` is none.
-    #[error("admin_client_id: {0}")]
-    AdminId(#[from] crate::domain::id::MalformedClientId),
-    /// A signing key cannot be had.
-    #[error(transparent)]
-    Keys(#[from] KeyFolderError),
-    /// No HTTP client can be made.
-    #[error("the webhook cannot be reached: {0}")]
-    Webhook(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Randomness ran out.
-    #[error(transparent)]
-    NoEntropy(#[from] crate::random::NoEntropy),
-    /// The pepper cannot be had.
-    #[error(transparent)]
-    Pepper(#[from] NoPepper),
-    /// The store cannot be used.
-    #[error("store (--store, LATCHKEY_STORE): {0}")]
-    Store(#[from] StoreOpenError),
-}
-
-impl StartError {
-    /// Whether the same may go well a moment later, when the store answers.
-    #[must_use]
-    pub fn is_temporary(&self) -> bool {
-        match self {
-            Self::Admin(ClientsError::Store(error)) | Self::Pepper(NoPepper::Store(error)) => {
-                !error.is_damaged()
-            }
-            Self::Store(error) => error.is_temporary(),
-            _ => false,
-        }
-    }
-}
+use super::{App, Chores, Health, OpenStore, StartError, StoreOpenError};
 
 /// Puts everything together; fails for now while the store does not answer.
 pub async fn assemble(

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::{ArgMatches, Command};
 
-use crate::clients::register::RegistrationMode;
+use crate::clients::registration_mode::RegistrationMode;
 use crate::config::{Config, ConfigError, Settings};
 use crate::jose::PrivateKey;
 use crate::telemetry;

@@ -16,7 +16,7 @@ use super::credential_watch::CredentialWatch;
 use super::error::ClientsError;
 use super::key_admission::{KeyAdmission, SharedKey};
 use super::public_key::{KeySet, LeftOut, SentKeys};
-use super::register::RegistrationMode;
+use super::registration_mode::RegistrationMode;
 use super::secrets::Secrets;
 use super::{ClientRepository, Inserted};
 

@@ -1,8 +1,8 @@
 //! An admin registers a client, with what it is granted.
 
 use crate::audit::Action;
+use crate::domain::client::Provenance;
 use crate::domain::id::ClientId;
-use crate::domain::provenance::Provenance;
 
 use super::change::By;
 use super::error::ClientsError;

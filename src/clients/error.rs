@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode, TOO_MANY_FAILURES};
 use crate::domain::jwks_uri::{KeysUnavailable, MalformedJwksUri};
-use crate::domain::key_judge::KeyFault;
+use crate::domain::key_fault::KeyFault;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::hashing::Busy;

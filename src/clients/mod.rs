@@ -23,6 +23,7 @@ pub mod public_key;
 pub mod recorded;
 pub mod regenerate;
 pub mod register;
+pub mod registration_mode;
 pub mod rehash;
 pub mod revoke;
 pub mod revoke_tokens;

@@ -9,7 +9,7 @@ use crate::domain::client::ClientKey;
 use crate::domain::clock::Timestamp;
 use crate::domain::credential::Credential;
 use crate::domain::jwk::PublicJwk;
-use crate::domain::key_judge::KeyFault;
+use crate::domain::key_fault::KeyFault;
 use crate::domain::printable::excerpt;
 use crate::domain::submitted_jwk::SubmittedJwk;
 use crate::domain::{pem, spki};

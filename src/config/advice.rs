@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use url::Url;
 
-use crate::clients::register::RegistrationMode;
+use crate::clients::registration_mode::RegistrationMode;
 
 use super::Config;
 

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 use serde::Serialize;
 
-use crate::clients::register::RegistrationMode;
+use crate::clients::registration_mode::RegistrationMode;
 
 use super::secret::{read, redacted, secret};
 use super::{ConfigError, Listen};

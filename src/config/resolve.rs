@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-use crate::clients::register::RegistrationMode;
+use crate::clients::registration_mode::RegistrationMode;
 
 use super::{
     Clients, ConfigError, Gateways, Listen, Log, Settings, SigningKeys, Storage, StoreUrl, Tokens,

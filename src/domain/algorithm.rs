@@ -3,7 +3,7 @@
 use serde::Serialize;
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-use super::key_judge::KeyFault;
+use super::key_fault::KeyFault;
 
 /// The signature algorithms in use, by the names of
 /// [RFC 7518 §3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1) and RFC 8037. Asymmetric ones only.

@@ -4,8 +4,6 @@
 use argon2::password_hash::phc;
 use argon2::{Algorithm, Params, Version};
 
-use super::secret_hash::SecretHash;
-
 /// The least work of bcrypt; it knows nothing below.
 const CHEAPEST_BCRYPT: u32 = 4;
 /// bcrypt doubles its work with each step; this is about a second.
@@ -30,19 +28,6 @@ pub enum HashFault {
     /// It is of no kind that we can check.
     #[error("the hash of a secret must be one of bcrypt, or a PHC string of argon2")]
     Kind,
-}
-
-impl SecretHash {
-    /// Takes a hash that was made elsewhere, if we can check a secret against it in good time.
-    pub fn brought(text: &str) -> Result<Self, HashFault> {
-        Checkable::read(text).map(|_| Self::stored(text))
-    }
-
-    /// Whether it is one of bcrypt, which knows only so much of a secret.
-    #[must_use]
-    pub fn is_bcrypt(&self) -> bool {
-        self.as_str().starts_with("$2")
-    }
 }
 
 /// A hash against which a secret can be checked in good time.
@@ -85,7 +70,7 @@ mod tests {
     use base64::engine::general_purpose::STANDARD_NO_PAD;
 
     use crate::domain::secret::ClientSecret;
-    use crate::domain::secret_hash::Profile;
+    use crate::domain::secret_hash::{Profile, SecretHash};
 
     #[test]
     fn only_what_can_be_checked_in_good_time_is_taken() {

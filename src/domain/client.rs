@@ -1,5 +1,7 @@
 //! A registered client and its credentials.
 
+mod provenance;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -15,11 +17,12 @@ use super::id::ClientId;
 use super::jwk::PublicJwk;
 use super::jwks_uri::JwksUri;
 use super::permission::Permission;
-use super::provenance::Provenance;
 use super::registration_token::StoredRegistrationToken;
 use super::scope::Scope;
 use super::secret_hash::{Profile, SecretHash};
 use super::state::State;
+
+pub use provenance::Provenance;
 
 /// The only grant there is here.
 pub const CLIENT_CREDENTIALS: &str = "client_credentials";

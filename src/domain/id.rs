@@ -6,8 +6,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::provenance::{FORMER_SERVER, NOBODY};
 use crate::random::{self, ALPHANUMERIC, LETTERS, NoEntropy};
+
+/// What stands for the author of a document that nobody signed: the platform's word for it. No client
+/// that comes to this server may have it as its id.
+pub const NOBODY: &str = "public";
+
+/// What stood for this server as an author, and as an actor, before [`Actor::Server`](super::actor::Actor::Server).
+/// No client that comes to this server may have it as its id.
+pub const FORMER_SERVER: &str = "latchkey";
 
 /// The public name of a registered client.
 ///

@@ -6,7 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use super::id::CredentialId;
-use super::key_judge::{self, KeyFault};
+use super::key_fault::KeyFault;
+use super::key_judge;
 use super::key_material::{Curve, Material};
 use super::key_strength;
 

@@ -6,7 +6,7 @@ use aws_lc_rs::signature::{
 };
 use curve25519_dalek::edwards::CompressedEdwardsY;
 
-use super::key_judge::KeyFault;
+use super::key_fault::KeyFault;
 use super::key_material::{Curve, Material};
 
 /// Refuses numbers that make a weak key, or none.

@@ -5,7 +5,7 @@ use std::fmt;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc};
 use argon2::{Algorithm, Argon2, Params, Version};
 
-use super::brought_hash::{BCRYPT_OCTETS, Checkable};
+use super::brought_hash::{BCRYPT_OCTETS, Checkable, HashFault};
 use super::secret::ClientSecret;
 use crate::random::{self, NoEntropy};
 
@@ -65,6 +65,17 @@ impl SecretHash {
     #[must_use]
     pub fn stored(text: &str) -> Self {
         Self(text.into())
+    }
+
+    /// Takes a hash that was made elsewhere, if we can check a secret against it in good time.
+    pub fn brought(text: &str) -> Result<Self, HashFault> {
+        Checkable::read(text).map(|_| Self::stored(text))
+    }
+
+    /// Whether it is one of bcrypt, which knows only so much of a secret.
+    #[must_use]
+    pub fn is_bcrypt(&self) -> bool {
+        self.as_str().starts_with("$2")
     }
 
     /// The hash, for the store.

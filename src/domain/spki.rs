@@ -6,7 +6,7 @@ use rsa::pkcs8::der::asn1::AnyRef;
 use rsa::pkcs8::der::{self, Decode, Reader, Tag};
 use rsa::pkcs8::spki::SubjectPublicKeyInfoRef;
 
-use super::key_judge::KeyFault;
+use super::key_fault::KeyFault;
 use super::key_material::{Curve, Material};
 
 const ID_EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");

@@ -7,7 +7,7 @@ use super::client::ClientKey;
 use super::clock::Timestamp;
 use super::credential::Credential;
 use super::jwk::PublicJwk;
-use super::key_judge::KeyFault;
+use super::key_fault::KeyFault;
 
 /// A key that was judged and found good, and may leave open what it signs with.
 #[derive(Clone, Debug)]

@@ -4,9 +4,11 @@ mod admin;
 mod authzen;
 mod client_json;
 mod credentials;
+mod entry;
 mod gateway;
 mod oauth;
 pub(crate) mod routes;
 mod status;
 
-pub use routes::{Entry, TABLE, Where};
+pub use entry::{Entry, Where};
+pub use routes::TABLE;

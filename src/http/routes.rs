@@ -13,39 +13,12 @@ use crate::web::to_its_end::to_its_end;
 use super::admin::{audit, clients, keys, revocations};
 use super::authzen;
 use super::credentials;
+use super::entry::{Entry, Where};
 use super::gateway::{self, Names};
 use super::oauth::{
     authorize, introspect, register, revoke, self_service, token, tokeninfo, well_known,
 };
 use super::status::{self, documentation};
-
-/// One route.
-pub struct Entry {
-    /// The method; `ANY` if it is the same by each.
-    pub method: &'static str,
-    /// The path, as it is documented.
-    pub path: &'static str,
-    /// On which listener, and under which prefix.
-    pub at: Where,
-    handler: fn(Route) -> Route,
-}
-
-/// Where a route is found.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Where {
-    /// With the main routes, under the service prefix.
-    Service,
-    /// At the root and under the service prefix.
-    RootAndService,
-    /// At the root of every listener, whatever the prefix is.
-    Status,
-    /// On the admin's listener if there is one, under the service prefix.
-    Admin,
-    /// On the admin's listener if there is one, at the root.
-    AdminRoot,
-    /// On the gateways' listener if there is one, under the service prefix.
-    Gateway,
-}
 
 /// All of them, those that are asked for most first: they are looked through in this order. Those
 /// below `/auth` come before any other that an issuer's path might put there, whose 200 would be
@@ -106,26 +79,6 @@ pub const TABLE: &[Entry] = &[
     Entry { method: "GET",  path: "/documentation/{file:.*}",                at: Where::AdminRoot,      handler: |route| route.to(documentation::page) },
 ];
 
-impl Entry {
-    /// Whether a request may write something that must be in force in this process too. Issuing a token
-    /// and asking about one do not. The first use of a new registration access token ends the previous
-    /// one, so its GET may write.
-    fn may_write(&self) -> bool {
-        let only_asks = self.path.starts_with("/access/")
-            || ["/oauth/token", "/oauth/introspect", "/oauth/authorize"].contains(&self.path);
-        match self.method {
-            "GET" => self.path.starts_with("/register/"),
-            _ => self.at != Where::Gateway && !only_asks,
-        }
-    }
-
-    /// Whether the path with a slash behind it is the same route. Below the gateways' every path is
-    /// another question.
-    fn may_end_in_slash(&self) -> bool {
-        self.at != Where::Gateway && !self.path.ends_with(".*}")
-    }
-}
-
 /// Which listener it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Listener {
@@ -158,6 +111,7 @@ impl Listener {
 /// Registers the routes of one listener.
 pub(crate) fn configure(config: &mut web::ServiceConfig, state: &ServerState, listener: Listener) {
     config.app_data(web::Data::new(Names::of(state.config())));
+    config.app_data(web::Data::new(TABLE));
     let prefix = &state.config().listen.service_prefix;
     let served = TABLE.iter().filter(|entry| listener.serves(entry.at));
     let mut paths: Vec<(String, Vec<&'static Entry>)> = Vec::new();

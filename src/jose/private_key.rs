@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::domain::algorithm::UnknownTokenAlgorithm;
 use crate::domain::jwk::{Algorithm, PublicJwk};
-use crate::domain::key_judge::KeyFault;
+use crate::domain::key_fault::KeyFault;
 use crate::domain::key_material::{Curve, Material};
 use crate::domain::pem::{self, PemFault};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use latchkey::clients::register::RegistrationMode;
+use latchkey::clients::registration_mode::RegistrationMode;
 use latchkey::config::{Config, RegistrationSetting};
 use latchkey::domain::jwk::Algorithm;
 use serde_json::json;

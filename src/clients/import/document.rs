@@ -8,9 +8,10 @@ use crate::clients::error::{ClientsError, refused};
 use crate::clients::public_key::LeftOut;
 use crate::domain::auth_method::AuthMethod;
 use crate::domain::client::Client;
+use crate::domain::client::Provenance;
 use crate::domain::clock::Timestamp;
+use crate::domain::id::{FORMER_SERVER, NOBODY};
 use crate::domain::printable::misfit;
-use crate::domain::provenance::{FORMER_SERVER, NOBODY, Provenance};
 use crate::domain::secret::ClientSecret;
 
 use super::credentials::{self};

@@ -1,8 +1,9 @@
 //! Clients as other platforms describe them, in the shape in which they can be brought here.
 
-use serde_json::Value;
+mod hydra;
+mod keycloak;
 
-use super::{hydra, keycloak};
+use serde_json::Value;
 
 /// A client of some platform.
 #[derive(Debug, PartialEq)]

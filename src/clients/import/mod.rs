@@ -5,9 +5,7 @@ mod credentials;
 mod document;
 pub mod extended;
 pub mod foreign;
-mod hydra;
 mod imported;
-mod keycloak;
 mod members;
 mod values;
 

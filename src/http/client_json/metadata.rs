@@ -11,7 +11,7 @@ use crate::domain::algorithm::Algorithm;
 use crate::domain::auth_method::AuthMethod;
 use crate::domain::client::CLIENT_CREDENTIALS;
 use crate::domain::jwks_uri::{JwksUri, MalformedJwksUri};
-use crate::domain::key_judge::KeyFault;
+use crate::domain::key_fault::KeyFault;
 use crate::domain::printable::excerpt;
 use crate::web::json;
 

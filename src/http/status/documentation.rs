@@ -6,7 +6,7 @@ use std::io::{Cursor, Read};
 use std::sync::LazyLock;
 
 use actix_web::http::header::{CACHE_CONTROL, LOCATION};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
@@ -14,7 +14,7 @@ use zip::ZipArchive;
 
 use crate::config::Config;
 use crate::domain::error_code::ErrorCode;
-use crate::http::{TABLE, Where};
+use crate::http::entry::{Entry, Where};
 use crate::web::ServerState;
 use crate::web::refusal::Refusal;
 
@@ -54,18 +54,21 @@ const INITIALIZER: &str = r##"window.onload = () => {
 };
 "##;
 
-pub(in crate::http) async fn json(request: HttpRequest) -> Result<HttpResponse, Refusal> {
+pub(in crate::http) async fn json(
+    request: HttpRequest,
+    table: web::Data<&'static [Entry]>,
+) -> Result<HttpResponse, Refusal> {
     let mut shown = PARSED
         .clone()
         .ok_or_else(|| Refusal::new(ErrorCode::ServerError, "the contract cannot be read"))?;
     if let Some(state) = ServerState::of(&request) {
-        locate(&mut shown, state.config());
+        locate(&mut shown, &table, state.config());
     }
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-cache")).json(shown))
 }
 
 /// Says where the routes are: some begin with the service prefix, some are on another listener.
-fn locate(contract: &mut Value, config: &Config) {
+fn locate(contract: &mut Value, table: &[Entry], config: &Config) {
     let servers = |url: &str| json!([{ "url": url }]);
     if let Some(members) = contract.as_object_mut() {
         members.insert("servers".to_owned(), servers(config.root()));
@@ -75,7 +78,7 @@ fn locate(contract: &mut Value, config: &Config) {
     }
     let Some(paths) = contract.get_mut("paths").and_then(Value::as_object_mut) else { return };
     for (path, item) in paths {
-        let entry = TABLE.iter().find(|entry| entry.path.replace(":.*", "") == *path);
+        let entry = table.iter().find(|entry| entry.path.replace(":.*", "") == *path);
         let (Some(entry), Some(item)) = (entry, item.as_object_mut()) else { continue };
         if let Some(url) = server(entry.at, config) {
             item.insert("servers".to_owned(), servers(&url));

@@ -53,7 +53,7 @@ pub(in crate::store) const DAMAGE: &str = "$damage";
 pub(in crate::store) const KEY_THUMBPRINTS: &str = "keyThumbprints";
 pub(in crate::store) const FORMER_IDS: &str = "formerClientIds";
 
-pub(in crate::store) use crate::domain::provenance::NOBODY;
+pub(in crate::store) use crate::domain::id::NOBODY;
 
 /// The document of a client, but for `_id`, `updatedAt`, `lastLogin` and `lastUsed`,
 /// which the store sets.

@@ -19,7 +19,7 @@ use latchkey::domain::clock::Timestamp;
 use latchkey::domain::credential::Credential;
 use latchkey::domain::id::{ClientId, CredentialId};
 use latchkey::domain::jwk::PublicJwk;
-use latchkey::domain::provenance::Provenance;
+use latchkey::domain::client::Provenance;
 use latchkey::domain::registration_token::{RegistrationToken, StoredRegistrationToken};
 use latchkey::domain::secret_hash::SecretHash;
 use latchkey::domain::state::State;

@@ -3,7 +3,7 @@
 use latchkey::domain::client::Client;
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::id::ClientId;
-use latchkey::domain::provenance::Provenance;
+use latchkey::domain::client::Provenance;
 use latchkey::domain::state::State;
 use latchkey::store::Store;
 use mongodb::bson::doc;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::clients::public_key;
 
-use super::foreign::{Foreign, keys, text};
+use super::{Foreign, keys, text};
 
 /// What Keycloak shows instead of a secret.
 const MASKED: &str = "**********";

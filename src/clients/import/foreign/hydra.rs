@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::foreign::{Foreign, keys, text};
+use super::{Foreign, keys, text};
 
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 

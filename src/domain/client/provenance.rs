@@ -2,15 +2,8 @@
 
 use strum::{EnumString, IntoStaticStr};
 
-use super::client::Client;
-
-/// What stands for the author of a document that nobody signed: the platform's word for it. No client
-/// that comes to this server may have it as its id.
-pub const NOBODY: &str = "public";
-
-/// What stood for this server as an author, and as an actor, before [`Actor::Server`](super::actor::Actor::Server).
-/// No client that comes to this server may have it as its id.
-pub const FORMER_SERVER: &str = "latchkey";
+use super::Client;
+use crate::domain::id::{FORMER_SERVER, NOBODY};
 
 /// How a client came to this server; this server alone says it.
 #[derive(Clone, Copy, Debug, EnumString, Eq, IntoStaticStr, PartialEq)]
