@@ -215,15 +215,13 @@ pub(crate) async fn not_found(request: HttpRequest, state: web::Data<ServerState
 }
 
 /// Matches the method; a GET also answers HEAD, whose body the server leaves out: RFC 9110 §9.3.2.
-fn route(method: &str) -> Route {
-    match method {
-        "ANY" => web::route(),
-        "GET" => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
-        "DELETE" => web::delete(),
-        "PATCH" => web::patch(),
-        "PUT" => web::put(),
-        _ => web::post(),
-    }
+/// Guards of actix note each method that they try, for an `Allow` that is written here already.
+fn route(method: &'static str) -> Route {
+    let is_same = move |context: &guard::GuardContext<'_>| {
+        let sent = context.head().method.as_str();
+        sent == method || (method == "GET" && sent == "HEAD")
+    };
+    if method == "ANY" { web::route() } else { web::route().guard(guard::fn_guard(is_same)) }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use actix_http::HttpService;
+use actix_http::{HttpService, KeepAlive};
 use actix_service::{IntoServiceFactory, map_config};
 use actix_web::dev::{AppConfig, Service, ServiceFactory};
 use actix_web::{App as ActixApp, web};
@@ -31,9 +31,6 @@ use crate::web::{Patience, ServerState};
 
 use super::connections::{Door, Http1, Place, Places, Timed};
 
-/// How long an idle connection is kept: longer than gateways keep theirs, so that it is they who
-/// close it and no request meets a closed door.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a peer that was refused in the middle of its body may go on sending it.
 const LINGER: Duration = Duration::from_secs(1);
 /// How many threads there may be for what blocks, in all workers of a listener.
@@ -207,7 +204,7 @@ fn app(
         .default_service(web::to(routes::not_found));
     let stop = stop.clone();
     HttpService::build()
-        .keep_alive(KEEP_ALIVE)
+        .keep_alive(KeepAlive::Os) // `Timed` ends idle connections, without a new timer a request
         .client_request_timeout(site.patience.head)
         .client_disconnect_timeout(LINGER)
         .graceful_shutdown_signal(move || {

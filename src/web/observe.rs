@@ -10,7 +10,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready as when_ready};
 use std::time::Instant;
 
-use actix_web::body::EitherBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::{Error, ResponseError};
 use pin_project_lite::pin_project;
@@ -28,11 +27,11 @@ pub(crate) struct Observe {
     pub(crate) state: ServerState,
 }
 
-impl<S, B> Transform<S, ServiceRequest> for Observe
+impl<S> Transform<S, ServiceRequest> for Observe
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
 {
-    type Response = ServiceResponse<EitherBody<B>>;
+    type Response = ServiceResponse;
     type Error = Error;
     type InitError = ();
     type Transform = Observed<S>;
@@ -54,11 +53,11 @@ pub(crate) struct Observed<S> {
     durations: Rc<Durations>,
 }
 
-impl<S, B> Service<ServiceRequest> for Observed<S>
+impl<S> Service<ServiceRequest> for Observed<S>
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
 {
-    type Response = ServiceResponse<EitherBody<B>>;
+    type Response = ServiceResponse;
     type Error = Error;
     type Future = Answer<S::Future>;
 
@@ -86,11 +85,11 @@ pin_project! {
     }
 }
 
-impl<F, B> Future for Answer<F>
+impl<F> Future for Answer<F>
 where
-    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+    F: Future<Output = Result<ServiceResponse, Error>>,
 {
-    type Output = Result<ServiceResponse<EitherBody<B>>, Error>;
+    type Output = Result<ServiceResponse, Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
@@ -98,13 +97,13 @@ where
                 let mut response = when_ready!(future.poll(context))?;
                 durations.state.part(response.response_mut());
                 durations.observe(response.status().as_u16(), *started);
-                Poll::Ready(Ok(response.map_into_left_body()))
+                Poll::Ready(Ok(response))
             }
             Project::Refused { response, started, durations } => match response.take() {
                 Some(mut response) => {
                     durations.state.part(response.response_mut());
                     durations.observe(response.status().as_u16(), *started);
-                    Poll::Ready(Ok(response.map_into_right_body()))
+                    Poll::Ready(Ok(response))
                 }
                 None => Poll::Pending, // asked again after the end, which nobody does
             },

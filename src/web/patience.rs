@@ -11,7 +11,8 @@ pub struct Patience {
     pub body: Duration,
     /// For the next 64 KiB of an answer to be taken.
     pub answer: Duration,
-    /// For anything at all. Longer than the keep-alive, which is what ends idle connections.
+    /// For anything at all. Longer than gateways keep idle connections, so that it is they who close
+    /// them, and no request meets a closed connection.
     pub idle: Duration,
 }
 
@@ -21,7 +22,7 @@ impl Default for Patience {
             head: Duration::from_secs(10),
             body: Duration::from_secs(15),
             answer: Duration::from_secs(10),
-            idle: Duration::from_secs(150),
+            idle: Duration::from_secs(75),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `GET /tokeninfo`: what a token is worth.
 
-use actix_web::http::header::{CACHE_CONTROL, ContentType};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use base64_simd::URL_SAFE_NO_PAD;
 use memchr::{memchr, memrchr};
@@ -11,6 +11,10 @@ use crate::web::bearer;
 use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 
+/// Made once: this is asked for each request that reaches an API.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 pub(in crate::http) async fn get(
     app: Running,
     request: HttpRequest,
@@ -20,8 +24,8 @@ pub(in crate::http) async fn get(
     let claims = claims(token).ok_or(TokenFault::NotOurs(NotOurs::Malformed))?;
 
     Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header(ContentType::json())
+        .insert_header((CACHE_CONTROL, NO_STORE))
+        .insert_header((CONTENT_TYPE, JSON))
         .body(claims))
 }
 
