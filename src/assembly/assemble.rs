@@ -66,7 +66,7 @@ pub async fn assemble(
         },
         tokens,
         clients: parts.clients(&config, secrets, credentials),
-        signing: parts.signing(),
+        signing: parts.signing(&config),
         revocation_orders: parts.revocation_orders(rate),
         audit_trail: store.clone(),
         health: Health { store, revocations: parts.revocations, delivery },

@@ -26,8 +26,7 @@ use crate::oauth::Tokens;
 use crate::replication::feed::Feed;
 use crate::replication::revocation_orders::RevocationOrders;
 use crate::revocation::list::Revocations;
-use crate::signing::key_exchange::KeyExchange;
-use crate::signing::keys::SigningKeys;
+use crate::signing::administration::KeyAdministration;
 
 pub use crate::policy::gatekeeper::Gatekeeper;
 pub use assemble::assemble;
@@ -71,10 +70,8 @@ pub struct App {
 pub struct Signing {
     /// The keys that sign and verify now.
     pub ring: Arc<KeyRing>,
-    /// Retires keys, and requests rotations.
-    pub keys: SigningKeys,
-    /// Publishes the keys of this replica, and reads those of the others.
-    pub exchange: Arc<KeyExchange>,
+    /// What an administrator does with them.
+    pub keys: KeyAdministration,
 }
 
 /// The parts that status routes and metrics report on.

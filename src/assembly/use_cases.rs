@@ -9,7 +9,7 @@ use crate::clients::rehash::Rehash;
 use crate::clients::revoke::TokenRevocation;
 use crate::clients::secrets::Secrets;
 use crate::clients::used_proofs::UsedProofs;
-use crate::clients::{Clients, Limits};
+use crate::clients::{ClientLimits, Clients};
 use crate::config::{Config, Switch};
 use crate::domain::secret::Pepper;
 use crate::domain::token_size;
@@ -24,6 +24,7 @@ use crate::oauth::token::{TokenIssuer, TokenRules};
 use crate::oauth::tokeninfo::TokenJudge;
 use crate::replication::revocation_orders::RevocationOrders;
 use crate::revocation::rate::RevocationRate;
+use crate::signing::administration::KeyAdministration;
 
 use super::parts::Parts;
 use super::{Signing, StartError};
@@ -61,11 +62,16 @@ impl Parts {
         }
     }
 
-    pub(super) fn signing(&self) -> Signing {
+    pub(super) fn signing(&self, config: &Config) -> Signing {
         Signing {
             ring: self.ring.clone(),
-            keys: self.signing_keys.clone(),
-            exchange: self.key_exchange.clone(),
+            keys: KeyAdministration {
+                keys: self.signing_keys.clone(),
+                ring: self.ring.clone(),
+                exchange: self.key_exchange.clone(),
+                longest_life: self.longest_life,
+                skew: config.tokens.clock_skew,
+            },
         }
     }
 
@@ -90,7 +96,7 @@ impl Parts {
             revoker: self.revoker.clone(),
             logins: self.logins.clone(),
             watch,
-            limits: Limits {
+            limits: ClientLimits {
                 secrets: config.clients.max_secrets,
                 keys: config.clients.max_keys,
                 lists: config.clients.list_limits(),
@@ -175,7 +181,7 @@ impl Parts {
 
 fn throttle(config: &Config) -> FailureThrottle {
     FailureThrottle::new(match config.clients.throttle {
-        Switch::On => Some(authenticate::Limits::default()),
+        Switch::On => Some(authenticate::FailureLimits::default()),
         Switch::Off => None,
     })
 }

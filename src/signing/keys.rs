@@ -1,12 +1,11 @@
 //! Changes to the server's signing keys: rotation requests and retirement.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use crate::audit::{Action, AuditRecord, Author, Recorder, audit_log};
-use crate::clients::authority::Authority;
+use crate::clients::change::By;
 use crate::clients::error::ClientsError;
 use crate::domain::clock::Timestamp;
 use crate::domain::jwk::Algorithm;
@@ -49,9 +48,8 @@ impl SigningKeys {
     /// Asks every replica for a new key.
     pub async fn rotate(
         &self,
-        authority: &Authority,
+        By { authority, now }: By<'_>,
         request: RotationRequest,
-        now: Timestamp,
     ) -> Result<Rotation, ClientsError> {
         let record = self.rotated(authority.author(), &request, None, now)?;
         let RotationRequest { algorithm, hasty } = request;
@@ -82,9 +80,8 @@ impl SigningKeys {
     /// it was this that retired it.
     pub async fn retire(
         &self,
-        authority: &Authority,
+        By { authority, now }: By<'_>,
         kid: &str,
-        now: Timestamp,
     ) -> Result<bool, ClientsError> {
         match self.end(authority.author(), kid, now).await? {
             Retired::Now => Ok(true),
@@ -129,30 +126,6 @@ impl SigningKeys {
         }
         self.recorder.record(author, Action::SigningKeyRotated, about, now)
     }
-}
-
-/// A key as an administrator is shown it. `here` says whether this replica has its private half.
-#[must_use]
-pub fn view(
-    key: &PublishedKey,
-    here: bool,
-    now: Timestamp,
-    (longest_life, skew): (Duration, Duration),
-) -> Value {
-    let mut shown = json!({
-        "kid": key.jwk.kid,
-        "alg": key.jwk.algorithm,
-        "state": key.state_at(now),
-        "published_at": key.published,
-        "signs_from": key.signs_from,
-        "this_replica": here,
-    });
-    let retired = key.retired.or((key.signs_until <= now).then_some(key.signs_until));
-    if let (Some(retired), Some(shown)) = (retired, shown.as_object_mut()) {
-        shown.insert("retired_at".to_owned(), json!(retired));
-        shown.insert("drops_at".to_owned(), json!(key.drops_at(longest_life, skew)));
-    }
-    shown
 }
 
 fn members(value: Value) -> Map<String, Value> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::clients::authority::Authority;
+use crate::clients::change::By;
 use crate::clients::error::ClientsError;
 use crate::domain::clock::Timestamp;
 use crate::domain::signing_key::KeyState;
@@ -20,7 +21,7 @@ impl KeyExchange {
     pub async fn make_way(&self, authority: &Authority, kid: &str) {
         let retired = self.clock.now();
         let is_ours = || self.ring.active_kid().as_deref() == Some(kid);
-        match self.changes.retire(authority, kid, retired).await {
+        match self.changes.retire(By { authority, now: retired }, kid).await {
             Ok(true) => {}
             Ok(false) if is_ours() => {}
             Ok(false) | Err(ClientsError::NoSigningKey) => return, // it signs no more

@@ -1,6 +1,7 @@
 //! The server's own signing keys: which there are on each replica, which of them sign, and how one
 //! follows another.
 
+pub mod administration;
 pub mod key_exchange;
 pub mod keys;
 mod make_way;

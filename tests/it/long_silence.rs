@@ -73,7 +73,7 @@ fn feed(server: &Server, restored: &Arc<Restored>) -> Feed {
         shared: true,
         settling: parking_lot::Mutex::default(),
     };
-    let keys = app.signing.exchange.clone();
+    let keys = app.signing.keys.exchange.clone();
     Feed::new(keys, restored.clone(), restored.clone(), statuses, true)
 }
 
@@ -82,13 +82,13 @@ async fn a_start_reads_page_by_page() {
     let server = Server::start().await;
     let restored = Arc::new(Restored::default());
     let ids: Vec<ClientId> = ["a", "b", "c"].map(|id| id.parse().unwrap()).to_vec();
-    let standing = |id: &ClientId| ClientStatus {
+    let status = |id: &ClientId| ClientStatus {
         id: id.clone(),
         state: State::Draft,
         epoch: 4,
         updated_at_ms: 1000,
     };
-    restored.ended.lock().unwrap().extend(ids.iter().map(standing));
+    restored.ended.lock().unwrap().extend(ids.iter().map(status));
     feed(&server, &restored).look().await.unwrap();
     for id in ids {
         assert_eq!(server.app.health.revocations.epoch(&id), 5, "{id}");
@@ -103,9 +103,9 @@ async fn everything_is_loaded_again() {
     let feed = feed(&server, &restored);
     feed.look().await.unwrap();
     let id: ClientId = "svc".parse().unwrap();
-    let standing =
+    let status =
         ClientStatus { id: id.clone(), state: State::Draft, epoch: 4, updated_at_ms: 1000 };
-    restored.ended.lock().unwrap().push(standing);
+    restored.ended.lock().unwrap().push(status);
 
     tokio::time::pause();
     #[rustfmt::skip]

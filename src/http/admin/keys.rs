@@ -5,12 +5,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::assembly::App;
+use crate::clients::change::By;
 use crate::clients::error::ClientsError;
+use crate::domain::clock::Timestamp;
 use crate::domain::jwk::Algorithm;
 use crate::domain::permission::KEYS_WRITE;
-use crate::signing::Ring;
-use crate::signing::keys::{self, RotationRequest};
+use crate::signing::administration::ListedKey;
+use crate::signing::keys::RotationRequest;
 use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 use crate::web::{bearer, body, json};
@@ -21,16 +22,10 @@ pub(in crate::http) async fn list(
 ) -> Result<HttpResponse, Refusal> {
     bearer::authority(&app, &request, KEYS_WRITE).await?;
 
-    let shared = app.signing.keys.store.published().await.map_err(ClientsError::from)?;
+    let now = app.clock.now();
+    let keys = app.signing.keys.list(now).await?;
 
-    let (now, tokens) = (app.clock.now(), &app.config.tokens);
-    let times = (tokens.max_lifetime, tokens.clock_skew);
-    let own: Vec<String> = app.signing.ring.own().into_iter().map(|own| own.jwk.kid).collect();
-    let mut keys = shared.keys;
-    keys.sort_by(|a, b| (b.published, &b.jwk.kid).cmp(&(a.published, &a.jwk.kid)));
-    let here = |kid: &String| own.contains(kid);
-    let keys: Vec<Value> =
-        keys.iter().map(|key| keys::view(key, here(&key.jwk.kid), now, times)).collect();
+    let keys: Vec<Value> = keys.iter().map(|listed| view(listed, now)).collect();
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({ "keys": keys })))
 }
 
@@ -49,8 +44,8 @@ pub(in crate::http) async fn rotate(
     let authority = bearer::authority(&app, &request, KEYS_WRITE).await?;
     let rotation = rotation(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
 
-    let asked = app.signing.keys.rotate(&authority, rotation, app.clock.now()).await?;
-    carried_out(&app).await;
+    let by = By { authority: &authority, now: app.clock.now() };
+    let asked = app.signing.keys.rotate(by, rotation).await?;
 
     Ok(HttpResponse::Accepted().insert_header((CACHE_CONTROL, "no-store")).json(json!({
         "requested_at": asked.at,
@@ -65,10 +60,9 @@ pub(in crate::http) async fn retire(
     kid: web::Path<String>,
 ) -> Result<HttpResponse, Refusal> {
     let authority = bearer::authority(&app, &request, KEYS_WRITE).await?;
-    let kid = kid.as_str();
+    let by = By { authority: &authority, now: app.clock.now() };
 
-    app.signing.keys.retire(&authority, kid, app.clock.now()).await?;
-    carried_out(&app).await;
+    app.signing.keys.retire(by, &kid).await?;
 
     Ok(HttpResponse::NoContent().insert_header((CACHE_CONTROL, "no-store")).finish())
 }
@@ -87,9 +81,19 @@ fn rotation(body: &[u8]) -> Result<RotationRequest, ClientsError> {
     Ok(RotationRequest { algorithm, hasty: asked.now })
 }
 
-/// Sees to it at once here. It is durable: what fails now is done at the next look.
-async fn carried_out(app: &App) {
-    if let Err(reason) = app.signing.exchange.exchange().await {
-        tracing::warn!(%reason, "cannot apply the change of signing keys now; trying again");
+fn view(listed: &ListedKey, now: Timestamp) -> Value {
+    let ListedKey { key, is_here, retired, drops } = listed;
+    let mut shown = json!({
+        "kid": key.jwk.kid,
+        "alg": key.jwk.algorithm,
+        "state": key.state_at(now),
+        "published_at": key.published,
+        "signs_from": key.signs_from,
+        "this_replica": is_here,
+    });
+    if let (Some(retired), Some(shown)) = (retired, shown.as_object_mut()) {
+        shown.insert("retired_at".to_owned(), json!(retired));
+        shown.insert("drops_at".to_owned(), json!(drops));
     }
+    shown
 }
