@@ -14,14 +14,15 @@ use latchkey::config::{self, Config, Settings, Switch};
 use latchkey::domain::clock::SystemClock;
 use latchkey::domain::jwk::Algorithm;
 use latchkey::domain::revocation::{Revocation, Revoked};
-use latchkey::oauth::authenticate::{AuthenticatedClient, Caller, Presented};
+use latchkey::oauth::authenticate::{AuthenticatedClient, CallerAddress, Presented};
 use latchkey::oauth::token::TokenRequest;
 use latchkey::policy::{Format, Outcome, Policy, Principal, Request};
 use latchkey::store::MemoryStore;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-const CALLER: Caller = Caller { address: IpAddr::V4(Ipv4Addr::LOCALHOST), is_shared: false };
+const CALLER: CallerAddress =
+    CallerAddress { address: IpAddr::V4(Ipv4Addr::LOCALHOST), is_shared: false };
 
 /// An app with its own key, on a store in memory.
 fn app(runtime: &Runtime, algorithm: Algorithm) -> App {

@@ -24,7 +24,7 @@ use latchkey::domain::jwk::Algorithm;
 use latchkey::domain::lists::ListLimits;
 use latchkey::domain::permission::ADMIN;
 use latchkey::domain::secret::ClientSecret;
-use latchkey::oauth::authenticate::{Caller, Presented};
+use latchkey::oauth::authenticate::{CallerAddress, Presented};
 use latchkey::oauth::error::OAuthError;
 use latchkey::policy::expression::Expression;
 use latchkey::policy::{Format, Outcome, Policy, Principal, Request};
@@ -160,7 +160,7 @@ impl Asked {
     /// What the token endpoint does with a form.
     fn ask(&self, who: &(String, ClientSecret), form: &str) -> Result<String, OAuthError> {
         let presented = Presented::Secret { client_id: who.0.clone(), secret: who.1.clone() };
-        let caller = Caller { address: IpAddr::V4(Ipv4Addr::LOCALHOST), is_shared: false };
+        let caller = CallerAddress { address: IpAddr::V4(Ipv4Addr::LOCALHOST), is_shared: false };
         self.runtime.block_on(async {
             let (now, limits) = (self.app.clock.now(), &self.app.tokens.issuer.rules.lists);
             let form = Form::parse(form.as_bytes(), limits)?;

@@ -54,12 +54,12 @@ pub struct Clients {
     /// Watches credentials that are about to expire.
     pub watch: Arc<CredentialWatch>,
     /// How much a client may have.
-    pub limits: Limits,
+    pub limits: ClientLimits,
 }
 
 /// The limits on the credentials and grants of one client.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct ClientLimits {
     /// Secrets.
     pub secrets: usize,
     /// Keys.
@@ -70,7 +70,7 @@ pub struct Limits {
     pub token_lifetime: Duration,
 }
 
-impl Limits {
+impl ClientLimits {
     /// Refuses a client with more keys than it may have.
     pub(super) fn check(&self, client: &Client) -> Result<(), ClientsError> {
         let most = self.keys;
@@ -82,7 +82,7 @@ impl Limits {
     }
 }
 
-impl Default for Limits {
+impl Default for ClientLimits {
     fn default() -> Self {
         Self {
             secrets: 5,

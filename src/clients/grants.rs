@@ -15,7 +15,7 @@ use crate::domain::printable::{excerpt, is_name};
 use crate::domain::scope::Scope;
 use crate::domain::state::State;
 
-use super::Limits;
+use super::ClientLimits;
 use super::error::{ClientsError, refused};
 
 /// How many claims a client may be allowed to set.
@@ -53,7 +53,7 @@ pub struct Grants {
 
 impl Grants {
     /// Validates all members and removes duplicates.
-    pub(super) fn checked(self, limits: &Limits) -> Result<Self, ClientsError> {
+    pub(super) fn checked(self, limits: &ClientLimits) -> Result<Self, ClientsError> {
         // First, so that nothing below iterates over an unbounded list.
         self.check_lengths(limits)?;
         self.check_claims()?;
@@ -100,7 +100,7 @@ impl Grants {
         client.legacy_audience = self.legacy_audience;
     }
 
-    fn check_lengths(&self, limits: &Limits) -> Result<(), ClientsError> {
+    fn check_lengths(&self, limits: &ClientLimits) -> Result<(), ClientsError> {
         for (name, length, most) in [
             ("permissions", self.permissions.len(), limits.lists.permissions),
             ("audience", self.audience.len(), limits.lists.audiences),

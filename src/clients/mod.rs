@@ -44,7 +44,7 @@ use crate::domain::permission::Permission;
 use crate::domain::store_error::StoreError;
 use crate::oauth::logins::Login;
 
-pub use add::{Clients, Limits, Registered};
+pub use add::{ClientLimits, Clients, Registered};
 
 /// Where clients are kept. The record of who did it goes into the same write as each change.
 #[async_trait]

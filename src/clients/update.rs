@@ -22,7 +22,7 @@ use super::credentials::Tokens;
 use super::error::{ClientsError, refused};
 use super::grants::Grants;
 use super::new_client::check_name;
-use super::{Clients, Limits};
+use super::{ClientLimits, Clients};
 
 /// The change of one member.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -110,7 +110,7 @@ impl ClientPatch {
     fn apply(
         self,
         client: &mut Client,
-        limits: &Limits,
+        limits: &ClientLimits,
         now: Timestamp,
     ) -> Result<(), ClientsError> {
         let changed = self.members();

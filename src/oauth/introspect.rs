@@ -21,14 +21,14 @@ use super::tokeninfo::{LiveToken, TokenJudge};
 
 /// Who asks.
 #[derive(Debug)]
-pub struct Caller {
+pub struct Introspector {
     id: ClientId,
     audience: Vec<Audience>,
     may_ask_of_others: bool,
     is_admin: bool,
 }
 
-impl Caller {
+impl Introspector {
     /// A client that has proved its identity. Without the permission it may ask about its own
     /// tokens.
     #[must_use]
@@ -78,7 +78,7 @@ impl Introspection {
     pub async fn answer(
         &self,
         judge: &TokenJudge,
-        caller: &Caller,
+        caller: &Introspector,
         token: &str,
         now: Timestamp,
     ) -> Result<Value, OAuthError> {
@@ -92,7 +92,7 @@ impl Introspection {
         }
     }
 
-    fn concerns(&self, claims: &AccessTokenClaims, caller: &Caller) -> bool {
+    fn concerns(&self, claims: &AccessTokenClaims, caller: &Introspector) -> bool {
         if !self.own_audiences || caller.is_admin || claims.client_id == caller.id {
             return true;
         }
@@ -103,7 +103,7 @@ impl Introspection {
     /// The answer as a signed JWT for this caller: RFC 9701 §5.
     pub fn sealed(
         &self,
-        caller: &Caller,
+        caller: &Introspector,
         answer: &Value,
         now: Timestamp,
     ) -> Result<String, OAuthError> {
@@ -118,7 +118,11 @@ impl Introspection {
 }
 
 /// Whether it was issued to the caller, however it stands now.
-async fn is_own(judge: &TokenJudge, caller: &Caller, token: &str) -> Result<bool, OAuthError> {
+async fn is_own(
+    judge: &TokenJudge,
+    caller: &Introspector,
+    token: &str,
+) -> Result<bool, OAuthError> {
     match judge.open(token).await {
         Ok(opened) => Ok(opened.claims.client_id == caller.id),
         Err(TokenFault::Store(error)) => Err(error.into()),

@@ -8,7 +8,7 @@ use actix_web::http::header::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 use parking_lot::Mutex;
 
-use crate::oauth::authenticate::Caller;
+use crate::oauth::authenticate::CallerAddress;
 
 /// The address of the caller: of the socket, or what a trusted proxy says. A header alone is never
 /// believed: of the chain it names, the last address that is no proxy of ours counts.
@@ -23,21 +23,21 @@ pub(crate) fn counted(
     request: &HttpRequest,
     trusted: &[IpNet],
     untrusted_proxies: &UntrustedProxies,
-) -> Caller {
+) -> CallerAddress {
     let Some(peer) = request.peer_addr() else {
-        return Caller { address: Ipv4Addr::UNSPECIFIED.into(), is_shared: true };
+        return CallerAddress { address: Ipv4Addr::UNSPECIFIED.into(), is_shared: true };
     };
     let peer = peer.ip().to_canonical();
     let headers = request.headers();
     if trusted.iter().any(|network| network.contains(&peer)) {
         let address = behind(peer, headers, trusted);
-        return Caller { address: network(address), is_shared: address == peer };
+        return CallerAddress { address: network(address), is_shared: address == peer };
     }
     let is_shared = FORWARDING.iter().any(|name| headers.contains_key(*name));
     if is_shared {
         untrusted_proxies.note(peer);
     }
-    Caller { address: network(peer), is_shared }
+    CallerAddress { address: network(peer), is_shared }
 }
 
 /// Headers by which proxies say for whom they ask: RFC 7239, and what was there before it.
@@ -153,7 +153,7 @@ mod tests {
                 header.into_iter().fold(request, actix_web::test::TestRequest::insert_header);
             let untrusted_proxies = UntrustedProxies::default();
             let caller = counted(&request.to_http_request(), &trusted, &untrusted_proxies);
-            let expected = Caller { address: address.parse().unwrap(), is_shared };
+            let expected = CallerAddress { address: address.parse().unwrap(), is_shared };
             assert_eq!(caller, expected, "{why}");
             let warned = !untrusted_proxies.0.lock().is_empty();
             assert_eq!(warned, why.starts_with(['a', 't']) && peer.starts_with("192"), "{why}");

@@ -8,7 +8,7 @@ use crate::domain::bucket::{Rate, RateLimit};
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
-use crate::oauth::authenticate::{Limit, Limits, Throttled};
+use crate::oauth::authenticate::{FailureLimits, Limit, Throttled};
 use crate::web::address::network;
 
 /// Registrations and changes cost slow hashes and writes. What a client that has proved itself does
@@ -25,7 +25,7 @@ impl RegistrationRate {
     pub(crate) fn new(a_minute: u32, throttle: Switch) -> Self {
         let rate = Rate::a_minute(a_minute);
         let failures = match throttle {
-            Switch::On => Some(Limits::default().pair),
+            Switch::On => Some(FailureLimits::default().pair),
             Switch::Off => None,
         };
         Self {

@@ -611,7 +611,7 @@ async fn rfc5789_s2_2_a_patch_of_another_type_is_told_which_are_taken() {
 }
 
 #[actix_web::test]
-async fn every_deed_needs_the_permission_to_write() {
+async fn every_change_needs_the_permission_to_write() {
     let server = Server::start().await;
     let (id, _) = server.granted(json!({})).await;
     let (reader, secret) =

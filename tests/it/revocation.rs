@@ -11,7 +11,7 @@ use latchkey::domain::error_code::ErrorCode;
 use latchkey::domain::id::CredentialId;
 use latchkey::domain::revocation::{Revocation, Revoked};
 use latchkey::domain::store_error::StoreError;
-use latchkey::oauth::authenticate::{Caller, Presented};
+use latchkey::oauth::authenticate::{CallerAddress, Presented};
 use latchkey::oauth::token::TokenRequest;
 use latchkey::revocation::RevocationStore;
 use latchkey::revocation::revoker::Revoker;
@@ -143,7 +143,7 @@ async fn a_client_that_is_taken_out_of_use_while_it_proves_itself_gets_no_token(
     let (id, secret) = server.client_with_secret().await;
     let (app, now) = (&server.app, server.clock.now());
     let presented = Presented::Secret { client_id: id.clone(), secret: secret.into() };
-    let caller = Caller { address: Ipv4Addr::LOCALHOST.into(), is_shared: false };
+    let caller = CallerAddress { address: Ipv4Addr::LOCALHOST.into(), is_shared: false };
     let prove =
         async || app.tokens.authenticator.authenticate(&presented, caller, now).await.unwrap();
     let issue = |proved: &_| app.tokens.issuer.issue(proved, TokenRequest::default(), now);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::harness::{ADMIN, GRANT, Reply, START, Server, client_key};
 
 /// A client of its own, and what it shows.
-struct Own<'a> {
+struct Registered<'a> {
     server: &'a Server,
     id: String,
     token: String,
@@ -20,7 +20,7 @@ struct Own<'a> {
     secret: String,
 }
 
-impl<'a> Own<'a> {
+impl<'a> Registered<'a> {
     fn of(server: &'a Server, reply: &Reply) -> Self {
         Self {
             server,
@@ -120,11 +120,11 @@ async fn s3_a_registration_says_where_and_with_what() {
 #[actix_web::test]
 async fn s2_1_read() {
     let server = Server::start().await;
-    let own = Own::with_secret(&server).await;
+    let own = Registered::with_secret(&server).await;
     let granted = json!({
         "client_name": "svc", "permissions": ["p"], "audience": ["a"], "metadata": { "m": 1 },
     });
-    let granted = Own::of(&server, &server.create_client(granted).await);
+    let granted = Registered::of(&server, &server.create_client(granted).await);
     for own in [own, granted] {
         let expected = json!({
             "client_id": own.id,
@@ -157,8 +157,10 @@ async fn s2_1_read() {
     }
 
     let key = client_key(Algorithm::ES256).public().to_json();
-    let reply =
-        Own::with_keys(&server, std::slice::from_ref(&key)).await.ask("GET", "", Value::Null).await;
+    let reply = Registered::with_keys(&server, std::slice::from_ref(&key))
+        .await
+        .ask("GET", "", Value::Null)
+        .await;
     assert_eq!(reply.body["jwks"]["keys"], json!([key]));
 }
 
@@ -166,11 +168,11 @@ async fn s2_1_read() {
 async fn s2_who_is_refused_hears_the_same() {
     let server = Server::start().await;
     let [own, other, gone, trash, unknown] = [
-        Own::with_secret(&server).await,
-        Own::with_secret(&server).await,
-        Own::with_secret(&server).await,
-        Own::with_secret(&server).await,
-        Own {
+        Registered::with_secret(&server).await,
+        Registered::with_secret(&server).await,
+        Registered::with_secret(&server).await,
+        Registered::with_secret(&server).await,
+        Registered {
             server: &server,
             id: "nobody".to_owned(),
             token: String::new(),
@@ -186,7 +188,7 @@ async fn s2_who_is_refused_hears_the_same() {
     let access = own.login(&own.secret).await.text_of("access_token");
     let cut = &own.token[..own.token.len() - 1];
     #[rustfmt::skip]
-    let cases: [(&str, &Own<'_>, &str); 10] = [
+    let cases: [(&str, &Registered<'_>, &str); 10] = [
         // why                    client    token
         ("wrong token",           &own,     "lkr_x"),
         ("cut token",             &own,     cut),
@@ -243,7 +245,7 @@ async fn s2_a_draft_may_look_after_itself_and_registration_may_be_closed() {
         Server::with(|settings| settings.registration.mode = Some(RegistrationSetting::Closed))
             .await;
     let draft = json!({ "client_name": "svc", "__STATE__": "DRAFT" });
-    let own = Own::of(&server, &server.create_client(draft).await);
+    let own = Registered::of(&server, &server.create_client(draft).await);
     assert_eq!(own.ask("GET", "", Value::Null).await.status, 200);
     assert_eq!(own.put(&json!({})).await.status, 200);
     assert_eq!(own.login(&own.secret).await.status, 401, "it does not publish itself");
@@ -254,7 +256,7 @@ async fn s2_a_draft_may_look_after_itself_and_registration_may_be_closed() {
 async fn a_draft_adds_no_credentials() {
     let server = Server::start().await;
     let draft = json!({ "client_name": "svc", "__STATE__": "DRAFT" });
-    let own = Own::of(&server, &server.create_client(draft).await);
+    let own = Registered::of(&server, &server.create_client(draft).await);
     let key = client_key(Algorithm::ES256).public().to_json();
     let to_key = json!({
         "client_id": own.id, "client_name": "svc", "jwks": { "keys": [key] },
@@ -311,7 +313,7 @@ async fn what_ends_registration_access_tokens() {
         ("of another",                          revoke(json!({ "client_id": "ID", "credential": "SECRET" })),     false),
     ];
     for (why, (method, below, body), ends) in cases {
-        let own = Own::with_secret(&server).await;
+        let own = Registered::with_secret(&server).await;
         let path = format!("/clients/{}", own.id);
         let shown = server.admin_get(&path).await.body;
         let token = shown["registration_tokens"][0]["id"].as_str().unwrap().to_owned();
@@ -343,7 +345,7 @@ async fn what_ends_registration_access_tokens() {
     }
 
     // Of its own accord: those that it did not show.
-    let own = Own::with_secret(&server).await;
+    let own = Registered::with_secret(&server).await;
     let unused = own.put(&json!({})).await.text_of("registration_access_token");
     let path = format!("/secrets/{}?revoke_tokens=true", id_in(&own.secret));
     assert_eq!(own.ask("DELETE", &path, Value::Null).await.status, 204);
@@ -367,7 +369,7 @@ async fn what_has_power_is_not_looked_after_by_itself() {
     }
 
     // Granted by another tool, past this server.
-    let own = Own::with_secret(&server).await;
+    let own = Registered::with_secret(&server).await;
     let found =
         server.app.clients.repository.read(&own.id.parse().unwrap()).await.unwrap().unwrap();
     let mut powerful = found.clone();
@@ -393,7 +395,7 @@ async fn a_digest_alone_is_read_too() {
     }])
     .await;
     let (id, token, secret) = ("svc".to_owned(), "lkr_known".to_owned(), String::new());
-    let own = Own { server: &server, id, token, secret };
+    let own = Registered { server: &server, id, token, secret };
     let reply = own.ask("GET", "", Value::Null).await;
     assert_eq!((reply.status, &reply.body["client_id"]), (200, &json!("svc")), "{reply:?}");
     assert_eq!(reply.body["registration_tokens"][0]["created_at"], 1_700_000_000);
@@ -404,8 +406,8 @@ async fn a_digest_alone_is_read_too() {
 #[actix_web::test]
 async fn s2_2_what_is_for_others_to_say_is_refused() {
     let server = Server::start().await;
-    let own = Own::with_secret(&server).await;
-    let other = Own::with_secret(&server).await;
+    let own = Registered::with_secret(&server).await;
+    let other = Registered::with_secret(&server).await;
     let jwk = client_key(Algorithm::ES256).public().to_json();
     #[rustfmt::skip]
     let cases = [
@@ -453,7 +455,7 @@ async fn s2_2_privileged_members_are_ignored() {
         "metadata": { "m": 1 }, "allowedCustomClaims": ["c"], "access_token_lifetime": 60,
         "legacyAudience": START,
     });
-    let own = Own::of(&server, &server.create_client(granted.clone()).await);
+    let own = Registered::of(&server, &server.create_client(granted.clone()).await);
     let reply = own
         .put(&json!({
             "client_name": "renamed", "client_secret": own.secret,
@@ -483,7 +485,7 @@ async fn s2_2_privileged_members_are_ignored() {
 async fn s2_2_from_a_secret_to_a_key_and_back() {
     let server = Server::start().await;
     let (es, ed) = (client_key(Algorithm::ES256), client_key(Algorithm::EdDSA));
-    let mut own = Own::with_secret(&server).await;
+    let mut own = Registered::with_secret(&server).await;
     let first_secret = own.secret.clone();
     let to_keys = |keys: &[Value]| json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks": { "keys": keys } });
 
@@ -523,7 +525,7 @@ async fn s2_2_from_a_secret_to_a_key_and_back() {
 #[actix_web::test]
 async fn s2_2_the_old_token_is_good_until_the_new_one_is_used() {
     let server = Server::start().await;
-    let own = Own::with_secret(&server).await;
+    let own = Registered::with_secret(&server).await;
     let asked = async |token: &str| own.ask_as(token, "GET", "", &Value::Null).await.status;
 
     let lost = own.put(&json!({})).await.text_of("registration_access_token");
@@ -544,7 +546,7 @@ async fn s2_2_the_old_token_is_good_until_the_new_one_is_used() {
 #[actix_web::test]
 async fn s2_3_delete() {
     let server = Server::start().await;
-    let own = Own::with_secret(&server).await;
+    let own = Registered::with_secret(&server).await;
     let token = own.login(&own.secret).await.text_of("access_token");
     assert_eq!(server.tokeninfo(&token).await.status, 200);
 
@@ -561,7 +563,7 @@ async fn s2_3_delete() {
 #[actix_web::test]
 async fn a_client_replaces_its_secret_with_an_overlap() {
     let server = Server::start().await;
-    let own = Own::with_secret(&server).await;
+    let own = Registered::with_secret(&server).await;
     let old_token = own.login(&own.secret).await.text_of("access_token");
 
     let reply = own.ask("POST", "/secrets", json!({ "overlap": 60, "expires_in": 600 })).await;
@@ -594,7 +596,7 @@ async fn a_client_replaces_its_secret_with_an_overlap() {
 async fn a_client_deletes_a_secret() {
     let server = Server::start().await;
     for (query, after) in [("", 200), ("?revoke_tokens=false", 200), ("?revoke_tokens=true", 401)] {
-        let own = Own::with_secret(&server).await;
+        let own = Registered::with_secret(&server).await;
         let added = own.ask("POST", "/secrets", json!({})).await.text_of("client_secret");
         let with_old = own.login(&own.secret).await.text_of("access_token");
         let with_new = own.login(&added).await.text_of("access_token");
@@ -614,7 +616,7 @@ async fn a_client_deletes_a_secret() {
         let again = own.ask("DELETE", &format!("{path}{query}"), Value::Null).await;
         assert_eq!((again.status, again.error()), (404, Some("not_found")), "{query}");
     }
-    let own = Own::with_secret(&server).await;
+    let own = Registered::with_secret(&server).await;
     for query in ["revoke_tokens=yes", "revoke_tokens=", "revoke=true"] {
         let path = format!("/secrets/{}?{query}", id_in(&own.secret));
         let reply = own.ask("DELETE", &path, Value::Null).await;
@@ -627,7 +629,7 @@ async fn a_client_deletes_a_secret() {
 async fn a_client_replaces_its_key_with_an_overlap() {
     let server = Server::start().await;
     let (es, ed) = (client_key(Algorithm::ES256), client_key(Algorithm::EdDSA));
-    let own = Own::with_keys(&server, &[es.public().to_json()]).await;
+    let own = Registered::with_keys(&server, &[es.public().to_json()]).await;
     let status = async |key| server.token_by(&server.assertion(&own.id, key), "").await.status;
     assert_eq!(status(ed).await, 401);
 
@@ -651,7 +653,7 @@ async fn a_client_replaces_its_key_with_an_overlap() {
 #[actix_web::test]
 async fn what_is_no_request_for_a_credential() {
     let server = Server::with(|settings| settings.clients.max_secrets = 2).await;
-    let own = Own::with_secret(&server).await;
+    let own = Registered::with_secret(&server).await;
     let jwk = |algorithm| client_key(algorithm).public().to_json();
     let two = json!({ "keys": [jwk(Algorithm::ES256), jwk(Algorithm::EdDSA)] });
     #[rustfmt::skip]
@@ -695,20 +697,20 @@ async fn what_is_no_request_for_a_credential() {
 async fn regenerate_replaces_the_pair() {
     let server = Server::start().await;
     let granted = json!({ "client_name": "svc", "permissions": ["p"], "audience": ["a"] });
-    let old = Own::of(&server, &server.create_client(granted).await);
+    let old = Registered::of(&server, &server.create_client(granted).await);
     let dead = old.login(&old.secret).await.text_of("access_token");
 
     let reply = old.ask("POST", "/regenerate", Value::Null).await;
     assert_eq!(reply.status, 201, "{reply:?}");
     assert_eq!(reply.body.get("permissions"), None, "nothing privileged");
-    let new = Own::of(&server, &reply);
+    let new = Registered::of(&server, &reply);
     assert_ne!((&new.id, &new.secret, &new.token), (&old.id, &old.secret, &old.token));
     assert_eq!(server.tokeninfo(&dead).await.status, 401);
     assert_eq!(old.login(&old.secret).await.status, 401);
     assert_eq!(old.ask("GET", "", Value::Null).await.status, 401);
 
     let read_by = async |token: &String| {
-        let own = Own { token: token.clone(), ..Own::of(&server, &reply) };
+        let own = Registered { token: token.clone(), ..Registered::of(&server, &reply) };
         own.ask("GET", "", Value::Null).await.status
     };
     assert_eq!(read_by(&old.token).await, 200, "the new token has not been used");
@@ -730,7 +732,7 @@ async fn regenerate_keeps_keys_or_takes_others() {
     for (why, body, good, bad) in
         [("its own", Value::Null, es, ed), ("another one", brought, ed, es)]
     {
-        let old = Own::with_keys(&server, &[es.public().to_json()]).await;
+        let old = Registered::with_keys(&server, &[es.public().to_json()]).await;
         let reply = old.ask("POST", "/regenerate", body).await;
         assert_eq!((reply.status, reply.body.get("client_secret")), (201, None), "{why}");
         let id = reply.text_of("client_id");
@@ -743,7 +745,7 @@ async fn regenerate_keeps_keys_or_takes_others() {
         assert_eq!(status(&old.id, es).await, 401, "{why}: the old one");
     }
 
-    let old = Own::with_keys(&server, &[es.public().to_json()]).await;
+    let old = Registered::with_keys(&server, &[es.public().to_json()]).await;
     let id = server.admin_get(&format!("/clients/{}", old.id)).await.body["keys"][0]["id"].clone();
     let path = format!("/keys/{}", id.as_str().unwrap());
     assert_eq!(old.ask("DELETE", &path, Value::Null).await.status, 204);
@@ -775,12 +777,12 @@ async fn a_revocation_by_a_former_id_reaches_the_client() {
         ("of another one",            2,     |id, _| json!({ "client_id": id, "credential": "other" }),       false),
     ];
     for (why, times, order, ends) in cases {
-        let first = Own::with_keys(&server, &[es.public().to_json()]).await;
-        let mut now = Own { id: first.id.clone(), ..first };
+        let first = Registered::with_keys(&server, &[es.public().to_json()]).await;
+        let mut now = Registered { id: first.id.clone(), ..first };
         let mut ids = Vec::new();
         for _ in 0..times {
             ids.push(now.id.clone());
-            now = Own::of(&server, &now.ask("POST", "/regenerate", Value::Null).await);
+            now = Registered::of(&server, &now.ask("POST", "/regenerate", Value::Null).await);
         }
         let shown = server.admin_get(&format!("/clients/{}", now.id)).await;
         assert_eq!(shown.body["former_client_ids"], json!(ids), "{why}");
@@ -800,7 +802,7 @@ async fn a_revocation_by_a_former_id_reaches_the_client() {
 async fn a_revocation_races_a_new_id() {
     let server = Server::start().await;
     for _ in 0..20 {
-        let old = Own::with_secret(&server).await;
+        let old = Registered::with_secret(&server).await;
         let order = json!({ "client_id": old.id });
         let (made, revoked) = join(
             old.ask("POST", "/regenerate", Value::Null),
@@ -810,7 +812,7 @@ async fn a_revocation_races_a_new_id() {
         assert_eq!(revoked.status, 200, "{revoked:?}");
         match made.status {
             201 => {
-                let new = Own::of(&server, &made);
+                let new = Registered::of(&server, &made);
                 let named = revoked.body["revoked"].to_string().contains(&new.id);
                 assert!(named, "{made:?} {revoked:?}");
                 assert_eq!(new.ask("GET", "", Value::Null).await.status, 401);
@@ -824,9 +826,9 @@ async fn a_revocation_races_a_new_id() {
 #[actix_web::test]
 async fn a_revocation_of_everything_ends_registration_access_tokens_for_good() {
     let server = Server::start().await;
-    let before = Own::with_secret(&server).await;
+    let before = Registered::with_secret(&server).await;
     server.clock.advance(Duration::from_secs(60));
-    let after = Own::with_secret(&server).await;
+    let after = Registered::with_secret(&server).await;
     let order = json!({ "all": true, "issued_before": server.clock.now().0 - 1 });
     assert_eq!(server.admin_post("/revocations", &order).await.status, 200);
     let statuses = async || {
@@ -844,7 +846,7 @@ async fn a_revocation_of_everything_ends_registration_access_tokens_for_good() {
 #[actix_web::test]
 async fn changes_have_a_rate_and_ends_have_none() {
     let server = Server::with(|settings| settings.clients.registration_rate = 1).await;
-    let own = Own::of(&server, &server.register(json!({ "client_name": "svc" })).await);
+    let own = Registered::of(&server, &server.register(json!({ "client_name": "svc" })).await);
     let secret = format!("/secrets/{}", id_in(&own.secret));
     #[rustfmt::skip]
     let cases = [
@@ -870,7 +872,7 @@ async fn changes_have_a_rate_and_ends_have_none() {
 #[actix_web::test]
 async fn strangers_use_up_nothing_for_others() {
     let server = Server::with(|settings| settings.clients.registration_rate = 1).await;
-    let own = Own::of(&server, &server.register(json!({ "client_name": "svc" })).await);
+    let own = Registered::of(&server, &server.register(json!({ "client_name": "svc" })).await);
     server.clock.advance(Duration::from_secs(60));
     for _ in 0..20 {
         for junk in
@@ -909,10 +911,10 @@ async fn strangers_use_up_nothing_for_others() {
 #[actix_web::test]
 async fn a_new_id_brings_no_new_rate() {
     let server = Server::with(|settings| settings.clients.registration_rate = 1).await;
-    let old = Own::with_secret(&server).await;
+    let old = Registered::with_secret(&server).await;
     let reply = old.ask("POST", "/regenerate", Value::Null).await;
     assert_eq!(reply.status, 201, "{reply:?}");
-    let new = Own::of(&server, &reply);
+    let new = Registered::of(&server, &reply);
     assert_eq!(new.ask("POST", "/regenerate", Value::Null).await.status, 429);
     server.clock.advance(Duration::from_secs(60));
     assert_eq!(new.ask("POST", "/regenerate", Value::Null).await.status, 201);

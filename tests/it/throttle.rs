@@ -18,7 +18,8 @@ use latchkey::domain::store_error::StoreError;
 use latchkey::hashing::SlowHashes;
 use latchkey::jose::StrictReader;
 use latchkey::oauth::authenticate::{
-    AssertionRules, Authenticator, Caller, FailureThrottle, Limits, Presented, SecretChecks,
+    AssertionRules, Authenticator, CallerAddress, FailureLimits, FailureThrottle, Presented,
+    SecretChecks,
 };
 use latchkey::oauth::{AssertionStore, ClientStore, HashUpgrade, News};
 use latchkey::outbound::RemoteKeySets;
@@ -344,7 +345,7 @@ async fn what_goes_wrong_here_is_nobodys_failure() {
         news: down.clone(),
         upgrade: down,
         secrets: SecretChecks::new(SlowHashes::for_this_machine()).unwrap(),
-        throttle: FailureThrottle::new(Some(Limits::default())),
+        throttle: FailureThrottle::new(Some(FailureLimits::default())),
         revocations: Arc::new(Revocations::new(Duration::ZERO, Duration::ZERO)),
         pepper: Pepper::from([7; 32]),
         rules: AssertionRules {
@@ -357,7 +358,7 @@ async fn what_goes_wrong_here_is_nobodys_failure() {
     };
     let presented =
         Presented::Secret { client_id: "svc".to_owned(), secret: "x".to_owned().into() };
-    let caller = Caller { address: IpAddr::V4(Ipv4Addr::LOCALHOST), is_shared: false };
+    let caller = CallerAddress { address: IpAddr::V4(Ipv4Addr::LOCALHOST), is_shared: false };
     for _ in 0..200 {
         let outcome = authenticator.authenticate(&presented, caller, Timestamp(1)).await;
         assert_eq!(outcome.unwrap_err().code(), ErrorCode::TemporarilyUnavailable);

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::clients::Limits;
+use crate::clients::ClientLimits;
 use crate::clients::error::{ClientsError, refused};
 use crate::clients::public_key::LeftOut;
 use crate::domain::auth_method::AuthMethod;
@@ -34,7 +34,7 @@ pub(super) struct Brought {
 /// Reads one document.
 pub(super) fn read(
     document: Value,
-    limits: &Limits,
+    limits: &ClientLimits,
     now: Timestamp,
 ) -> Result<Brought, ClientsError> {
     let document = extended::plain(document);
@@ -110,14 +110,14 @@ mod tests {
         document.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         read(
             document,
-            &Limits { token_lifetime: Duration::from_secs(3600), ..Limits::default() },
+            &ClientLimits { token_lifetime: Duration::from_secs(3600), ..ClientLimits::default() },
             NOW,
         )
     }
 
     #[test]
     fn what_a_document_may_leave_out() {
-        let bare = read(json!({ "clientId": "a b" }), &Limits::default(), NOW);
+        let bare = read(json!({ "clientId": "a b" }), &ClientLimits::default(), NOW);
         let Brought { client, secret, left_out } = bare.unwrap();
         assert_eq!((client.name.as_str(), client.state), ("a b", State::Draft));
         assert_eq!((client.auth_method, client.created), (AuthMethod::ClientSecretBasic, NOW));

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crate::assembly::App;
 use crate::domain::clock::Timestamp;
 use crate::oauth::error::{OAuthError, TokenFault};
-use crate::oauth::introspect::Caller;
+use crate::oauth::introspect::Introspector;
 use crate::web::form::{self, Form};
 use crate::web::refusal::Refusal;
 use crate::web::state::Running;
@@ -46,20 +46,20 @@ async fn caller<'a>(
     request: &HttpRequest,
     form: &'a Form,
     now: Timestamp,
-) -> Result<(Caller, &'a str), Refusal> {
+) -> Result<(Introspector, &'a str), Refusal> {
     let token = form.value("token").ok_or(OAuthError::Missing("token"));
     match bearer::token(request) {
         Err(TokenFault::Missing | TokenFault::Repeated) => {
             let presented = credentials::presented(request, form)?;
             let token = token?;
             let client = credentials::authenticated(app, state, request, &presented, now).await?;
-            Ok((Caller::client(&client), token))
+            Ok((Introspector::client(&client), token))
         }
         _ => {
             credentials::refuse_beside_a_token(request, form)?;
             let live = bearer::judged(app, request).await?;
             let client = bearer::holder_if_at_hand(app, &live).await?;
-            Ok((Caller::bearer(&live, client.as_deref())?, token?))
+            Ok((Introspector::bearer(&live, client.as_deref())?, token?))
         }
     }
 }

@@ -26,7 +26,7 @@ use super::{
 
 pub use crate::domain::bucket::Rate;
 pub use secret::SecretChecks;
-pub use throttle::{Caller, FailureThrottle, Limit, Limits, Throttled};
+pub use throttle::{CallerAddress, FailureLimits, FailureThrottle, Limit, Throttled};
 
 /// A client may have been unpublished that long ago, unheard of, before nobody is proved any more.
 const STALEST: Duration = Duration::from_secs(10);
@@ -161,7 +161,7 @@ impl Authenticator {
     pub async fn authenticate(
         &self,
         presented: &Presented,
-        caller: Caller,
+        caller: CallerAddress,
         now: Timestamp,
     ) -> Result<AuthenticatedClient, OAuthError> {
         if self.news.staleness() > STALEST {

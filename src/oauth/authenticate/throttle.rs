@@ -27,7 +27,7 @@ const REMEMBERED_MS: u64 = 300_000;
 
 /// From where somebody authenticates.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Caller {
+pub struct CallerAddress {
     /// The address, or the network that one caller has for itself.
     pub address: IpAddr,
     /// Whether many callers may be behind it, who must not suffer for each other.
@@ -36,7 +36,7 @@ pub struct Caller {
 
 /// How many failures are let through.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct FailureLimits {
     /// Of one client from one address.
     pub pair: Rate,
     /// From one address.
@@ -45,7 +45,7 @@ pub struct Limits {
     pub overall: Rate,
 }
 
-impl Default for Limits {
+impl Default for FailureLimits {
     fn default() -> Self {
         Self {
             pair: Rate { burst: 10, each_ms: 6_000 },
@@ -97,7 +97,7 @@ enum Key {
 /// Counts failures, and refuses further attempts before they cost anything.
 #[derive(Debug)]
 pub struct FailureThrottle {
-    limits: Option<Limits>,
+    limits: Option<FailureLimits>,
     names: RandomState,
     state: Mutex<State>,
     ended: Notify,
@@ -121,7 +121,7 @@ enum Verdict {
 impl FailureThrottle {
     /// With nothing counted yet; without limits it lets everything through.
     #[must_use]
-    pub fn new(limits: Option<Limits>) -> Self {
+    pub fn new(limits: Option<FailureLimits>) -> Self {
         Self { limits, names: RandomState::new(), state: Mutex::default(), ended: Notify::new() }
     }
 
@@ -129,7 +129,7 @@ impl FailureThrottle {
     /// verdicts, so that those who come at once cannot fail more often than those who queue.
     pub(super) async fn admit(
         &self,
-        caller: Caller,
+        caller: CallerAddress,
         client: &str,
         now: Timestamp,
     ) -> Result<Attempt<'_>, OAuthError> {
@@ -168,7 +168,7 @@ fn millis(now: Timestamp) -> u64 {
 impl State {
     fn judge(
         &mut self,
-        limits: &Limits,
+        limits: &FailureLimits,
         pair: Pair,
         address: Option<IpAddr>,
         now_ms: u64,

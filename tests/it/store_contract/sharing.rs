@@ -22,7 +22,7 @@ on_every_store! {
     an_assertion_is_used_once
     a_signing_key_keeps_its_first_date
     a_signing_key_retires_once_and_for_good
-    a_wish_for_new_signing_keys_is_kept_until_it_is_forgotten
+    a_rotation_request_is_kept_until_it_is_forgotten
 }
 
 async fn all_agree_with_whoever_came_first(place: &Place) {
@@ -159,24 +159,24 @@ async fn a_signing_key_retires_once_and_for_good(place: &Place) {
     assert_eq!(after_all, Retired::Before);
 }
 
-async fn a_wish_for_new_signing_keys_is_kept_until_it_is_forgotten(place: &Place) {
+async fn a_rotation_request_is_kept_until_it_is_forgotten(place: &Place) {
     let store = &*place.store;
-    let wish = |id: &str, algorithm, succeeds: Option<&str>| Rotation {
+    let rotation = |id: &str, algorithm, succeeds: Option<&str>| Rotation {
         id: id.to_owned(),
         at: Timestamp(1_700_000_000),
         algorithm,
         hasty: succeeds.is_none(),
         succeeds: succeeds.map(str::to_owned),
     };
-    let plain = wish("1", None, None);
-    let full = wish("after x", Some(Algorithm::PS256), Some("x"));
+    let plain = rotation("1", None, None);
+    let full = rotation("after x", Some(Algorithm::PS256), Some("x"));
     let (first, second) = (record(Action::SigningKeyRotated), record(Action::SigningKeyRotated));
     store.request(&plain, &first).await.unwrap();
     store.request(&full, &first).await.unwrap();
     let changed = Rotation { hasty: true, ..full.clone() };
     store.request(&changed, &second).await.unwrap();
     let mut shared = store.published().await.unwrap();
-    shared.rotations.sort_by_key(|wish| wish.id.clone());
+    shared.rotations.sort_by_key(|rotation| rotation.id.clone());
     assert_eq!(shared.rotations, [plain, full.clone()], "the first of a name stays");
     assert!(shared.keys.is_empty() && shared.tombstones.is_empty());
     assert_eq!(everything(store).await, [first]);

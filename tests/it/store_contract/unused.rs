@@ -1,9 +1,9 @@
 //! Which clients go because they were never used, and which stay.
 
 use latchkey::domain::client::Client;
+use latchkey::domain::client::Provenance;
 use latchkey::domain::clock::Timestamp;
 use latchkey::domain::id::ClientId;
-use latchkey::domain::client::Provenance;
 use latchkey::domain::state::State;
 use latchkey::store::Store;
 use mongodb::bson::doc;

@@ -159,12 +159,12 @@ async fn changes_are_seen_by_date(place: &Place) {
     let seen = async |client: &Client| {
         let at = client.revision.updated_at_ms.unwrap();
         let changes = store.changes(start).await.unwrap();
-        assert!(changes.clients.contains(&standing(client)), "{changes:?}");
+        assert!(changes.clients.contains(&status(client)), "{changes:?}");
         assert!(changes.now_ms >= at, "{changes:?}");
         let since = store.changes(at).await.unwrap().clients;
-        assert!(since.contains(&standing(client)), "the bound belongs to it");
+        assert!(since.contains(&status(client)), "the bound belongs to it");
         let after = store.changes(at + place.date_step_ms).await.unwrap().clients;
-        assert!(!after.contains(&standing(client)), "what is before it does not");
+        assert!(!after.contains(&status(client)), "what is before it does not");
     };
     let first = add(store, &client("svc")).await;
     seen(&first).await;
@@ -174,7 +174,7 @@ async fn changes_are_seen_by_date(place: &Place) {
     assert_eq!(store.changes(i64::MAX).await.unwrap().clients, []);
 }
 
-fn standing(client: &Client) -> ClientStatus {
+fn status(client: &Client) -> ClientStatus {
     ClientStatus {
         id: client.id.clone(),
         state: client.state,
