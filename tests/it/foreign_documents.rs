@@ -31,7 +31,7 @@ on_every_store! {
     limits_are_read_in_every_form_that_tools_write
     a_limit_that_cannot_be_read_is_named_until_it_is_set_anew
     a_credential_whose_end_cannot_be_read_has_ended
-    a_document_is_rewritten_in_whatever_form_its_date_is
+    a_document_is_changed_and_removed_in_whatever_form_its_revision_is
 }
 
 on_every_server! {
@@ -290,18 +290,45 @@ async fn a_credential_whose_end_cannot_be_read_has_ended(place: &Place) {
     assert_eq!(named, ["keys[0].expiresAt"]);
 }
 
-async fn a_document_is_rewritten_in_whatever_form_its_date_is(place: &Place) {
+async fn a_document_is_changed_and_removed_in_whatever_form_its_revision_is(place: &Place) {
     let store = &*place.store;
-    let dates: [Bson; 3] =
-        ["2020-01-01T00:00:00Z".into(), Bson::Int64(1_577_836_800), Bson::Double(1.5)];
-    for (number, date) in dates.into_iter().enumerate() {
-        let name = format!("svc{number}");
-        write(place, doc! { "clientId": &name, "updatedAt": date }).await;
-        let client = read(store, &name).await;
+    let date = DateTime::from_millis(1_577_836_800_000);
+    let list = Bson::Array(vec!["1".into()]);
+    #[rustfmt::skip]
+    let cases: [(&str, Bson, Bson); 11] = [
+        // why                  updatedAt                      version
+        ("date-text",           "2020-01-01T00:00:00Z".into(), 1.into()),
+        ("date-seconds",        Bson::Int64(1_577_836_800),    1.into()),
+        ("date-part",           Bson::Double(1.5),             1.into()),
+        ("version-text",        date.into(),                   "1".into()),
+        ("version-word",        date.into(),                   "one".into()),
+        ("version-part",        date.into(),                   1.5.into()),
+        ("version-flag",        date.into(),                   true.into()),
+        ("version-list",        date.into(),                   list.clone()),
+        ("version-date",        date.into(),                   date.into()),
+        ("version-null",        date.into(),                   Bson::Null),
+        ("both",                "2020-01-01".into(),           "1".into()),
+    ];
+    for (why, updated_at, version) in cases {
+        let of = |name: &str| doc! { "clientId": name, "creatorId": "public", "updatedAt": &updated_at, "version": &version };
+        write(place, of(why)).await;
+        let client = read(store, why).await;
         let changed = Client { name: "renamed".to_owned(), ..client.clone() };
-        assert!(store.replace(&client, &changed, &audit_record()).await.unwrap(), "{name}");
-        assert!(!store.replace(&client, &changed, &audit_record()).await.unwrap(), "{name}, once");
-        assert_eq!(read(store, &name).await.name, "renamed");
+        assert!(store.replace(&client, &changed, &audit_record()).await.unwrap(), "{why}");
+        assert!(!store.replace(&client, &changed, &audit_record()).await.unwrap(), "{why}, once");
+        assert_eq!(read(store, why).await.name, "renamed");
+
+        for (how, is_unused) in [("removed", false), ("unused", true)] {
+            let name = format!("{why}-{how}");
+            write(place, of(&name)).await;
+            let client = read(store, &name).await;
+            let removed = match is_unused {
+                true => store.remove_unused(&client, &audit_record()).await,
+                false => store.remove(&client, &audit_record()).await,
+            };
+            assert!(removed.unwrap(), "{name}");
+            assert!(store.read(&client.id).await.unwrap().is_none(), "{name}");
+        }
     }
 }
 

@@ -144,19 +144,28 @@ pub(super) fn at_revision(id: &ClientId, revision: Revision) -> Document {
 }
 
 /// Carries out an update, if the document is still at that revision. Another tool may have written
-/// its date in another form: then that one is compared.
-async fn update_at(
+/// its date or its version in another form: then that one is compared.
+pub(super) async fn update_at(
     database: &Database,
     mut filter: Document,
     update: UpdateModifications,
 ) -> Result<bool, Error> {
     let clients = clients(database);
-    if filter.get(record::UPDATED_AT) == Some(&Bson::Null) {
+    let revision = [record::UPDATED_AT, record::VERSION];
+    if revision.iter().any(|name| filter.get(name) == Some(&Bson::Null)) {
         let found = clients.find_one(doc! { record::CLIENT_ID: filter.get(record::CLIENT_ID) });
-        let found = found.projection(doc! { record::UPDATED_AT: 1 }).await?;
-        let date = found.and_then(|mut document| document.remove(record::UPDATED_AT));
-        let other = date.filter(|date| !matches!(date, Bson::DateTime(_)));
-        filter.insert(record::UPDATED_AT, other.unwrap_or(Bson::Null));
+        let shown = doc! { record::UPDATED_AT: 1, record::VERSION: 1 };
+        let found = found.projection(shown).await?.unwrap_or_default();
+        let read = record::revision(&found);
+        for (name, is_read) in
+            revision.into_iter().zip([read.updated_at_ms.is_some(), read.version.is_some()])
+        {
+            if filter.get(name) == Some(&Bson::Null)
+                && let Some(other) = found.get(name).filter(|_| !is_read)
+            {
+                filter.insert(name, doc! { "$eq": other });
+            }
+        }
     }
     Ok(clients.update_one(filter, update).await?.matched_count == 1)
 }

@@ -13,7 +13,7 @@ use crate::domain::store_error::StoreError;
 use crate::store::unused::is_unused;
 use crate::store::{Document, record};
 
-use super::clients::{at_revision, removal};
+use super::clients::{at_revision, removal, update_at};
 use super::{MongoStore, clients, readable, within};
 
 #[async_trait]
@@ -34,9 +34,7 @@ impl UnusedClients for MongoStore {
         let mut filter = at_revision(&client.id, client.revision);
         filter.insert(record::LAST_LOGIN, Bson::Null);
         let removal = removal(client, record)?;
-        let remove = |database| async move {
-            Ok(clients(&database).update_one(filter, removal).await?.matched_count == 1)
-        };
+        let remove = |database| async move { update_at(&database, filter, removal).await };
         self.run(remove).await
     }
 }
