@@ -504,12 +504,18 @@ async fn ids_of_every_type_are_listed(place: &Place) {
         Bson::from("a"),
         Bson::from(ObjectId::from_bytes([1; 12])),
         Bson::Int32(5),
+        Bson::from(DateTime::from_millis(1_577_836_800_000)),
+        Bson::from(DateTime::from_millis(-1_577_836_800_000)),
+        Bson::from(doc! { "system": "a", "number": 1 }),
+        Bson::from(doc! { "system": "b", "number": 1 }),
+        Bson::Boolean(true),
+        Bson::Boolean(false),
     ];
     for (number, id) in ids.iter().enumerate() {
         let document = doc! { "_id": id, "clientId": format!("svc{number}") };
         clients(place).await.insert_one(document).await.unwrap();
     }
-    for limit in 1..=7 {
+    for limit in 1..=ids.len() + 1 {
         let (mut found, mut after) = (Vec::new(), None);
         loop {
             let page = place.store.list(&ListQuery { after, limit }).await.unwrap().unwrap();
@@ -521,7 +527,11 @@ async fn ids_of_every_type_are_listed(place: &Place) {
                 break;
             }
         }
-        assert_eq!(found, ["svc4", "svc1", "svc3", "svc0", "svc5", "svc2"], "{limit} at a time");
+        let (first, others) = found.split_at(6);
+        assert_eq!(first, ["svc4", "svc1", "svc3", "svc0", "svc5", "svc2"], "{limit} at a time");
+        let others: BTreeSet<&str> = others.iter().map(String::as_str).collect();
+        let expected = ["svc6", "svc7", "svc8", "svc9", "svc10", "svc11"];
+        assert_eq!(others, expected.into_iter().collect(), "{limit} at a time");
     }
     let elsewhere = tempfile::tempdir().unwrap();
     let elsewhere = EmbeddedStore::open(elsewhere.path()).unwrap();

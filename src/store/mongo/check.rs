@@ -63,7 +63,7 @@ async fn all_clients(
             }
         }
         progress(found);
-        after = page.1.as_deref().and_then(paging::id_of);
+        after = page.1.as_deref().and_then(paging::after);
         if after.is_none() {
             return Ok(());
         }

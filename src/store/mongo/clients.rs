@@ -76,7 +76,7 @@ impl ClientRepository for MongoStore {
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError> {
-        let after = query.after.as_ref().map(|cursor| paging::id_of(&cursor.0).ok_or(()));
+        let after = query.after.as_ref().map(|cursor| paging::after(&cursor.0).ok_or(()));
         let Ok(after) = after.transpose() else { return Ok(None) };
         let limit = query.limit;
         let page = |database| async move { paging::page(&clients(&database), after, limit).await };

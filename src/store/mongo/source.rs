@@ -36,7 +36,7 @@ impl MongoSource {
 
     /// Up to `limit` documents behind the place where the last page ended.
     pub async fn page(&self, after: Option<&str>, limit: usize) -> Result<SourcePage, StoreError> {
-        let after = after.and_then(paging::id_of);
+        let after = after.and_then(paging::after);
         let (documents, next) = within(paging::page(&self.collection, after, limit)).await?;
         let documents = documents.iter().map(|document| Bson::from(readable(document)));
         Ok(SourcePage { documents: documents.map(Bson::into_relaxed_extjson).collect(), next })

@@ -23,7 +23,7 @@ const LONG: Timestamp = Timestamp(u32::MAX as u64);
 #[async_trait]
 impl Store for MongoStore {
     async fn export(&self, after: Option<&str>) -> Result<Export, StoreError> {
-        let after = after.and_then(paging::id_of);
+        let after = after.and_then(paging::after);
         let page =
             |database| async move { paging::page(&clients(&database), after, AT_ONCE).await };
         let (found, next) = self.run(page).await?;
