@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use latchkey::assembly::{Inspection, OpenStore, check_store, copy_store};
 use latchkey::config::StoreUrl;
@@ -251,9 +252,13 @@ async fn documents_of_other_tools_fail_nothing(place: &Place) {
             doc! { "clientId": "dates", "updatedAt": "2020-01-01", "createdAt": "2020-01-01T00:00:00Z" },
         ),
         svc(doc! { "clientId": "types", "quotaPerDay": "many", "secrets": 7, "tokenEpoch": "x" }),
+        svc(doc! { "clientId": "dated", "_id": DateTime::now(), "version": "1" }),
+        svc(doc! { "clientId": "keyed", "_id": { "system": "a" }, "version": "one" }),
+        svc(doc! { "clientId": "flag", "_id": true, "version": true }),
         svc(doc! { "clientId": 7 }),
         svc(doc! { "clientId": Bson::Null }),
     ];
+    let ids = ["dated", "dates", "flag", "good", "keyed", "nulls", "types"];
     let collection = database.collection::<mongodb::bson::Document>("clients");
     for client in clients {
         collection.insert_one(client).await.unwrap();
@@ -278,21 +283,22 @@ async fn documents_of_other_tools_fail_nothing(place: &Place) {
     let store: StoreUrl = url.parse().unwrap();
     let server = Server::on(latchkey::assembly::open_store(&store).unwrap(), |_| ()).await;
     let ready = server.get("/-/ready").await;
+    assert_eq!(ready.status, 200, "{ready:?}: a damaged revocation is not a newer one");
     let list = server.admin_get("/clients").await;
-    let ids: Vec<&str> = list.body["clients"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| it["client_id"].as_str().unwrap())
-        .collect();
-    assert_eq!(ids.len(), 5, "with the administrator: {ids:?}");
-    assert!(server.app.feed.understands(), "{ready:?}: a damaged revocation is not a newer one");
+    let listed = list.body["clients"].as_array().unwrap().iter();
+    let listed: Vec<&str> = listed.map(|it| it["client_id"].as_str().unwrap()).collect();
+    assert_eq!(listed.len(), ids.len() + 1, "with the administrator: {listed:?}");
+    for id in ids {
+        assert!(listed.contains(&id), "{id}: {listed:?}");
+        let shown = server.admin_get(&format!("/clients/{id}")).await;
+        assert_eq!((shown.status, &shown.body["client_id"]), (200, &json!(id)), "{shown:?}");
+    }
     for jti in ["nulls", "dates", "types"] {
         let token = server.minted(&json!({ "jti": jti }));
         assert_eq!(server.tokeninfo(&token).await.status, 401, "{jti}: it is in force");
     }
     let found = check_store(&store, |_| ()).await.unwrap();
-    assert_eq!(found.clients, 7, "{found:?}");
+    assert_eq!(found.clients, 10, "{found:?}");
     assert!(said(&found, "client", "types").contains("quotaPerDay"));
     let nameless = found.problems.iter().filter(|it| it.what.contains("`clientId`")).count();
     assert_eq!(nameless, 2, "{found:?}");
@@ -301,5 +307,22 @@ async fn documents_of_other_tools_fail_nothing(place: &Place) {
     assert!(said(&found, "audit_record", "006b49d2").contains("shown as far"));
     assert!(said(&found, "signing_key", "odd").contains("cannot be read"));
     assert!(!found.problems.iter().any(|it| ["good", "index"].contains(&it.name.as_str())));
+
+    let copy = OpenStore::Memory(Arc::new(MemoryStore::default()));
+    let copied = copy_store(&server.store, &copy, |_| ()).await.unwrap();
+    assert_eq!(copied.clients, listed.len(), "{copied:?}");
+    for id in ids {
+        let path = format!("/clients/{id}");
+        let renamed =
+            server.admin(Method::PATCH, &path, &json!({ "client_name": "renamed" })).await;
+        assert_eq!(
+            (renamed.status, &renamed.body["client_name"]),
+            (200, &json!("renamed")),
+            "{id}"
+        );
+        let gone = server.admin(Method::DELETE, &path, &Value::Null).await;
+        assert_eq!(gone.status, 204, "{id}: {gone:?}");
+        assert_eq!(server.admin_get(&path).await.status, 404, "{id}");
+    }
     server.stop().await;
 }
