@@ -17,6 +17,8 @@ use super::{OpenStore, StoreOpenError, admin_file};
 
 /// How many used assertions are written at once: the embedded store commits them together.
 const AT_ONCE: usize = 256;
+/// How many revocations are read at once.
+const REVOCATIONS: usize = 10_000;
 
 /// Why a store cannot be copied.
 #[derive(Debug, thiserror::Error)]
@@ -143,7 +145,7 @@ async fn copy_used_assertions(from: &dyn Store, to: &dyn Store) -> Result<usize,
 async fn copy_revocations(from: &dyn Store, to: &dyn Store) -> Result<usize, CopyError> {
     let (mut copied, mut after) = (0, None);
     loop {
-        let page = from.revocations(after.as_deref()).await?;
+        let page = from.revocations(None, after.as_deref(), REVOCATIONS).await?;
         if page.unknown > 0 {
             return Err(CopyError::NewerRevocations);
         }
@@ -268,7 +270,7 @@ mod tests {
             assert_eq!(shared.keys, std::slice::from_ref(&key));
             assert_eq!(shared.tombstones, ["old"], "a retired key stays retired");
             assert_eq!(store.agreed(pepper::FACT).await.unwrap(), Some(vec![7; 32]));
-            let page = store.revocations(None).await.unwrap();
+            let page = store.revocations(None, None, REVOCATIONS).await.unwrap();
             let names = |list: &[Revocation]| -> BTreeSet<String> {
                 list.iter().map(|it| format!("{} {}", it.revoked.name(), it.until.0)).collect()
             };

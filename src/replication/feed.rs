@@ -37,6 +37,9 @@ const WAITERS: usize = 64;
 /// How many clients are looked at in one question: with a million that were changed today, none
 /// takes long.
 const AT_ONCE: usize = 1000;
+/// How many changes, or revocations, are read at once: after a change of a million clients, say, no
+/// question takes long.
+const PAGE: usize = 5000;
 /// How often it is said how far everything is loaded.
 const TOLD_EVERY: Duration = Duration::from_secs(3);
 
@@ -69,6 +72,16 @@ impl Progress {
 struct Seen {
     mark_ms: i64,
     statuses: HashMap<ClientId, ClientStatus>,
+    reading: Option<Reading>,
+}
+
+/// Changes that are read page by page, which goes on after a failure where it was.
+#[derive(Clone, Debug)]
+struct Reading {
+    since_ms: i64,
+    now_ms: i64,
+    latest_ms: i64,
+    after: Option<String>,
 }
 
 /// Looks for news, and says when it last did.
@@ -137,7 +150,7 @@ impl Feed {
             self.clients.forget_all();
             self.load().await?;
         } else if self.shared {
-            self.look_at_changes(mark).await?;
+            self.look_at_changes().await?;
         }
         // Behind the revocations, some of which may be of keys.
         self.keys.exchange().await
@@ -146,20 +159,10 @@ impl Feed {
     /// Everything that may matter to a living token. What happens meanwhile is seen by the next
     /// look, which begins where this one did.
     async fn load(&self) -> Result<(), StoreError> {
-        let now_ms = self.log.changes(i64::MAX).await?.now_ms;
+        let now_ms = self.log.now_ms().await?;
         let mut progress = Progress::default();
+        self.look_at_revocations(None, &mut progress).await?;
         let mut after = None;
-        loop {
-            let page = self.log.revocations(after.as_deref()).await?;
-            self.misunderstood(page.unknown);
-            progress.revocations += page.revocations.len();
-            progress.tell();
-            self.statuses.revoked(&page.revocations);
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
         let memory = i64::try_from(self.statuses.memory().as_millis()).unwrap_or(i64::MAX);
         let since_ms = now_ms.saturating_sub(memory);
         loop {
@@ -174,29 +177,71 @@ impl Feed {
                 break;
             }
         }
-        self.seen().mark_ms = now_ms.max(1);
+        let mut seen = self.seen();
+        seen.mark_ms = now_ms.max(1);
+        seen.reading = None;
         Ok(())
     }
 
-    async fn look_at_changes(&self, mark: i64) -> Result<(), StoreError> {
-        let changes = self.log.changes(mark - OVERLAP_MS).await?;
-        self.misunderstood(changes.unknown_revocations);
-        self.statuses.revoked(&changes.revocations);
-        let mut seen = self.seen();
-        for status in changes.clients {
-            // The whole status, not its date alone: two changes may have the same date.
-            if seen.statuses.get(&status.id) != Some(&status) {
-                self.clients.forget(&status.id);
-                self.statuses.see(&status);
-                self.unsettled.notify_one();
-                seen.mark_ms = seen.mark_ms.max(status.updated_at_ms.min(changes.now_ms));
-                seen.statuses.insert(status.id.clone(), status);
+    async fn look_at_revocations(
+        &self,
+        since_ms: Option<i64>,
+        progress: &mut Progress,
+    ) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.log.revocations(since_ms, after.as_deref(), PAGE).await?;
+            self.misunderstood(page.unknown);
+            progress.revocations += page.revocations.len();
+            progress.tell();
+            self.statuses.revoked(&page.revocations);
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
             }
         }
-        seen.mark_ms = seen.mark_ms.max(changes.now_ms - OVERLAP_MS);
-        let keep_from = seen.mark_ms - OVERLAP_MS;
-        seen.statuses.retain(|_, status| status.updated_at_ms >= keep_from);
-        Ok(())
+    }
+
+    async fn look_at_changes(&self) -> Result<(), StoreError> {
+        let unfinished = self.seen().reading.clone();
+        if let Some(reading) = unfinished {
+            // What was changed behind its place meanwhile is seen below.
+            self.read_on(reading).await?;
+        }
+        let since_ms = self.seen().mark_ms - OVERLAP_MS;
+        // Before the changes: what happens in between is seen the next time again.
+        let now_ms = self.log.now_ms().await?;
+        self.look_at_revocations(Some(since_ms), &mut Progress::default()).await?;
+        self.read_on(Reading { since_ms, now_ms, latest_ms: since_ms, after: None }).await
+    }
+
+    /// The mark advances when all is read: pages are not in the order of dates.
+    async fn read_on(&self, mut reading: Reading) -> Result<(), StoreError> {
+        loop {
+            let Reading { since_ms, after, .. } = &reading;
+            let page = self.log.changed_since(*since_ms, after.as_deref(), PAGE).await?;
+            let mut seen = self.seen();
+            for status in page.statuses {
+                // The whole status, not its date alone: two changes may have the same date.
+                if seen.statuses.get(&status.id) != Some(&status) {
+                    self.clients.forget(&status.id);
+                    self.statuses.see(&status);
+                    self.unsettled.notify_one();
+                    reading.latest_ms = reading.latest_ms.max(status.updated_at_ms);
+                    seen.statuses.insert(status.id.clone(), status);
+                }
+            }
+            reading.after = page.next;
+            if reading.after.is_none() {
+                let Reading { now_ms, latest_ms, .. } = reading;
+                seen.mark_ms = seen.mark_ms.max(latest_ms.min(now_ms)).max(now_ms - OVERLAP_MS);
+                let keep_from = seen.mark_ms - OVERLAP_MS;
+                seen.statuses.retain(|_, status| status.updated_at_ms >= keep_from);
+                seen.reading = None;
+                return Ok(());
+            }
+            seen.reading = Some(reading.clone());
+        }
     }
 
     /// Looks for what leaves no trace, beside the polls: with many clients it takes a while, and

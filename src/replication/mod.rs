@@ -14,8 +14,18 @@ use crate::domain::store_error::StoreError;
 /// What tells one replica what the others, and other tools, did.
 #[async_trait]
 pub trait ChangeLog: Send + Sync {
-    /// What was changed since `since_ms`, by anybody.
-    async fn changes(&self, since_ms: i64) -> Result<Changes, StoreError>;
+    /// The store's own time, in milliseconds since the Unix epoch.
+    async fn now_ms(&self) -> Result<i64, StoreError>;
+
+    /// How the clients stand that anybody changed since `since_ms`: up to `limit` of them, behind
+    /// the place where the last page ended. One that is changed meanwhile may be left out, and one may
+    /// come twice.
+    async fn changed_since(
+        &self,
+        since_ms: i64,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<ClientStatusPage, StoreError>;
 
     /// How the clients stand that were changed since `since_ms` and have tokens that ended: those
     /// that are not `PUBLIC`, or had their epoch raised. A client whose date of change cannot be
@@ -31,8 +41,14 @@ pub trait ChangeLog: Send + Sync {
     /// The status of these clients; none of one that is gone.
     async fn statuses(&self, ids: &[ClientId]) -> Result<Vec<ClientStatus>, StoreError>;
 
-    /// Some revocations, behind the place where the last page ended.
-    async fn revocations(&self, after: Option<&str>) -> Result<RevocationPage, StoreError>;
+    /// Up to `limit` revocations that were made since `since_ms`, or all of them since ever, behind
+    /// the place where the last page ended.
+    async fn revocations(
+        &self,
+        since_ms: Option<i64>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<RevocationPage, StoreError>;
 }
 
 /// The status of a client, as far as its tokens are concerned.
@@ -57,19 +73,6 @@ pub struct ClientStatusPage {
     pub looked_at: usize,
     /// Where to go on; `None`: that was all.
     pub next: Option<String>,
-}
-
-/// What was changed.
-#[derive(Clone, Debug, Default)]
-pub struct Changes {
-    /// Clients.
-    pub clients: Vec<ClientStatus>,
-    /// Revocations that were made.
-    pub revocations: Vec<Revocation>,
-    /// Revocations of a kind that only a newer version knows.
-    pub unknown_revocations: usize,
-    /// The store's own time, in milliseconds since the Unix epoch.
-    pub now_ms: i64,
 }
 
 /// Some revocations.

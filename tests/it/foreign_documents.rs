@@ -449,8 +449,9 @@ async fn what_another_tool_changes_is_seen(place: &Place) {
     assert_eq!(after.permissions, ["granted".parse().unwrap()]);
     assert!(!store.holders(&"granted".parse().unwrap()).await.unwrap().is_empty());
     let at = after.revision.updated_at_ms.unwrap();
-    let changes = store.changes(before.revision.updated_at_ms.unwrap()).await.unwrap();
-    let [standing] = &changes.clients[..] else { panic!("{changes:?}") };
+    let since_ms = before.revision.updated_at_ms.unwrap();
+    let changes = store.changed_since(since_ms, None, 1000).await.unwrap();
+    let [standing] = &changes.statuses[..] else { panic!("{changes:?}") };
     assert_eq!((&standing.id, standing.updated_at_ms), (&after.id, at));
 
     assert!(

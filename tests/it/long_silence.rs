@@ -12,7 +12,7 @@ use latchkey::domain::state::State;
 use latchkey::domain::store_error::StoreError;
 use latchkey::replication::client_status::ClientStatuses;
 use latchkey::replication::feed::Feed;
-use latchkey::replication::{ChangeLog, Changes, ClientStatus, ClientStatusPage, RevocationPage};
+use latchkey::replication::{ChangeLog, ClientStatus, ClientStatusPage, RevocationPage};
 
 use crate::harness::{START, Server};
 
@@ -21,13 +21,39 @@ use crate::harness::{START, Server};
 struct Restored {
     ended: Mutex<Vec<ClientStatus>>,
     forgotten: AtomicUsize,
+    changed: Mutex<Vec<ClientStatus>>,
+    /// The places at which changes were read.
+    asked: Mutex<Vec<usize>>,
+    /// Which reading of changes fails.
+    fails_at: AtomicUsize,
+}
+
+/// One on each page.
+fn page(all: &[ClientStatus], place: usize) -> ClientStatusPage {
+    let statuses: Vec<ClientStatus> = all.iter().skip(place).take(1).cloned().collect();
+    let next = (place + 1 < all.len()).then(|| (place + 1).to_string());
+    ClientStatusPage { looked_at: statuses.len(), statuses, next }
 }
 
 #[async_trait]
 impl ChangeLog for Restored {
-    async fn changes(&self, _: i64) -> Result<Changes, StoreError> {
-        let now_ms = i64::try_from(START).unwrap() * 1000;
-        Ok(Changes { clients: vec![], revocations: vec![], unknown_revocations: 0, now_ms })
+    async fn now_ms(&self) -> Result<i64, StoreError> {
+        Ok(i64::try_from(START).unwrap() * 1000)
+    }
+
+    async fn changed_since(
+        &self,
+        _: i64,
+        after: Option<&str>,
+        _: usize,
+    ) -> Result<ClientStatusPage, StoreError> {
+        let place = after.map_or(0, |after| after.parse().unwrap());
+        let mut asked = self.asked.lock().unwrap();
+        asked.push(place);
+        if asked.len() == self.fails_at.load(Ordering::SeqCst) {
+            return Err(StoreError::new("too slow"));
+        }
+        Ok(page(&self.changed.lock().unwrap(), place))
     }
 
     async fn ended_since(
@@ -36,19 +62,20 @@ impl ChangeLog for Restored {
         after: Option<&str>,
         _: usize,
     ) -> Result<ClientStatusPage, StoreError> {
-        // One on each page.
         let place = after.map_or(0, |after| after.parse().unwrap());
-        let ended = self.ended.lock().unwrap();
-        let statuses: Vec<ClientStatus> = ended.iter().skip(place).take(1).cloned().collect();
-        let next = (place + 1 < ended.len()).then(|| (place + 1).to_string());
-        Ok(ClientStatusPage { looked_at: statuses.len(), statuses, next })
+        Ok(page(&self.ended.lock().unwrap(), place))
     }
 
     async fn statuses(&self, _: &[ClientId]) -> Result<Vec<ClientStatus>, StoreError> {
         Ok(vec![])
     }
 
-    async fn revocations(&self, _: Option<&str>) -> Result<RevocationPage, StoreError> {
+    async fn revocations(
+        &self,
+        _: Option<i64>,
+        _: Option<&str>,
+        _: usize,
+    ) -> Result<RevocationPage, StoreError> {
         Ok(RevocationPage { revocations: vec![], unknown: 0, next: None })
     }
 }
@@ -93,6 +120,33 @@ async fn a_start_reads_page_by_page() {
     for id in ids {
         assert_eq!(server.app.health.revocations.epoch(&id), 5, "{id}");
     }
+}
+
+/// Also what was changed behind the place where it failed: all is read once more, from the start.
+#[actix_web::test]
+async fn the_reading_of_many_changes_goes_on_where_it_failed() {
+    let server = Server::start().await;
+    let restored = Arc::new(Restored::default());
+    let feed = feed(&server, &restored);
+    feed.look().await.unwrap();
+    let ids: Vec<ClientId> = ["a", "b", "c"].map(|id| id.parse().unwrap()).to_vec();
+    let standing = |id: &ClientId| ClientStatus {
+        id: id.clone(),
+        state: State::Draft,
+        epoch: 4,
+        updated_at_ms: i64::try_from(START).unwrap() * 1000,
+    };
+    restored.changed.lock().unwrap().extend(ids.iter().map(standing));
+    restored.fails_at.store(3, Ordering::SeqCst);
+    let epoch = |id: &ClientId| server.app.health.revocations.epoch(id);
+
+    feed.look().await.unwrap_err();
+    assert_eq!(ids.iter().map(epoch).collect::<Vec<_>>(), [5, 5, 0], "what was read counts");
+    assert!(!feed.store_answers());
+    restored.changed.lock().unwrap()[0].epoch = 6;
+    feed.look().await.unwrap();
+    assert_eq!(ids.iter().map(epoch).collect::<Vec<_>>(), [7, 5, 5]);
+    assert_eq!(*restored.asked.lock().unwrap(), [0, 1, 2, 2, 0, 1, 2]);
 }
 
 #[actix_web::test]

@@ -7,8 +7,9 @@ use rusqlite::{Connection, Transaction, params};
 use crate::audit::AuditRecord;
 use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
+use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
-use crate::replication::{ChangeLog, Changes, ClientStatus, ClientStatusPage, RevocationPage};
+use crate::replication::{ChangeLog, ClientStatus, ClientStatusPage, RevocationPage};
 use crate::revocation::RevocationStore;
 use crate::store::revocation::{Kept, known, of_row, to_text};
 
@@ -16,25 +17,13 @@ use super::audit::{self, seconds};
 use super::rows::text;
 use super::{EmbeddedStore, status};
 
-/// How many revocations are read at once.
-const AT_ONCE: usize = 10_000;
-
 #[async_trait]
 impl ChangeLog for EmbeddedStore {
-    async fn changes(&self, since_ms: i64) -> Result<Changes, StoreError> {
-        // Before the changes: what is written meanwhile is seen the next time again.
-        let now_ms = DateTime::now().timestamp_millis();
-        let changed = move |connection: &Connection| {
-            let clients = statuses(connection, "updated_at >= ?1", since_ms)?;
-            let made = revocations(connection, "created_at >= ?1 ORDER BY name", &since_ms)?;
-            Ok((clients, made))
-        };
-        let (clients, made) = self.read(changed).await?;
-        let (revocations, unknown_revocations) = known(made, &self.unreadable);
-        Ok(Changes { clients, revocations, unknown_revocations, now_ms })
+    async fn now_ms(&self) -> Result<i64, StoreError> {
+        Ok(DateTime::now().timestamp_millis())
     }
 
-    async fn ended_since(
+    async fn changed_since(
         &self,
         since_ms: i64,
         after: Option<&str>,
@@ -45,44 +34,60 @@ impl ChangeLog for EmbeddedStore {
         self.read(move |connection| status::page(connection, behind, limit, &unreadable)).await
     }
 
+    async fn ended_since(
+        &self,
+        since_ms: i64,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<ClientStatusPage, StoreError> {
+        let mut page = self.changed_since(since_ms, after, limit).await?;
+        page.statuses.retain(|it| it.state != State::Public || it.epoch > 0);
+        Ok(page)
+    }
+
     async fn statuses(&self, ids: &[ClientId]) -> Result<Vec<ClientStatus>, StoreError> {
         let ids = ids.to_vec();
         let all = move |connection: &Connection| {
-            let each = ids.iter().map(|id| statuses(connection, "client_id = ?1", id.as_str()));
+            let each = ids.iter().map(|id| statuses(connection, id));
             each.collect::<rusqlite::Result<Vec<_>>>()
         };
         Ok(self.read(all).await?.into_iter().flatten().collect())
     }
 
-    async fn revocations(&self, after: Option<&str>) -> Result<RevocationPage, StoreError> {
+    async fn revocations(
+        &self,
+        since_ms: Option<i64>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<RevocationPage, StoreError> {
         let after = after.unwrap_or_default().to_owned();
-        let page = format!("name > ?1 ORDER BY name LIMIT {AT_ONCE}");
-        let rows = self.read(move |connection| revocations(connection, &page, &after)).await?;
-        let next = rows.last().filter(|_| rows.len() == AT_ONCE).map(|(name, _)| name.clone());
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let page = move |connection: &Connection| revocations(connection, since_ms, &after, most);
+        let rows = self.read(page).await?;
+        let next = rows.last().filter(|_| rows.len() == limit).map(|(name, _)| name.clone());
         let (revocations, unknown) = known(rows, &self.unreadable);
         Ok(RevocationPage { revocations, unknown, next })
     }
 }
 
-/// The statuses of these clients.
-fn statuses(
-    connection: &Connection,
-    which: &str,
-    value: impl rusqlite::ToSql,
-) -> rusqlite::Result<Vec<ClientStatus>> {
-    let mut rows = connection.prepare_cached(&status::select(which))?;
-    let found = rows.query_map([value], status::read)?.collect::<rusqlite::Result<Vec<_>>>()?;
+fn statuses(connection: &Connection, id: &ClientId) -> rusqlite::Result<Vec<ClientStatus>> {
+    let mut rows = connection.prepare_cached(&status::select("client_id = ?1"))?;
+    let found = rows.query_map([id.as_str()], status::read)?;
+    let found = found.collect::<rusqlite::Result<Vec<_>>>()?;
     Ok(found.into_iter().filter_map(|found| found.status).collect())
 }
 
 fn revocations(
     connection: &Connection,
-    which: &str,
-    value: &dyn rusqlite::ToSql,
+    since_ms: Option<i64>,
+    after: &str,
+    most: i64,
 ) -> rusqlite::Result<Vec<(String, Kept)>> {
-    let sql = format!("SELECT name, until, revoked FROM revocations WHERE {which}");
-    let mut rows = connection.prepare_cached(&sql)?;
-    let rows = rows.query_map([value], |row| {
+    let mut rows = connection.prepare_cached(
+        "SELECT name, until, revoked FROM revocations \
+         WHERE name > ?1 AND (?2 IS NULL OR created_at >= ?2) ORDER BY name LIMIT ?3",
+    )?;
+    let rows = rows.query_map(params![after, since_ms, most], |row| {
         let name = text(row, 0)?;
         let kept = of_row(&name, row.get(1).ok(), &text(row, 2)?);
         Ok((name, kept))

@@ -4,7 +4,6 @@ use mongodb::bson::{DateTime, doc};
 use rusqlite::{Connection, Row, ToSql};
 
 use crate::domain::free_form;
-use crate::domain::state::State;
 use crate::replication::{ClientStatus, ClientStatusPage};
 use crate::store::record;
 use crate::store::unreadable::Unreadable;
@@ -51,8 +50,7 @@ pub(super) fn place(cursor: &str) -> Option<Place> {
     Some((updated_at.parse().ok()?, seq.parse().ok()?))
 }
 
-/// Clients that were changed, behind that place, and have tokens that ended. What is damaged is
-/// named, and counts as ended.
+/// Clients that were changed, behind that place. What is damaged is named, and counts as ended.
 pub(super) fn page(
     connection: &Connection,
     (since, behind): Place,
@@ -74,8 +72,7 @@ pub(super) fn page(
     let last = found.last().filter(|_| found.len() == limit);
     let next = last.map(|Found { place: (updated_at, seq), .. }| format!("{updated_at} {seq}"));
     let looked_at = found.len();
-    let ended = |it: &ClientStatus| it.state != State::Public || it.epoch > 0;
-    let statuses = found.into_iter().filter_map(|found| found.status).filter(ended).collect();
+    let statuses = found.into_iter().filter_map(|found| found.status).collect();
     Ok(ClientStatusPage { statuses, looked_at, next })
 }
 

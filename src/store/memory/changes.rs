@@ -1,6 +1,7 @@
 //! What changed, and what was revoked.
 
 use std::collections::btree_map::Entry;
+use std::ops::Bound;
 
 use async_trait::async_trait;
 
@@ -9,7 +10,7 @@ use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
-use crate::replication::{ChangeLog, Changes, ClientStatus, ClientStatusPage, RevocationPage};
+use crate::replication::{ChangeLog, ClientStatus, ClientStatusPage, RevocationPage};
 use crate::revocation::RevocationStore;
 use crate::store::{audit, record};
 
@@ -42,18 +43,11 @@ impl Tables {
 
 #[async_trait]
 impl ChangeLog for MemoryStore {
-    async fn changes(&self, since_ms: i64) -> Result<Changes, StoreError> {
-        let tables = self.tables();
-        let made = tables.revocations.values().filter(|(made_ms, _)| *made_ms >= since_ms);
-        Ok(Changes {
-            clients: tables.statuses().filter(|it| it.updated_at_ms >= since_ms).collect(),
-            revocations: made.map(|(_, revocation)| revocation.clone()).collect(),
-            unknown_revocations: 0,
-            now_ms: tables.now_ms(),
-        })
+    async fn now_ms(&self) -> Result<i64, StoreError> {
+        Ok(self.tables().now_ms())
     }
 
-    async fn ended_since(
+    async fn changed_since(
         &self,
         since_ms: i64,
         after: Option<&str>,
@@ -62,22 +56,42 @@ impl ChangeLog for MemoryStore {
         let tables = self.tables();
         let done: usize = after.and_then(|after| after.parse().ok()).unwrap_or_default();
         let changed = tables.statuses().filter(|it| it.updated_at_ms >= since_ms);
-        let page: Vec<ClientStatus> = changed.skip(done).take(limit).collect();
-        let looked_at = page.len();
+        let statuses: Vec<ClientStatus> = changed.skip(done).take(limit).collect();
+        let looked_at = statuses.len();
         let next = (looked_at == limit).then(|| (done + looked_at).to_string());
-        let ended = |it: &ClientStatus| it.state != State::Public || it.epoch > 0;
-        let statuses = page.into_iter().filter(ended).collect();
         Ok(ClientStatusPage { statuses, looked_at, next })
+    }
+
+    async fn ended_since(
+        &self,
+        since_ms: i64,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<ClientStatusPage, StoreError> {
+        let mut page = self.changed_since(since_ms, after, limit).await?;
+        page.statuses.retain(|it| it.state != State::Public || it.epoch > 0);
+        Ok(page)
     }
 
     async fn statuses(&self, ids: &[ClientId]) -> Result<Vec<ClientStatus>, StoreError> {
         Ok(self.tables().statuses().filter(|it| ids.contains(&it.id)).collect())
     }
 
-    async fn revocations(&self, _after: Option<&str>) -> Result<RevocationPage, StoreError> {
+    async fn revocations(
+        &self,
+        since_ms: Option<i64>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<RevocationPage, StoreError> {
         let tables = self.tables();
-        let revocations = tables.revocations.values().map(|(_, held)| held.clone()).collect();
-        Ok(RevocationPage { revocations, unknown: 0, next: None })
+        let since_ms = since_ms.unwrap_or(i64::MIN);
+        let behind = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let made = tables.revocations.range::<str, _>(behind);
+        let made = made.filter(|(_, (made_ms, _))| *made_ms >= since_ms).take(limit);
+        let (names, revocations): (Vec<&String>, Vec<Revocation>) =
+            made.map(|(name, (_, revocation))| (name, revocation.clone())).unzip();
+        let next = names.last().filter(|_| names.len() == limit).map(|name| (*name).clone());
+        Ok(RevocationPage { revocations, unknown: 0, next })
     }
 }
 

@@ -11,26 +11,44 @@ use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
-use crate::replication::{ChangeLog, Changes, ClientStatus, ClientStatusPage, RevocationPage};
+use crate::replication::{ChangeLog, ClientStatus, ClientStatusPage, RevocationPage};
 use crate::revocation::RevocationStore;
 use crate::store::revocation::{CREATED_AT, UNTIL, known, of_document, to_document};
 use crate::store::unreadable::Unreadable;
 use crate::store::{Document, record};
 
+use super::paging::Place;
 use super::{
     MongoStore, PATIENCE, REVOCATIONS, audit, clients, paging, readable, unless_duplicate,
 };
 
 /// The last moment of the year 9999; not every server knows dates beyond it.
 const LAST_MS: i64 = 253_402_300_799_999;
-/// How many revocations are read at once.
-const AT_ONCE: usize = 10_000;
 
 #[async_trait]
 impl ChangeLog for MongoStore {
-    async fn changes(&self, since_ms: i64) -> Result<Changes, StoreError> {
-        let unreadable = self.unreadable.clone();
-        self.run(|database| async move { changes(&database, since_ms, &unreadable).await }).await
+    async fn now_ms(&self) -> Result<i64, StoreError> {
+        let hello =
+            |database: Database| async move { database.run_command(doc! { "hello": 1 }).await };
+        let told = self.run(hello).await?;
+        let now = told.get_datetime("localTime").copied().unwrap_or_else(|_| DateTime::now());
+        Ok(now.timestamp_millis())
+    }
+
+    async fn changed_since(
+        &self,
+        since_ms: i64,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<ClientStatusPage, StoreError> {
+        let filter = doc! { record::UPDATED_AT: { "$gte": moment(since_ms) } };
+        let after = after.and_then(paging::place_of);
+        let page = |database| async move {
+            few_or_page(&clients(&database), filter, shown(), after, limit).await
+        };
+        let (found, next) = self.run(page).await?;
+        let statuses = found.iter().filter_map(|it| record::to_status(&readable(it))).collect();
+        Ok(ClientStatusPage { statuses, looked_at: found.len(), next })
     }
 
     async fn ended_since(
@@ -63,17 +81,18 @@ impl ChangeLog for MongoStore {
         self.run(|database| async move { statuses(&clients(&database), these).await }).await
     }
 
-    async fn revocations(&self, after: Option<&str>) -> Result<RevocationPage, StoreError> {
-        let behind = after.map_or(doc! {}, |after| doc! { "_id": { "$gt": after } });
+    async fn revocations(
+        &self,
+        since_ms: Option<i64>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<RevocationPage, StoreError> {
+        let made = |since| doc! { CREATED_AT: { "$gte": moment(since) } };
+        let (made, after) = (since_ms.map_or(doc! {}, made), after.and_then(paging::place_of));
         let page = |database: Database| async move {
-            let revocations = revocations(&database).clone_with_type::<RawDocumentBuf>();
-            let found = revocations.find(behind).sort(doc! { "_id": 1 });
-            let found = found.limit(i64::try_from(AT_ONCE).unwrap_or(i64::MAX)).await?;
-            found.try_collect::<Vec<RawDocumentBuf>>().await
+            few_or_page(&revocations(&database), made, doc! {}, after, limit).await
         };
-        let found = self.run(page).await?;
-        let next = found.last().filter(|_| found.len() == AT_ONCE);
-        let next = next.and_then(|last| last.get_str("_id").ok()).map(str::to_owned);
+        let (found, next) = self.run(page).await?;
         let (revocations, unknown) = all_known(&found, &self.unreadable);
         Ok(RevocationPage { revocations, unknown, next })
     }
@@ -124,21 +143,31 @@ fn moment(since_ms: i64) -> DateTime {
     DateTime::from_millis(since_ms.clamp(0, LAST_MS))
 }
 
-/// The time is asked before the changes: what happens in between is seen the next time again.
-async fn changes(
-    database: &Database,
-    since_ms: i64,
-    unreadable: &Unreadable,
-) -> Result<Changes, Error> {
-    let hello = database.run_command(doc! { "hello": 1 }).await?;
-    let now = hello.get_datetime("localTime").copied().unwrap_or_else(|_| DateTime::now());
-    let since = doc! { "$gte": moment(since_ms) };
-    let clients = statuses(&clients(database), doc! { record::UPDATED_AT: &since }).await?;
-    let revocations = revocations(database).clone_with_type::<RawDocumentBuf>();
-    let made = revocations.find(doc! { CREATED_AT: since }).await?;
-    let made = made.try_collect::<Vec<_>>().await?;
-    let (revocations, unknown_revocations) = all_known(&made, unreadable);
-    Ok(Changes { clients, revocations, unknown_revocations, now_ms: now.timestamp_millis() })
+/// Documents that are usually few: if there are no more than `limit`, they are read in no order,
+/// which costs the server least. Else those among the next `limit` of all documents.
+async fn few_or_page(
+    documents: &Collection<Document>,
+    which: Document,
+    shown: Document,
+    after: Option<Place>,
+    limit: usize,
+) -> Result<(Vec<RawDocumentBuf>, Option<String>), Error> {
+    let raw = documents.clone_with_type::<RawDocumentBuf>();
+    // What nobody waits for any more the server gives up too.
+    let find = |which| raw.find(which).projection(shown.clone()).max_time(PATIENCE);
+    if after.is_none() {
+        let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+        let few: Vec<_> = find(which.clone()).limit(most).await?.try_collect().await?;
+        if few.len() <= limit {
+            return Ok((few, None));
+        }
+    }
+    let (range, looked_at, next) = paging::range(documents, after, limit).await?;
+    // Beside a date, NX-27017 takes ids of every type for ids of one that nobody uses.
+    if looked_at == 0 && next.is_some() {
+        return Ok((Vec::new(), next));
+    }
+    Ok((find(doc! { "$and": [range, which] }).await?.try_collect().await?, next))
 }
 
 /// Clients whose tokens may have ended since then. What another tool wrote in a form that cannot be
@@ -170,14 +199,16 @@ async fn statuses(
 
 /// What tells how these clients stand.
 async fn found(clients: &Collection<Document>, which: Document) -> Result<Vec<Document>, Error> {
-    let members = [record::CLIENT_ID, record::STATE, record::TOKEN_EPOCH, record::UPDATED_AT];
-    let mut shown = doc! { "_id": 0 };
-    shown.extend(members.map(|name| (name.to_owned(), 1.into())));
     let clients = clients.clone_with_type::<RawDocumentBuf>();
     // What nobody waits for any more the server gives up too.
-    let found = clients.find(which).projection(shown).max_time(PATIENCE).await?;
+    let found = clients.find(which).projection(shown()).max_time(PATIENCE).await?;
     let found: Vec<RawDocumentBuf> = found.try_collect().await?;
     Ok(found.iter().map(|document| readable(document)).collect())
+}
+
+/// What is read of a client to tell how it stands.
+fn shown() -> Document {
+    doc! { record::CLIENT_ID: 1, record::STATE: 1, record::TOKEN_EPOCH: 1, record::UPDATED_AT: 1 }
 }
 
 fn all_known(found: &[RawDocumentBuf], unreadable: &Unreadable) -> (Vec<Revocation>, usize) {

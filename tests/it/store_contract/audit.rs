@@ -79,7 +79,7 @@ async fn a_record_that_cannot_be_written_whole_is_refused_with_the_change(place:
     assert_eq!(read(store, &svc.id).await, svc, "not changed");
     let [revocation, ..] = &revocations()[..] else { unreachable!() };
     assert!(store.revoke(revocation, &deep()).await.is_err());
-    assert_eq!(store.revocations(None).await.unwrap().revocations, []);
+    assert_eq!(store.revocations(None, None, 1000).await.unwrap().revocations, []);
     assert!(store.append(&deep()).await.is_err());
     assert_eq!(everything(store).await.len(), 1, "but the record of the good one");
 }
@@ -182,7 +182,11 @@ async fn revocations_may_share_a_record(place: &Place) {
         store.revoke(&revocation, &record).await.unwrap();
         assert_eq!(everything(store).await, std::slice::from_ref(&record), "after {n}");
     }
-    assert_eq!(store.revocations(None).await.unwrap().revocations.len(), 3);
+    assert_eq!(store.revocations(None, None, 1000).await.unwrap().revocations.len(), 3);
+}
+
+fn names(list: &[Revocation]) -> BTreeSet<String> {
+    list.iter().map(|it| format!("{} {:?}", it.revoked.name(), it)).collect()
 }
 
 async fn every_revocation_comes_back(place: &Place) {
@@ -192,11 +196,8 @@ async fn every_revocation_comes_back(place: &Place) {
         store.revoke(revocation, &audit_record()).await.unwrap();
     }
     assert_eq!(everything(store).await.len(), all.len(), "to revoke twice is to revoke once");
-    let page = store.revocations(None).await.unwrap();
+    let page = store.revocations(None, None, 1000).await.unwrap();
     assert_eq!((page.next, page.unknown), (None, 0));
-    let names = |list: &[Revocation]| -> BTreeSet<String> {
-        list.iter().map(|it| format!("{} {:?}", it.revoked.name(), it)).collect()
-    };
     assert_eq!(names(&page.revocations), names(&all));
 
     assert_eq!(store.sweep(Timestamp(1_900_000_000), 100).await.unwrap(), 0, "not yet");
@@ -207,20 +208,38 @@ async fn every_revocation_comes_back(place: &Place) {
     }
     store.import_revocations(vec![earlier, later.clone()]).await.unwrap();
     assert_eq!(store.sweep(Timestamp(1_900_000_001), 100).await.unwrap(), all.len() - 1);
-    let left = store.revocations(None).await.unwrap().revocations;
+    let left = store.revocations(None, None, 1000).await.unwrap().revocations;
     assert_eq!(left, [later], "kept as long as the longer of the two");
     assert_eq!(everything(store).await.len(), all.len(), "and recorded once");
 }
 
 async fn revocations_are_seen_by_date(place: &Place) {
     let store = &*place.store;
-    let start = store.changes(i64::MAX).await.unwrap().now_ms;
+    let start = store.now_ms().await.unwrap();
     let [one, ..] = &revocations()[..] else { unreachable!() };
     store.revoke(one, &audit_record()).await.unwrap();
-    let since = store.changes(start - place.date_step_ms).await.unwrap();
-    assert_eq!(since.revocations, std::slice::from_ref(one));
-    let later = store.changes(start + 3_600_000).await.unwrap();
+    let since = Some(start - place.date_step_ms);
+    let found = store.revocations(since, None, 1000).await.unwrap();
+    assert_eq!(found.revocations, std::slice::from_ref(one));
+    let later = store.revocations(Some(start + 3_600_000), None, 1000).await.unwrap();
     assert_eq!(later.revocations, [], "what was made before is not in it");
+
+    let all = revocations();
+    store.import_revocations(all.clone()).await.unwrap();
+    for (since, limit) in [(since, 1), (since, 2), (None, 1), (None, 2)] {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.revocations(since, after.as_deref(), limit).await.unwrap();
+            assert!(page.revocations.len() <= limit, "{limit} at a time: {page:?}");
+            found.extend(page.revocations);
+            assert!(found.len() <= 4 * all.len(), "{limit} at a time: {found:?}");
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(names(&found), names(&all), "{limit} at a time");
+    }
 }
 
 async fn a_lease_has_one_holder(place: &Place) {
@@ -259,7 +278,7 @@ async fn clients_with_ended_tokens_are_found(place: &Place) {
     let all: BTreeSet<_> =
         all.map(|(name, state, epoch)| (name.to_owned(), state, epoch)).into_iter().collect();
     assert_eq!(ended(0).await, all);
-    let now = store.changes(i64::MAX).await.unwrap().now_ms;
+    let now = store.now_ms().await.unwrap();
     assert!(ended(now + 3_600_000).await.is_empty());
 
     let asked = ["draft", "untouched", "who"].map(id);

@@ -10,7 +10,7 @@ use latchkey::oauth::logins::Login;
 use latchkey::replication::ClientStatus;
 use latchkey::store::{Document, MemoryStore, Store, UsedAssertion};
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, doc};
+use mongodb::bson::{Bson, DateTime, doc};
 use serde_json::{Value, json};
 
 use super::{add, audit_record, client, full_client, id, jwks, read, secret};
@@ -23,6 +23,7 @@ on_every_store! {
     the_last_use_of_each_credential_is_noted
     a_member_of_another_meaning_is_in_nobodys_way
     changes_are_seen_by_date
+    many_changes_are_read_page_by_page
     documents_move_as_they_stand
     used_assertions_are_listed_in_order
 }
@@ -72,7 +73,7 @@ async fn a_login_is_no_change(place: &Place) {
         add(store, &client(name.as_str())).await;
     }
     let before = read(store, &names[0]).await;
-    let seen = store.changes(0).await.unwrap().clients;
+    let seen = store.changed_since(0, None, 1000).await.unwrap().statuses;
     for at in [1_750_000_000, 1_750_000_001] {
         let login = |name: &ClientId| login(name.as_str(), at, &[]);
         let logins: Vec<_> = names.iter().map(login).collect();
@@ -81,8 +82,10 @@ async fn a_login_is_no_change(place: &Place) {
         let expected = Client { last_login: Some(Timestamp(at)), ..before.clone() };
         assert_eq!(found, expected);
     }
-    let (seen, now): (BTreeSet<_>, BTreeSet<_>) =
-        (seen.into_iter().collect(), store.changes(0).await.unwrap().clients.into_iter().collect());
+    let (seen, now): (BTreeSet<_>, BTreeSet<_>) = (
+        seen.into_iter().collect(),
+        store.changed_since(0, None, 1000).await.unwrap().statuses.into_iter().collect(),
+    );
     assert_eq!(now, seen);
 
     let renamed = Client { name: "renamed".to_owned(), ..before.clone() };
@@ -153,17 +156,22 @@ async fn a_member_of_another_meaning_is_in_nobodys_way(place: &Place) {
 async fn changes_are_seen_by_date(place: &Place) {
     let store = &*place.store;
     for since in [i64::MIN, 0, i64::MAX] {
-        assert_eq!(store.changes(since).await.unwrap().clients, [], "since {since}");
+        assert_eq!(
+            store.changed_since(since, None, 1000).await.unwrap().statuses,
+            [],
+            "since {since}"
+        );
     }
-    let start = store.changes(i64::MAX).await.unwrap().now_ms;
+    let start = store.now_ms().await.unwrap();
     let seen = async |client: &Client| {
         let at = client.revision.updated_at_ms.unwrap();
-        let changes = store.changes(start).await.unwrap();
-        assert!(changes.clients.contains(&status(client)), "{changes:?}");
-        assert!(changes.now_ms >= at, "{changes:?}");
-        let since = store.changes(at).await.unwrap().clients;
+        let changes = store.changed_since(start, None, 1000).await.unwrap();
+        assert!(changes.statuses.contains(&status(client)), "{changes:?}");
+        assert!(store.now_ms().await.unwrap() >= at, "{changes:?}");
+        let since = store.changed_since(at, None, 1000).await.unwrap().statuses;
         assert!(since.contains(&status(client)), "the bound belongs to it");
-        let after = store.changes(at + place.date_step_ms).await.unwrap().clients;
+        let after =
+            store.changed_since(at + place.date_step_ms, None, 1000).await.unwrap().statuses;
         assert!(!after.contains(&status(client)), "what is before it does not");
     };
     let first = add(store, &client("svc")).await;
@@ -171,7 +179,37 @@ async fn changes_are_seen_by_date(place: &Place) {
     add(store, &client("other")).await;
     assert!(store.replace(&first, &first, &audit_record()).await.unwrap());
     seen(&read(store, &first.id).await).await;
-    assert_eq!(store.changes(i64::MAX).await.unwrap().clients, []);
+    assert_eq!(store.changed_since(i64::MAX, None, 1000).await.unwrap().statuses, []);
+}
+
+/// Most of the same date, as a change of many clients leaves them. A page may be empty, and NX-27017
+/// shows some twice.
+async fn many_changes_are_read_page_by_page(place: &Place) {
+    let store = &*place.store;
+    let date = |seconds: i64| DateTime::from_millis(seconds * 1000);
+    let same = date(1_700_000_100);
+    let dates = [same, date(1_700_000_090), same, date(1_700_000_200), same, same, same, same];
+    let of = |number: usize, date: DateTime| doc! { "clientId": format!("svc{number}"), "updatedAt": date };
+    let changed = dates.iter().enumerate().map(|(number, date)| of(number, *date));
+    let old = of(dates.len(), date(1_700_000_000));
+    let documents: Vec<Document> = changed.chain([old]).collect();
+    assert_eq!(store.import(documents).await.unwrap().new, dates.len() + 1);
+    let expected: BTreeSet<String> = (0..dates.len()).map(|it| format!("svc{it}")).collect();
+    for limit in 1..=dates.len() + 1 {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page =
+                store.changed_since(1_700_000_050_000, after.as_deref(), limit).await.unwrap();
+            assert!(page.statuses.len() <= limit, "{limit} at a time: {page:?}");
+            found.extend(page.statuses.into_iter().map(|it| it.id.to_string()));
+            assert!(found.len() <= 4 * dates.len(), "{limit} at a time: {found:?}");
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), expected, "{limit} at a time");
+    }
 }
 
 fn status(client: &Client) -> ClientStatus {
