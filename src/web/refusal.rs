@@ -164,8 +164,50 @@ impl From<TokenFault> for Refusal {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{self, Write};
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+
     use super::*;
+    use crate::domain::store_error::StoreError;
     use crate::oauth::authenticate::{Limit, Throttled};
+
+    /// The log of a test.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Both are a 503, and only one is for somebody to look after.
+    #[test]
+    fn a_crowd_is_no_error_in_the_log_and_a_store_that_fails_is_one() {
+        let away = || StoreError::new("away");
+        let make: [(&str, &dyn Fn() -> Refusal, &str); 4] = [
+            ("a crowd", &|| OAuthError::Busy(<_>::default()).into(), " INFO "),
+            ("a crowd of registrations", &|| ClientsError::Busy(<_>::default()).into(), " INFO "),
+            ("a store", &|| OAuthError::Store(away()).into(), "ERROR "),
+            ("a store of clients", &|| ClientsError::Store(away()).into(), "ERROR "),
+        ];
+        for (why, make, level) in make {
+            let lines = Lines::default();
+            let writer = lines.clone();
+            let builder = tracing_subscriber::fmt().with_ansi(false).without_time();
+            let log = builder.with_writer(move || writer.clone()).finish();
+            let refusal = tracing::subscriber::with_default(log, make);
+            assert_eq!(refusal.status(), StatusCode::SERVICE_UNAVAILABLE, "{why}");
+            let told = String::from_utf8(lines.0.lock().clone()).unwrap();
+            assert!(told.starts_with(level) && told.lines().count() == 1, "{why}: {told:?}");
+        }
+    }
 
     /// RFC 9110 §10.2.3: in whole seconds.
     #[test]
@@ -174,12 +216,21 @@ mod tests {
             let wait = Duration::from_millis(millis);
             Throttled { limit: Limit::Address, wait }
         };
+        let busy = |millis| {
+            let OAuthError::Busy(mut busy) = OAuthError::Busy(<_>::default()) else {
+                unreachable!()
+            };
+            busy.wait = Duration::from_millis(millis);
+            busy
+        };
         #[rustfmt::skip]
         let cases = [
             // why                       refusal                                                  seconds
             ("a while",                  Refusal::from(OAuthError::Throttled(throttled(7200))),   Some(8)),
             ("a moment",                 Refusal::from(OAuthError::Throttled(throttled(20))),     Some(1)),
-            ("a queue",                  Refusal::from(ClientsError::Busy(<_>::default())),      Some(1)),
+            ("a queue",                  Refusal::from(OAuthError::Busy(busy(7200))),             Some(8)),
+            ("a queue of registrations", Refusal::from(ClientsError::Busy(busy(2000))),           Some(2)),
+            ("a queue of no known length", Refusal::from(ClientsError::Busy(<_>::default())),     Some(1)),
             ("for now",                  Refusal::new(ErrorCode::TemporarilyUnavailable, ""),     Some(1)),
             ("too often",                Refusal::new(ErrorCode::TooManyRequests, ""),            Some(60)),
             ("for good",                 Refusal::new(ErrorCode::InvalidScope, ""),               None),
