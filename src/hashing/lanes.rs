@@ -1,9 +1,10 @@
 //! The threads that compute slow hashes, beside those that serve.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::oneshot;
 
@@ -20,12 +21,14 @@ pub(super) struct Lanes {
     pub(super) count: usize,
     threads: OnceLock<Option<ThreadPool>>,
     mean_micros: AtomicU64,
+    /// How many are in each queue that leads here.
+    queues: Mutex<Vec<Arc<AtomicUsize>>>,
 }
 
 impl Lanes {
     pub(super) fn new(count: usize) -> Self {
         let mean_micros = AtomicU64::new(micros(GUESS));
-        Self { count, threads: OnceLock::new(), mean_micros }
+        Self { count, threads: OnceLock::new(), mean_micros, queues: Mutex::default() }
     }
 
     /// Every core, where the system runs these threads only while no other wants to; else half of
@@ -35,8 +38,25 @@ impl Lanes {
         if cfg!(target_os = "linux") { cores } else { cores.div_ceil(2) }
     }
 
+    /// One more queue that leads here.
+    pub(super) fn queue(&self) -> Arc<AtomicUsize> {
+        let queue = Arc::<AtomicUsize>::default();
+        self.queues.lock().push(queue.clone());
+        queue
+    }
+
+    /// How long one waits that has so many before it in its queue. Queues take turns: meanwhile as
+    /// many of each other queue are computed, and those that the threads have already.
+    pub(super) fn wait(&self, queue: &Arc<AtomicUsize>, before: usize) -> Duration {
+        let queues = self.queues.lock();
+        let others = queues.iter().filter(|other| !Arc::ptr_eq(other, queue));
+        let turns =
+            |other: &Arc<AtomicUsize>| other.load(Ordering::Relaxed).min(before + self.count);
+        self.time_for(before + others.map(turns).sum::<usize>())
+    }
+
     /// How long it takes until so many hashes are computed.
-    pub(super) fn time_for(&self, hashes: usize) -> Duration {
+    fn time_for(&self, hashes: usize) -> Duration {
         let mean = Duration::from_micros(self.mean_micros.load(Ordering::Relaxed));
         mean.saturating_mul(u32::try_from(hashes.div_ceil(self.count)).unwrap_or(u32::MAX))
     }

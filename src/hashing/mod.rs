@@ -69,13 +69,13 @@ impl SlowHashes {
 
     fn before(lanes: Arc<Lanes>, patience: Duration) -> Self {
         let ahead = Arc::new(Semaphore::new(lanes.count));
-        Self { lanes, ahead, inside: Arc::default(), patience }
+        Self { ahead, inside: lanes.queue(), lanes, patience }
     }
 
     /// Waits for a place among those that are computed next.
     pub async fn turn(&self) -> Result<Turn, Busy> {
         let (place, before) = Place::take(&self.inside);
-        let wait = self.lanes.time_for(before);
+        let wait = self.lanes.wait(&self.inside, before);
         if wait > self.patience {
             return Err(Busy { wait });
         }
@@ -190,6 +190,39 @@ mod tests {
         drop(second);
         drop(waiting);
         assert!(hashes.turn().await.is_ok());
+    }
+
+    /// With one thread, and as long as nothing was measured.
+    #[tokio::test]
+    async fn a_wait_counts_the_other_queues_before_the_same_threads() {
+        let ours = SlowHashes::new(1, PATIENCE);
+        let (second, third) = (ours.beside(PATIENCE), ours.beside(PATIENCE));
+        let hash = ours.lanes.wait(&third.inside, 1);
+        assert!(hash > Duration::ZERO);
+        #[rustfmt::skip]
+        let cases = [
+            // why                                      ours second before hashes
+            ("nobody is there",                         0,   0,     0,     0),
+            ("one in another queue",                    1,   0,     0,     1),
+            ("one in each of two",                      1,   1,     0,     2),
+            ("the other queue is long: turns are taken", 9,  0,     0,     1),
+            ("turns are taken with each before it",     9,   0,     3,     7),
+            ("the other queue is the shorter",          2,   0,     3,     5),
+            ("both others are long",                    9,   9,     3,     11),
+        ];
+        for (why, in_ours, in_second, before, hashes) in cases {
+            let places = |queue: &SlowHashes, count: usize| -> Vec<Place> {
+                (0..count).map(|_| Place::take(&queue.inside).0).collect()
+            };
+            let _held = (places(&ours, in_ours), places(&second, in_second));
+            assert_eq!(third.lanes.wait(&third.inside, before), hash * hashes, "{why}");
+        }
+
+        let hasty = ours.beside(Duration::ZERO);
+        let held = ours.turn().await.unwrap();
+        assert_eq!(hasty.turn().await.unwrap_err().wait, hash, "the caller is told");
+        drop(held);
+        assert!(hasty.turn().await.is_ok());
     }
 
     #[tokio::test]
