@@ -133,8 +133,9 @@ impl Server {
         let (tls, places) = (tls_of(certificate)?, self.places.clone());
         let routes = Routes::new(Authorization(self.state.clone()));
         let state = self.state.clone();
-        let is_ready = move || state.is_ready();
-        let (listener, stop) = grpc::serve(socket, tls, places, routes, is_ready, rules)?;
+        // No key need sign for `Check`, which only judges tokens.
+        let can_judge = move || state.can_judge();
+        let (listener, stop) = grpc::serve(socket, tls, places, routes, can_judge, rules)?;
         self.grpc = Some(stop);
         self.serving.spawn(listener.ended());
         Ok(())

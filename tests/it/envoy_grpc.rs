@@ -451,6 +451,28 @@ async fn it_refuses_until_all_is_there_and_ends_with_the_server() {
     assert_eq!(envoy.health().await.unwrap_err().code(), Code::Unavailable);
 }
 
+/// As when the folder of keys was lost: a new key is published for a minute before it signs.
+#[actix_web::test]
+async fn calls_come_here_while_no_key_signs() {
+    let (folder, lost) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let keys = tempfile::tempdir().unwrap();
+    let store = OpenStore::Memory(Arc::new(MemoryStore::default()));
+    let start = async |keys: &Path| {
+        let change = |settings: &mut Settings| {
+            with_policy(folder.path())(settings);
+            settings.signing_keys.folder = keys.to_owned();
+        };
+        Server::on(store.clone(), change).await
+    };
+    start(lost.path()).await.stop().await;
+
+    let server = start(keys.path()).await;
+    assert_eq!(server.get("/-/ready").await.status, 503, "it cannot issue tokens");
+    let envoy = Envoy::of(&server);
+    envoy.becomes(ServingStatus::Serving).await;
+    assert_eq!(envoy.ask("GET", "/", &[]).await.status, 200);
+}
+
 #[actix_web::test]
 async fn with_a_certificate_it_speaks_tls() {
     let folder = tempfile::tempdir().unwrap();
