@@ -57,6 +57,18 @@ fn is_there(shown_by: &str) -> bool {
     }
 }
 
+/// The jitter of the CPU takes 100 to 200 ms, at every start; nothing tells at runtime.
+#[test]
+fn a_build_gathers_no_jitter_of_the_cpu() {
+    const SETTING: &str = "AWS_LC_SYS_NO_JITTER_ENTROPY";
+    let config = fs::read_to_string(root().join(".cargo/config.toml")).unwrap();
+    let config: toml::Table = config.parse().unwrap();
+    assert_eq!(config["env"][SETTING].as_str(), Some("1"));
+    let section = SECURITY.split("\n## Randomness\n").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    assert!(section.contains(SETTING) && section.contains("jitter"), "it says why");
+}
+
 #[test]
 fn every_promise_names_what_shows_it() {
     let promises = promises();
