@@ -4,7 +4,7 @@
 #
 #   tests/clients/run.sh            all whose language is installed
 #
-# Needs the network (npm, PyPI, the Go module proxy, Maven Central, crates.io) and a built
+# Needs the network (npm, PyPI, the Go module proxy, Maven Central, crates.io, NuGet) and a built
 # `target/debug/latchkey` (or LATCHKEY_BIN). Everything is made in a temporary folder and removed at
 # the end, but for what cargo builds, which goes to target/clients.
 set -eu
@@ -139,6 +139,7 @@ if have npm "the npm clients" && have node "the npm clients"; then
         for program in openid-client oauth4webapi simple-oauth2; do
             run "$program" node "$work/node/$program.mjs"
         done
+        run "MSAL for Node" env NODE_EXTRA_CA_CERTS="$TLS_FILE" node "$work/node/msal.mjs"
         snippet jose "$work/node/snippet.mjs"
         verifies jose node "$work/node/driver.mjs"
     else
@@ -205,6 +206,20 @@ if have cargo "the Rust clients"; then
         verifies jsonwebtoken "$CARGO_TARGET_DIR/debug/verify"
     else
         report "cargo build" 1 "$work/out"
+    fi
+fi
+
+if have dotnet "the .NET resource server"; then
+    cp -r "$here/verify/dotnet" "$work/dotnet"
+    snippet dotnet "$work/snippet.cs"
+    # The code of the manual is in the middle of a program.
+    sed -e "/^\/\/ The code of the manual\.$/r $work/snippet.cs" "$here/verify/dotnet/Program.cs" >"$work/dotnet/Program.cs"
+    DOTNET_MAJOR=$(dotnet --version | cut -d . -f 1)
+    export DOTNET_MAJOR DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 NUGET_PACKAGES="$work/nuget"
+    if (cd "$work/dotnet" && dotnet build --output out) >"$work/out" 2>&1; then
+        verifies "ASP.NET Core" dotnet "$work/dotnet/out/verify.dll"
+    else
+        report "dotnet build" 1 "$work/out"
     fi
 fi
 
