@@ -34,7 +34,13 @@ pub async fn assemble(
         looked => looked.map_err(StoreOpenError::from)?,
     }
     let now = parts.clock.now();
-    parts.quotas.load(now).await.map_err(StoreOpenError::from)?;
+    match parts.quotas.load(now).await {
+        Err(error) if error.is_damaged() => {
+            let cause = std::error::Error::source(&error);
+            tracing::error!(?cause, "the counts of quotas cannot be read: they begin at 0");
+        }
+        loaded => loaded.map_err(StoreOpenError::from)?,
+    }
 
     let pepper = pepper(&*store).await?;
     let secrets = Secrets {
@@ -47,6 +53,10 @@ pub async fn assemble(
     match set_up {
         Err(StartError::Admin(ClientsError::Store(error))) if error.is_unwritable() => {
             tracing::warn!("the administrator cannot be set up; restart when there is room");
+        }
+        Err(StartError::Admin(error)) if error.is_damage() => {
+            let cause = std::error::Error::source(&error);
+            tracing::error!(%error, ?cause, "nobody knows whether there is an administrator");
         }
         done => done?,
     }

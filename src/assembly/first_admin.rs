@@ -22,7 +22,9 @@ pub(super) async fn set_up_admin(
         let secret = secrecy::ExposeSecret::expose_secret(secret).to_owned();
         let credentials =
             AdminCredentials { client_id: id.parse()?, secret: ClientSecret::from(secret) };
-        administrators.install(&credentials, &Author::server(), now).await?;
+        if !install(administrators, &credentials, now).await? {
+            return Ok(());
+        }
         tracing::info!(client_id = %credentials.client_id, "the configured administrator is set");
         for former in administrators.end_former(&credentials.client_id, now).await? {
             tracing::info!(client_id = %former, "ended the former administrator");
@@ -50,8 +52,31 @@ pub(super) async fn set_up_admin(
             credentials
         }
     };
-    administrators.install(&credentials, &Author::server(), now).await?;
+    if !install(administrators, &credentials, now).await? {
+        return Ok(());
+    }
     let client_id = &credentials.client_id;
     tracing::info!(%client_id, file = %path.display(), "made an administrator; its secret is in the file");
     Ok(())
+}
+
+/// Whether it is the administrator now. One that is damaged must not end the start.
+async fn install(
+    administrators: &Administrators,
+    credentials: &AdminCredentials,
+    now: Timestamp,
+) -> Result<bool, StartError> {
+    match administrators.install(credentials, &Author::server(), now).await {
+        Err(error) if error.is_damage() => {
+            let client_id = &credentials.client_id;
+            tracing::error!(
+                %client_id,
+                reason = %error,
+                "the administrator cannot be set up, and everything else is served: stop the server \
+                 and run `latchkey admin reset`, or restore a backup"
+            );
+            Ok(false)
+        }
+        installed => Ok(installed.map(|()| true)?),
+    }
 }

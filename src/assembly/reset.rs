@@ -26,7 +26,8 @@ pub struct Reset {
 }
 
 /// Gives the administrator of this store new credentials: the one that is named, else the one in
-/// the file beside the store, else a new one. Cut off at any point, it can be run again.
+/// the file beside the store, else a new one. One whose document is damaged is made anew. Cut off at
+/// any point, it can be run again.
 pub async fn reset_admin(
     open: &OpenStore,
     clock: &dyn Clock,
@@ -36,9 +37,26 @@ pub async fn reset_admin(
     let store = open.store();
     let pepper = pepper(&*store).await?;
     let file = open.folder().map(admin_file::path);
+    let hashes = SlowHashes::for_this_machine();
+    let recorder = Arc::new(Recorder::default());
+    let nothing = Revocations::new(Duration::ZERO, Duration::ZERO);
+    let revoker = Arc::new(Revoker { store: store.clone(), revocations: Arc::new(nothing) });
+    let secrets = Secrets { pepper: pepper.clone(), hashes };
+    let administrators = Administrators { repository: store, secrets, recorder, revoker };
+    let (author, now) = (Author::operator(), clock.now());
+
     // A file that cannot be read is about to be replaced.
     let known = || file.as_deref().and_then(|path| admin_file::read(path).ok().flatten());
-    let credentials = match client_id.or_else(|| known().map(|known| known.client_id)) {
+    let is_named = client_id.is_some();
+    let mut client_id = client_id.or_else(|| known().map(|known| known.client_id));
+    if let Some(id) = &client_id {
+        match administrators.remove_damaged(id, &author, now).await {
+            // The one that nobody asked for stays behind.
+            Err(error) if error.is_damage() && !is_named => client_id = None,
+            removed => removed?,
+        }
+    }
+    let credentials = match client_id {
         Some(id) => AdminCredentials::random_for(id, &pepper)?,
         None => AdminCredentials::random(&pepper)?,
     };
@@ -47,12 +65,6 @@ pub async fn reset_admin(
         admin_file::replace(path, &credentials)
             .map_err(|error| StartError::File(path.clone(), error))?;
     }
-    let hashes = SlowHashes::for_this_machine();
-    let recorder = Arc::new(Recorder::default());
-    let nothing = Revocations::new(Duration::ZERO, Duration::ZERO);
-    let revoker = Arc::new(Revoker { store: store.clone(), revocations: Arc::new(nothing) });
-    let secrets = Secrets { pepper, hashes };
-    let administrators = Administrators { repository: store, secrets, recorder, revoker };
-    administrators.install(&credentials, &Author::operator(), clock.now()).await?;
+    administrators.install(&credentials, &author, now).await?;
     Ok(Reset { credentials, file })
 }

@@ -1,20 +1,23 @@
 //! The first admin: without one, nobody could make the next.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::audit::{Action, Author, Recorder};
+use serde_json::{Map, Value};
+
+use crate::audit::{Action, AuditRecord, Author, Recorder};
 use crate::domain::auth_method::AuthMethod;
-use crate::domain::client::Client;
-use crate::domain::client::Provenance;
+use crate::domain::client::{Client, Provenance};
 use crate::domain::clock::Timestamp;
-use crate::domain::id::FORMER_SERVER;
-use crate::domain::id::{ClientId, CredentialId};
+use crate::domain::id::{ClientId, CredentialId, FORMER_SERVER};
 use crate::domain::permission::{ADMIN, Permission};
+use crate::domain::revocation::Revoked;
 use crate::domain::secret::{ClientSecret, Form, Pepper};
 use crate::domain::state::State;
 use crate::revocation::revoker::Revoker;
 
 use super::error::ClientsError;
+use super::revoke::LATEST;
 use super::secrets::Secrets;
 use super::{ClientRepository, Inserted};
 
@@ -99,7 +102,7 @@ impl Administrators {
                 }
             };
             if found.is_damaged() {
-                return Err(ClientsError::Damaged);
+                return Err(ClientsError::of_damaged(&found));
             }
             if self.is_installed(&found, &credentials.secret).await? {
                 return Ok(());
@@ -112,6 +115,32 @@ impl Administrators {
             }
         }
         Err(ClientsError::Duplicate)
+    }
+
+    /// Removes the client of this id, and ends its tokens, if its document is damaged: `install`
+    /// can then create it anew.
+    pub async fn remove_damaged(
+        &self,
+        id: &ClientId,
+        author: &Author,
+        now: Timestamp,
+    ) -> Result<(), ClientsError> {
+        let found = self.repository.read(id).await?;
+        let Some(old) = found.filter(Client::is_damaged) else { return Ok(()) };
+        if old.is_on_damaged_page() {
+            return Err(ClientsError::DamagedPage);
+        }
+        // Of which epoch its tokens are nobody knows. It gets none any more, and the new one may at
+        // once: so before this second.
+        let before = now - Duration::from_secs(1);
+        let revoked = Revoked::ClientBefore { client_id: id.clone(), before };
+        let about = Map::from_iter([("revoked".to_owned(), Value::from(revoked.name()))]);
+        let record = self.recorder.record(author, Action::TokensRevoked, about, now)?;
+        let record = AuditRecord { client_id: Some(id.clone()), ..record };
+        self.revoker.revoke(revoked, LATEST, &record).await?;
+        let record =
+            self.recorder.change(author, Action::ClientDeleted, (Some(&old), None), now)?;
+        if self.repository.remove(&old, &record).await? { Ok(()) } else { Err(ClientsError::Raced) }
     }
 
     /// Ends every other admin that a start made: the configured one stands instead of them. Admins

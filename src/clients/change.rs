@@ -59,7 +59,7 @@ impl Clients {
         for _ in 0..ATTEMPTS {
             let old = self.to_be_changed(id, precondition, authority).await?;
             if old.is_damaged() {
-                return Err(ClientsError::Damaged);
+                return Err(ClientsError::of_damaged(&old));
             }
             let mut new = old.clone();
             alter(&mut new)?;

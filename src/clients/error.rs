@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::domain::client::Client;
 use crate::domain::error_code::{CANNOT_ANSWER, ErrorCode, TOO_MANY_FAILURES};
 use crate::domain::jwks_uri::{KeysUnavailable, MalformedJwksUri};
 use crate::domain::key_fault::KeyFault;
@@ -35,6 +36,13 @@ pub enum ClientsError {
          restore its document from a backup"
     )]
     Damaged,
+    /// The client is on a damaged page of the database file.
+    #[error(
+        "this client is on a damaged page of the database file, and can be neither changed nor \
+         deleted: restore the file from a backup, or copy what can be read into another store: \
+         latchkey store copy"
+    )]
+    DamagedPage,
     /// There is a client of that id.
     #[error("a client with this client_id exists")]
     Duplicate,
@@ -110,13 +118,30 @@ pub enum ClientsError {
 }
 
 impl ClientsError {
+    /// Why a client whose document is damaged cannot be changed.
+    pub(super) fn of_damaged(client: &Client) -> Self {
+        if client.is_on_damaged_page() { Self::DamagedPage } else { Self::Damaged }
+    }
+
+    /// Whether what is kept is damaged: trying again does not help.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged | Self::DamagedPage => true,
+            Self::Store(error) => error.is_damaged(),
+            _ => false,
+        }
+    }
+
     /// The code that the caller sees: the only place where a reason becomes one.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Closed | Self::NotPublished => ErrorCode::AccessDenied,
             Self::Changed => ErrorCode::PreconditionFailed,
-            Self::Damaged | Self::Duplicate | Self::Raced => ErrorCode::Conflict,
+            Self::Damaged | Self::DamagedPage | Self::Duplicate | Self::Raced => {
+                ErrorCode::Conflict
+            }
             Self::InitialTokenMissing | Self::RegistrationTokenMissing => ErrorCode::MissingToken,
             Self::InitialTokenWrong | Self::RegistrationToken => ErrorCode::InvalidToken,
             Self::JwksUri(_)
@@ -161,6 +186,7 @@ impl ClientsError {
             | Self::Closed
             | Self::Cursor
             | Self::Damaged
+            | Self::DamagedPage
             | Self::Duplicate
             | Self::InitialTokenMissing
             | Self::InitialTokenWrong

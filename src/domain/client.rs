@@ -80,6 +80,8 @@ pub struct Unreadable {
 impl Unreadable {
     /// What stands in the place of a member if nothing of the document can be read but its id.
     pub const DOCUMENT: &str = "the document";
+    /// What is wrong with a document that SQLite can neither read nor write.
+    pub const ON_DAMAGED_PAGE: &str = "is on a damaged page of the file";
 }
 
 impl fmt::Display for Unreadable {
@@ -217,6 +219,12 @@ impl Client {
     #[must_use]
     pub fn is_damaged(&self) -> bool {
         self.unreadable.iter().any(|it| it.member == Unreadable::DOCUMENT)
+    }
+
+    /// Whether its document cannot be written or removed either.
+    #[must_use]
+    pub fn is_on_damaged_page(&self) -> bool {
+        self.unreadable.iter().any(|it| it.problem == Unreadable::ON_DAMAGED_PAGE)
     }
 
     /// Brings it into a state. Going into use and out of it both bring the next epoch: the tokens

@@ -13,7 +13,7 @@ use reqwest::Method;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::command_line::Home;
+use crate::command_line::{Home, register, token};
 use crate::harness::{GRANT, Server, store_in};
 use crate::stores::{Place, on_every_server};
 
@@ -130,12 +130,13 @@ async fn a_damaged_row_fails_nothing_else() {
 }
 
 /// Overwrites the page of the file on which this text is. Which ids were on it is not known.
-fn spoil_page_with(folder: &Path, text: &str) {
+fn spoil_page_with(folder: &Path, text: impl AsRef<[u8]>) {
     let mut file =
         fs::File::options().read(true).write(true).open(folder.join("latchkey.db")).unwrap();
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).unwrap();
-    let place = memchr::memmem::find(&bytes, text.as_bytes()).unwrap();
+    // The last one: a root page that has been split still has what was on it.
+    let place = memchr::memmem::rfind(&bytes, text.as_ref()).unwrap();
     spoil_page(&mut file, place / PAGE);
 }
 
@@ -207,6 +208,89 @@ fn a_damaged_file_is_named_with_what_to_do() {
         assert_eq!(found.code, Some(1), "{why}: {found:?}");
         assert!(format!("{found:?}").contains("latchkey.db"), "{why}: {found:?}");
     }
+}
+
+/// The administrator of a file, or of the settings, whose document is cut off.
+#[actix_web::test]
+async fn a_damaged_administrator_does_not_keep_the_server_from_starting() {
+    for (why, settings) in [
+        ("of admin.json", &[][..]),
+        ("configured", &["--admin-client-id=root", "--admin-secret-file=secret"]),
+    ] {
+        let home = Home::new();
+        fs::write(home.path("secret"), "of-the-administrator").unwrap();
+        let settings = [&["--algorithm=EdDSA", "--issuer=my platform"], settings].concat();
+        let server = home.serve(&settings);
+        let svc = register(&server).await;
+        assert_eq!(server.stop().code(), Some(0));
+        let file = database(&home.path("data"));
+        file.execute("DROP TRIGGER key_thumbprints_changed", []).unwrap();
+        let sql = "UPDATE clients SET document = substr(document, 1, 40) WHERE privileged = 1 \
+                   RETURNING client_id";
+        let admin: String = file.query_row(sql, [], |row| row.get(0)).unwrap();
+        drop(file);
+
+        let server = home.serve(&settings);
+        let said = server.logged(|entry| entry["level"] == "ERROR");
+        assert_eq!(said["client_id"], *admin, "{why}: {said}");
+        let message = said["message"].as_str().unwrap();
+        assert!(message.contains("latchkey admin reset") && message.contains("backup"), "{said}");
+        token(&home, &server, (&svc.0, &svc.1)).text();
+        assert_eq!(server.stop().code(), Some(0));
+
+        home.run(&["admin", "reset", "--store=file:./data", "--client-id", &admin]).text();
+        let (id, mut secret) = home.admin("data");
+        assert_eq!(id, admin, "{why}");
+        if why == "configured" {
+            "of-the-administrator".clone_into(&mut secret);
+        }
+        let server = home.serve(&settings);
+        token(&home, &server, (&id, &secret)).text();
+        home.run(&["store", "check", "--store=file:./data"]).text();
+    }
+}
+
+/// The page with the administrator, and one with the counts of quotas.
+#[actix_web::test]
+async fn a_damaged_page_does_not_keep_the_server_from_starting() {
+    let home = Home::new();
+    let settings = ["--algorithm=EdDSA", "--issuer=my platform", "--quota-per-day=1"];
+    let server = home.serve(&settings);
+    let svc = register(&server).await;
+    token(&home, &server, (&svc.0, &svc.1)).text();
+    assert_eq!(server.stop().code(), Some(0));
+    let (admin, old) = home.admin("data");
+    let file = database(&home.path("data"));
+    // Large rows, so that the administrator is on a page of its own.
+    for n in 0..9 {
+        let sql = "INSERT INTO clients (client_id, updated_at, privileged, document) \
+                   SELECT 'c' || ?1, updated_at, 0, json_set(document, '$.clientId', 'c' || ?1, \
+                   '$.x', hex(zeroblob(1500))) FROM clients WHERE client_id = ?2";
+        file.execute(sql, (n, &svc.0)).unwrap();
+    }
+    let sql =
+        "INSERT INTO quotas VALUES ('c' || ?1, 'day', ?1, hex(zeroblob(400)), 99999999999, 1)";
+    for n in 0..40 {
+        file.execute(sql, [n]).unwrap();
+    }
+    drop(file);
+    spoil_page_with(&home.path("data"), &format!("\"clientId\":\"{admin}\""));
+    // In the table: in its index no date follows.
+    spoil_page_with(&home.path("data"), b"00000000\x00\x17\x48\x76\xe7\xff");
+
+    let server = home.serve(&settings);
+    let said = server.logged(|entry| entry["level"] == "ERROR" && entry["client_id"] == *admin);
+    assert!(said["message"].as_str().unwrap().contains("admin reset"), "{said}");
+    assert_eq!(server.stop().code(), Some(0));
+
+    let named = home.run(&["admin", "reset", "--store=file:./data", "--client-id", &admin]);
+    assert!(named.code == Some(1) && named.stderr.contains("damaged page"), "{named:?}");
+    assert_eq!(home.admin("data"), (admin.clone(), old), "nothing is half done");
+    home.run(&["admin", "reset", "--store=file:./data"]).text();
+    let (id, secret) = home.admin("data");
+    assert_ne!(id, admin, "that one cannot be written");
+    let server = home.serve(&settings);
+    token(&home, &server, (&id, &secret)).text();
 }
 
 #[test]

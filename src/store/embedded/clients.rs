@@ -12,7 +12,7 @@ use crate::domain::permission::Permission;
 use crate::domain::store_error::StoreError;
 use crate::store::record;
 
-use super::rows::{READABLE, ROW, add, changed, find, page, privileged, read, tick};
+use super::rows::{READABLE, add, changed, find, matching, page, privileged, text, tick};
 use super::{EmbeddedStore, audit};
 
 #[async_trait]
@@ -51,12 +51,12 @@ impl ClientRepository for EmbeddedStore {
             change.set.insert(record::UPDATED_AT, DateTime::from_millis(now));
             document.extend(change.set.clone());
             let privileged = privileged(&document);
-            let text = changed(transaction, id.as_str(), change)?;
+            let document = changed(transaction, id.as_str(), change)?;
             transaction
                 .prepare_cached(
                     "UPDATE clients SET updated_at = ?2, privileged = ?3, document = ?4 WHERE client_id = ?1",
                 )?
-                .execute(params![id.as_str(), now, privileged, text])?;
+                .execute(params![id.as_str(), now, privileged, document])?;
             row.add(transaction)?;
             Ok(true)
         };
@@ -98,27 +98,28 @@ impl ClientRepository for EmbeddedStore {
 
     async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError> {
         let (ours, name) = (permission.is_ours(), permission.to_string());
+        let unreadable = self.unreadable.clone();
         let holders = move |connection: &Connection| {
             let narrowed = if ours { "privileged = 1 AND" } else { "" };
-            let sql = format!(
-                "SELECT {ROW} FROM clients WHERE {narrowed} EXISTS (SELECT 1 FROM \
+            let which = format!(
+                "{narrowed} EXISTS (SELECT 1 FROM \
                  json_each({READABLE}, '$.permissions') WHERE value = ?1)"
             );
-            let mut rows = connection.prepare_cached(&sql)?;
-            rows.query_map([name], read)?.collect::<rusqlite::Result<Vec<_>>>()
+            matching(connection, &which, &[&name], usize::MAX, |found| unreadable.client(found))
         };
-        let holders = self.read(holders).await?;
-        Ok(holders.iter().filter_map(|document| self.unreadable.client(document)).collect())
+        self.read(holders).await
     }
 
     async fn successors(&self, former: &ClientId) -> Result<Vec<Client>, StoreError> {
         let former = former.to_string();
         let successors = move |connection: &Connection| {
-            let mut rows = connection.prepare_cached(&format!(
-                "SELECT {ROW} FROM clients WHERE client_id IN (SELECT client_id \
-                 FROM former_client_ids WHERE former = ?1)",
-            ))?;
-            rows.query_map([former], read)?.collect::<rusqlite::Result<Vec<_>>>()
+            let ids = "SELECT client_id FROM former_client_ids WHERE former = ?1";
+            let mut ids = connection.prepare_cached(ids)?;
+            let mut found = Vec::new();
+            for id in ids.query_map([former], |row| text(row, 0))? {
+                found.extend(find(connection, &id?)?);
+            }
+            Ok(found)
         };
         let successors = self.read(successors).await?;
         Ok(successors.iter().filter_map(|document| self.unreadable.client(document)).collect())
@@ -132,16 +133,17 @@ impl ClientRepository for EmbeddedStore {
         let wanted = serde_json::to_string(thumbprints).map_err(StoreError::new)?;
         let thumbprints = thumbprints.to_owned();
         let holders = move |connection: &Connection| {
-            let mut rows = connection.prepare_cached(&format!(
-                "SELECT {ROW} FROM clients WHERE client_id IN (SELECT client_id \
-                 FROM key_thumbprints WHERE thumbprint IN (SELECT value FROM json_each(?1)))",
-            ))?;
-            let mut rows = rows.query([wanted])?;
+            let mut ids = connection.prepare_cached(
+                "SELECT DISTINCT client_id FROM key_thumbprints \
+                 WHERE thumbprint IN (SELECT value FROM json_each(?1))",
+            )?;
+            let mut ids = ids.query([wanted])?;
             let mut holders = Vec::new();
             while holders.len() < most
-                && let Some(row) = rows.next()?
+                && let Some(row) = ids.next()?
             {
-                holders.extend(record::key_holder(&read(row)?, &thumbprints));
+                let found = find(connection, &text(row, 0)?)?;
+                holders.extend(found.and_then(|it| record::key_holder(&it, &thumbprints)));
             }
             Ok(holders)
         };

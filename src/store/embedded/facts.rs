@@ -7,7 +7,7 @@ use crate::clients::SharedFacts;
 use crate::domain::store_error::StoreError;
 
 use super::EmbeddedStore;
-use super::rows::READABLE;
+use super::rows::{READABLE, matching};
 
 #[async_trait]
 impl SharedFacts for EmbeddedStore {
@@ -30,14 +30,14 @@ impl SharedFacts for EmbeddedStore {
 
     async fn has_checksummed_secrets(&self) -> Result<bool, StoreError> {
         let found = |connection: &Connection| {
-            let sql = format!(
-                "SELECT 1 FROM clients, json_each({READABLE}, '$.secrets') AS secret \
+            let which = format!(
+                "EXISTS (SELECT 1 FROM json_each({READABLE}, '$.secrets') AS secret \
                  WHERE CASE secret.type WHEN 'object' \
-                 THEN secret.value ->> 'checksummed' END LIMIT 1"
+                 THEN secret.value ->> 'checksummed' END)"
             );
-            connection.query_row(&sql, [], |_| Ok(())).optional()
+            matching(connection, &which, &[], 1, |_| Some(()))
         };
-        Ok(self.read(found).await?.is_some())
+        Ok(!self.read(found).await?.is_empty())
     }
 }
 

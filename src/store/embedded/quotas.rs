@@ -1,7 +1,7 @@
 //! What was counted; of the processes that this store had, one after the other.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, Transaction, params};
 
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
@@ -10,6 +10,7 @@ use crate::domain::window::{Length, Window};
 use crate::oauth::quota::{Counted, QuotaStore};
 
 use super::EmbeddedStore;
+use super::failure::is_corrupt;
 use super::rows::text;
 
 #[async_trait]
@@ -64,21 +65,40 @@ fn others(
     clients: Option<&[ClientId]>,
     now: Timestamp,
 ) -> rusqlite::Result<Vec<(Counted, u64)>> {
-    let of = if clients.is_some() { "client_id = ?3 AND" } else { "?3 IS NULL AND" };
-    let mut rows = connection.prepare_cached(&format!(
-        "SELECT client_id, length, start, count FROM quotas \
-         WHERE {of} until > ?1 AND replica <> ?2"
-    ))?;
+    let values = params![whole(now.0), replica];
+    let Some(clients) = clients else { return counts(connection, "1", values) };
     let mut found = Vec::new();
-    let mut ask = |client: Option<&str>| -> rusqlite::Result<()> {
-        for counted in rows.query_map(params![whole(now.0), replica, client], counted)? {
-            found.extend(counted?);
+    for client in clients {
+        let values = params![whole(now.0), replica, client.as_str()];
+        found.extend(counts(connection, "client_id = ?3", values)?);
+    }
+    Ok(found)
+}
+
+/// If a page of the file is damaged, without those that are on it.
+fn counts(
+    connection: &Connection,
+    which: &str,
+    values: &[&dyn ToSql],
+) -> rusqlite::Result<Vec<(Counted, u64)>> {
+    const COLUMNS: &str = "client_id, length, start, count";
+    let which = format!("{which} AND until > ?1 AND replica <> ?2");
+    let mut rows =
+        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM quotas WHERE {which}"))?;
+    match rows.query_map(values, counted)?.collect::<rusqlite::Result<Vec<_>>>() {
+        Err(error) if is_corrupt(&error) => {}
+        found => return Ok(found?.into_iter().flatten().collect()),
+    }
+    let sql = "SELECT rowid FROM quotas INDEXED BY quotas_until WHERE until > ?1";
+    let mut numbers = connection.prepare_cached(sql)?;
+    let numbers = numbers.query_map([values.first()], |row| row.get(0))?;
+    let mut found = Vec::new();
+    for number in numbers.collect::<rusqlite::Result<Vec<i64>>>()? {
+        let sql = format!("SELECT {COLUMNS} FROM quotas WHERE rowid = {number} AND {which}");
+        match connection.query_row(&sql, values, counted).optional() {
+            Err(error) if is_corrupt(&error) => {}
+            row => found.extend(row?.flatten()),
         }
-        Ok(())
-    };
-    match clients {
-        None => ask(None)?,
-        Some(clients) => clients.iter().try_for_each(|client| ask(Some(client.as_str())))?,
     }
     Ok(found)
 }

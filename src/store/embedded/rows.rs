@@ -2,11 +2,12 @@
 
 use mongodb::bson::{Bson, DateTime, doc};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row, RowIndex, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, RowIndex, ToSql, Transaction, params};
 use serde_json::{Map, Value};
 
 use crate::clients::Inserted;
 use crate::clients::import::extended;
+use crate::domain::client::Unreadable;
 use crate::domain::free_form;
 use crate::domain::permission::Permission;
 use crate::store::{Document, record};
@@ -96,7 +97,7 @@ fn with_damage(mut document: Document, damage: &str) -> Document {
 
 /// What is left of a client whose row is on a damaged page of the file; an index has its id.
 pub(super) fn lost(client_id: String) -> Document {
-    doc! { record::CLIENT_ID: client_id, record::DAMAGE: "is on a damaged page of the file" }
+    doc! { record::CLIENT_ID: client_id, record::DAMAGE: Unreadable::ON_DAMAGED_PAGE }
 }
 
 /// A member in whatever form of extended JSON a tool wrote it; one that is not understood is there
@@ -234,4 +235,59 @@ pub(super) fn names(
          WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     )?;
     names.query_map(params![after, limit], |row| Ok((row.get(0)?, text(row, 1)?)))?.collect()
+}
+
+/// How many rows are read at once where a page of the file is damaged.
+const AT_ONCE: usize = 1000;
+
+/// What `take` makes of the documents of clients for which `which` holds; of `most` of them. Those
+/// on a damaged page of the file are left out.
+pub(super) fn matching<T>(
+    connection: &Connection,
+    which: &str,
+    values: &[&dyn ToSql],
+    most: usize,
+    take: impl Fn(&Document) -> Option<T>,
+) -> rusqlite::Result<Vec<T>> {
+    let some = |range: &str, most: usize| -> rusqlite::Result<Vec<T>> {
+        let sql = format!("SELECT {ROW} FROM clients WHERE {range} ({which})");
+        let mut rows = connection.prepare(&sql)?;
+        let mut rows = rows.query(values)?;
+        let mut found = Vec::new();
+        while found.len() < most
+            && let Some(row) = rows.next()?
+        {
+            found.extend(take(&read(row)?));
+        }
+        Ok(found)
+    };
+    match some("", most) {
+        Err(error) if is_corrupt(&error) => {}
+        found => return found,
+    }
+    let mut numbers = connection.prepare_cached(
+        "SELECT seq FROM clients INDEXED BY sqlite_autoindex_clients_1 ORDER BY seq",
+    )?;
+    let numbers = numbers.query_map([], |row| row.get(0))?;
+    let numbers = numbers.collect::<rusqlite::Result<Vec<i64>>>()?;
+    let mut found = Vec::new();
+    for page in numbers.chunks(AT_ONCE) {
+        let (Some(first), Some(last)) = (page.first(), page.last()) else { continue };
+        match some(&format!("seq BETWEEN {first} AND {last} AND"), most) {
+            Err(error) if is_corrupt(&error) => {
+                for number in page {
+                    match some(&format!("seq = {number} AND"), most) {
+                        Err(error) if is_corrupt(&error) => {}
+                        row => found.extend(row?),
+                    }
+                }
+            }
+            rows => found.extend(rows?),
+        }
+        if found.len() >= most {
+            break;
+        }
+    }
+    found.truncate(most);
+    Ok(found)
 }

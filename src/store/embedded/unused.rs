@@ -13,7 +13,7 @@ use crate::store::unused::{has_logged_in, is_unused};
 
 use super::EmbeddedStore;
 use super::audit::Row;
-use super::rows::{READABLE, ROW, find, read};
+use super::rows::{READABLE, find, matching};
 
 #[async_trait]
 impl UnusedClients for EmbeddedStore {
@@ -49,19 +49,9 @@ fn candidates(
     before: Timestamp,
     limit: usize,
 ) -> rusqlite::Result<Vec<Client>> {
-    let mut rows = connection.prepare_cached(&format!(
-        "SELECT {ROW} FROM clients WHERE ({READABLE}) ->> '$.creatorId' = ?1 \
-         AND ({READABLE}) ->> '$.lastLogin' IS NULL",
-    ))?;
-    let mut rows = rows.query([record::NOBODY])?;
-    let mut found = Vec::new();
-    while found.len() < limit
-        && let Some(row) = rows.next()?
-    {
-        let document = read(row)?;
-        if is_unused(&document, before) {
-            found.extend(record::to_client(&document));
-        }
-    }
-    Ok(found)
+    let which =
+        format!("({READABLE}) ->> '$.creatorId' = ?1 AND ({READABLE}) ->> '$.lastLogin' IS NULL");
+    matching(connection, &which, &[&record::NOBODY], limit, |document| {
+        is_unused(document, before).then(|| record::to_client(document)).flatten()
+    })
 }
