@@ -179,6 +179,10 @@ impl ClientRepository for CachedClients {
         self.see(written, &true, &removed, record)
     }
 
+    async fn check_removal(&self, client: &Client) -> Result<(), StoreError> {
+        self.repository.check_removal(client).await
+    }
+
     async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError> {
         self.repository.list(query).await
     }

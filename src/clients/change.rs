@@ -98,7 +98,11 @@ impl Clients {
         let By { authority, now } = by;
         for _ in 0..ATTEMPTS {
             let old = self.to_be_changed(id, precondition, authority).await?;
-            self.end_tokens(by, &old).await?;
+            match self.repository.check_removal(&old).await {
+                Err(error) if error.is_damaged() => return Err(ClientsError::DamagedPage),
+                // Else the removal says what is wrong.
+                _ => self.end_tokens(by, &old).await?,
+            }
             let pair = (Some(&old), None);
             let record = self.recorder.change(authority.author(), action, pair, now)?;
             if self.repository.remove(&old, &record).await? {

@@ -68,6 +68,12 @@ pub trait ClientRepository: Send + Sync {
     /// has another one, or is gone.
     async fn remove(&self, old: &Client, record: &AuditRecord) -> Result<bool, StoreError>;
 
+    /// Whether [`remove`](Self::remove) would find the page of the database damaged: asked before
+    /// anything else is written.
+    async fn check_removal(&self, _client: &Client) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// A page of clients, oldest first; `None` if the cursor is none of this store's.
     async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError>;
 

@@ -36,6 +36,9 @@ pub struct Inspection {
 
 const RESTORE_OR_DELETE: &str = "it gets no tokens; restore its document from a backup, or delete the \
                                  client: latchkey clients delete ID";
+const RESTORE_PAGE: &str = "it gets no tokens, and can be neither changed nor deleted; restore the \
+                            file from a backup, or copy what can be read into another store: \
+                            latchkey store copy";
 const SET_ANEW: &str = "it gets no tokens; set what is named anew: latchkey clients update ID";
 const NOBODYS: &str = "it gets no tokens, and no request can name it; repair or remove it with the \
                        tools of the database, or leave it behind: latchkey store copy";
@@ -60,7 +63,11 @@ impl Inspection {
             return self.found("client", name_of(document), NAMELESS, NOBODYS);
         };
         if !client.unreadable.is_empty() {
-            let advice = if client.is_damaged() { RESTORE_OR_DELETE } else { SET_ANEW };
+            let advice = match () {
+                () if client.is_on_damaged_page() => RESTORE_PAGE,
+                () if client.is_damaged() => RESTORE_OR_DELETE,
+                () => SET_ANEW,
+            };
             let what: Vec<String> = client.unreadable.iter().map(ToString::to_string).collect();
             self.found("client", client.id.to_string(), &what.join(", "), advice);
         }

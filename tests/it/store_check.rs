@@ -178,12 +178,33 @@ async fn a_damaged_page_of_clients_fails_nothing_else() {
     for id in &lost {
         assert!(said(&found, "client", id).contains("damaged page"), "{found:?}");
     }
+    assert!(said(&found, "client", &bad.0).contains("store copy"), "{found:?}");
     let copy = OpenStore::Memory(std::sync::Arc::new(MemoryStore::default()));
     let mut copied = copy_store(&server.store, &copy, |_| ()).await.unwrap();
     copied.left_out.sort_unstable();
     let mut lost: Vec<String> = lost.into_iter().map(str::to_owned).collect();
     lost.sort_unstable();
-    assert_eq!((copied.clients, copied.left_out), (61 - lost.len(), lost));
+    assert_eq!((copied.clients, &copied.left_out), (61 - lost.len(), &lost));
+
+    let records = async |id: &str| {
+        let found = server.admin_get(&format!("/audit?client_id={id}&limit=200")).await;
+        found.body["records"].as_array().unwrap().len()
+    };
+    let path = format!("/clients/{}", bad.0);
+    let change = server.admin(Method::PATCH, &path, &json!({ "groups": ["x"] })).await;
+    assert!(change.status == 409 && change.text.contains("damaged page"), "{change:?}");
+    for (id, _) in &pairs {
+        let before = records(id).await;
+        let reply = server.admin(Method::DELETE, &format!("/clients/{id}"), &Value::Null).await;
+        if reply.status == 204 {
+            assert!(!lost.contains(id), "SQLite deletes nothing on a damaged page");
+            continue;
+        }
+        // Also of one on a page beside it, with which SQLite wants to merge its own.
+        assert_eq!((reply.status, reply.error()), (409, Some("conflict")), "{reply:?}");
+        assert!(reply.text.contains("damaged page") && reply.text.contains("backup"), "{reply:?}");
+        assert_eq!(records(id).await, before, "nothing was written, and no token ended");
+    }
 }
 
 #[test]

@@ -70,11 +70,23 @@ impl ClientRepository for EmbeddedStore {
             if !found.is_some_and(|document| record::revision(&document) == expected) {
                 return Ok(false);
             }
-            transaction.execute("DELETE FROM clients WHERE client_id = ?1", [id.as_str()])?;
+            delete(transaction, &id)?;
             row.add(transaction)?;
             Ok(true)
         };
         self.writer.write(remove).await
+    }
+
+    /// SQLite cannot delete a row of a damaged page, nor always one beside it.
+    async fn check_removal(&self, client: &Client) -> Result<(), StoreError> {
+        let id = client.id.clone();
+        let check = move |transaction: &Transaction<'_>| {
+            transaction.execute_batch("SAVEPOINT check_removal")?;
+            let deleted = delete(transaction, &id);
+            transaction.execute_batch("ROLLBACK TO check_removal; RELEASE check_removal")?;
+            deleted
+        };
+        self.writer.write(check).await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Option<Page>, StoreError> {
@@ -149,4 +161,11 @@ impl ClientRepository for EmbeddedStore {
         };
         self.read(holders).await
     }
+}
+
+fn delete(transaction: &Transaction<'_>, id: &ClientId) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("DELETE FROM clients WHERE client_id = ?1")?
+        .execute([id.as_str()])
+        .map(drop)
 }
