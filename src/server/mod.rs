@@ -217,7 +217,9 @@ impl Server {
         // What a database that hangs does not take is given up; audit records stay where they
         // were written, and another replica moves them on.
         let pending = async {
-            logins::flush(&chores.logins, &*chores.store).await;
+            if logins::flush(&chores.logins, &*chores.store).await.is_err() {
+                tracing::warn!("the last logins could not be written");
+            }
             outbox::flush(&*chores.outbox).await;
             if chores.quotas.share(chores.clock.now()).await.is_err() {
                 tracing::warn!("the last second of quotas could not be shared");

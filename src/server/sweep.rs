@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clients::Upkeep;
-use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::clock::Clock;
 use crate::domain::store_error::StoreError;
 use crate::revocation::list::Revocations;
 
@@ -22,29 +22,33 @@ pub(super) async fn run(
     retention: Option<Duration>,
 ) {
     let mut interval = tokio::time::interval(INTERVAL);
+    let mut failing = false;
     loop {
         interval.tick().await;
         let now = clock.now();
         revocations.forget_expired(now);
-        loop {
-            match sweep(&*store, now, retention).await {
-                Ok(swept) if swept < BATCH => break,
-                Ok(_) => tokio::task::yield_now().await, // there is more; let others write first
-                Err(error) => {
-                    tracing::debug!(%error, cause = ?std::error::Error::source(&error), "cannot remove expired records");
-                    break;
-                }
+        // One that fails must not hold the other up.
+        let expired = all(|| store.sweep(now, BATCH)).await;
+        let records = match retention {
+            Some(retention) => all(|| store.sweep_audit(now - retention, BATCH)).await,
+            None => Ok(()),
+        };
+        match expired.and(records) {
+            Err(error) if !failing => {
+                failing = true;
+                let cause = std::error::Error::source(&error);
+                tracing::warn!(%error, ?cause, "cannot remove expired records; trying again");
             }
+            swept => failing = swept.is_err(),
         }
     }
 }
 
-async fn sweep(
-    store: &dyn Upkeep,
-    now: Timestamp,
-    retention: Option<Duration>,
-) -> Result<usize, StoreError> {
-    let expired = store.sweep(now, BATCH).await?;
-    let Some(retention) = retention else { return Ok(expired) };
-    Ok(expired.max(store.sweep_audit(now - retention, BATCH).await?))
+async fn all<F: Future<Output = Result<usize, StoreError>>>(
+    sweep: impl Fn() -> F,
+) -> Result<(), StoreError> {
+    while sweep().await? >= BATCH {
+        tokio::task::yield_now().await; // there is more; let others write first
+    }
+    Ok(())
 }

@@ -18,6 +18,8 @@ const REMEMBERED: usize = 10_000;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum What {
     Client,
+    /// A table, some rows of which are on a damaged page.
+    Page,
     Record,
     Revocation,
 }
@@ -46,6 +48,14 @@ impl Unreadable {
                     client_id = name,
                     reason = problem,
                     "a client cannot be read whole: it gets no tokens"
+                );
+            }
+            What::Page => {
+                tracing::error!(
+                    table = name,
+                    reason = problem,
+                    "a page of the database is damaged: restore a backup, or copy what can be read \
+                     into another store with `latchkey store copy`"
                 );
             }
             What::Revocation => {

@@ -653,7 +653,7 @@ async fn a_list_is_narrowed() {
     make("billing", keyed).await;
     server.clock.advance(Duration::from_secs(100));
     token(&server, (&orders, &secret)).await;
-    logins::flush(&server.app.clients.logins, &*server.app.health.store).await;
+    logins::flush(&server.app.clients.logins, &*server.app.health.store).await.unwrap();
     let now = latchkey::domain::clock::Clock::now(&*server.clock).0;
     let names = async |query: &str| -> Vec<String> {
         let reply = server.admin_get(&format!("/clients?{query}")).await;

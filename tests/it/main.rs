@@ -23,6 +23,7 @@ mod clients_api;
 mod command_line;
 mod connections;
 mod crash;
+mod damaged_pages;
 mod databases;
 mod deploy;
 mod documents;

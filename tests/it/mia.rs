@@ -90,7 +90,7 @@ async fn m_03_token_by_basic() {
     assert_eq!((&claims["sub"], &claims["permissions"]), (&json!(id), &json!([])));
     assert_eq!(claims["iss"], server.app.config.issuer);
     assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 3600);
-    logins::flush(&server.app.clients.logins, &*server.app.health.store).await;
+    logins::flush(&server.app.clients.logins, &*server.app.health.store).await.unwrap();
     let login = *server.document(&id).await.get_datetime("lastLogin").unwrap();
     assert_eq!(login, DateTime::from_millis(i64::try_from(START).unwrap() * 1000));
 }

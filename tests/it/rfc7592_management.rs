@@ -148,7 +148,7 @@ async fn s2_1_read() {
             let [token] = &tokens.as_ref().unwrap().as_array().unwrap()[..] else { panic!() };
             assert_eq!(token["id"].as_str().unwrap().len(), 16, "{turn}");
             assert_eq!((&token["created_at"], &token["last_used_at"]), (&json!(START), &last_used));
-            logins::flush(&server.app.clients.logins, &*server.app.health.store).await;
+            logins::flush(&server.app.clients.logins, &*server.app.health.store).await.unwrap();
         }
         assert_eq!(kept().await, before, "reading replaces no token");
         let shown = server.admin_get(&format!("/clients/{}", own.id)).await.body;

@@ -130,7 +130,7 @@ async fn a_damaged_row_fails_nothing_else() {
 }
 
 /// Overwrites the page of the file on which this text is. Which ids were on it is not known.
-fn spoil_page_with(folder: &Path, text: impl AsRef<[u8]>) {
+pub fn spoil_page_with(folder: &Path, text: impl AsRef<[u8]>) {
     let mut file =
         fs::File::options().read(true).write(true).open(folder.join("latchkey.db")).unwrap();
     let mut bytes = Vec::new();
@@ -156,7 +156,7 @@ async fn a_damaged_page_of_clients_fails_nothing_else() {
     let bad = pairs[30].clone();
     let token = server.token_of(&bad).await;
     server.stop().await;
-    spoil_page_with(folder.path(), &format!("\"clientId\":\"{}\"", bad.0));
+    spoil_page_with(folder.path(), format!("\"clientId\":\"{}\"", bad.0));
 
     let server = Server::on(store_in(folder.path()).await, |_| ()).await;
     assert_eq!(server.tokeninfo(&token).await.status, 401, "whether it has ended nobody knows");
@@ -295,7 +295,7 @@ async fn a_damaged_page_does_not_keep_the_server_from_starting() {
         file.execute(sql, [n]).unwrap();
     }
     drop(file);
-    spoil_page_with(&home.path("data"), &format!("\"clientId\":\"{admin}\""));
+    spoil_page_with(&home.path("data"), format!("\"clientId\":\"{admin}\""));
     // In the table: in its index no date follows.
     spoil_page_with(&home.path("data"), b"00000000\x00\x17\x48\x76\xe7\xff");
 

@@ -134,13 +134,12 @@ impl Outbox for EmbeddedStore {
     }
 
     async fn told(&self, ids: &[String]) -> Result<(), StoreError> {
-        let ids = ids.to_vec();
-        let told = move |transaction: &Transaction<'_>| {
-            let mut update =
-                transaction.prepare_cached("UPDATE audit SET told = 1 WHERE id = ?1")?;
-            ids.iter().try_for_each(|id| update.execute([id]).map(drop))
-        };
-        self.writer.write(told).await
+        self.write_each("audit", ids.into(), |transaction, id| {
+            let sql = "UPDATE audit SET told = 1 WHERE id = ?1";
+            transaction.prepare_cached(sql)?.execute([id]).map(drop)
+        })
+        .await
+        .map(drop)
     }
 
     /// The folder is locked, so there is only one who could ask.

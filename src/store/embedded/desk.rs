@@ -6,7 +6,7 @@ use std::sync::mpsc::Receiver;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::checkpoints::Checkpoints;
-use super::failure;
+use super::failure::{self, is_corrupt};
 use super::lease::{Lease, Window};
 use crate::domain::store_error::StoreError;
 use crate::oauth::AssertionDates;
@@ -19,7 +19,14 @@ pub(super) struct Job {
     /// The assertion that it remembers, if it does nothing else.
     pub(super) assertion: Option<AssertionDates>,
     /// Runs inside the transaction; returns what tells the caller, once it is known how that ended.
-    pub(super) run: Box<dyn FnOnce(&Transaction<'_>) -> Reply + Send>,
+    pub(super) run: Box<dyn FnOnce(&Transaction<'_>) -> Ran + Send>,
+}
+
+/// A job that has run.
+pub(super) struct Ran {
+    pub(super) reply: Reply,
+    /// Whether it met a damaged page: SQLite then commits nothing of the transaction.
+    pub(super) met_damage: bool,
 }
 
 pub(super) type Reply = Box<dyn FnOnce(Result<(), &StoreFailure>) + Send>;
@@ -29,6 +36,8 @@ pub(super) type Reply = Box<dyn FnOnce(Result<(), &StoreFailure>) + Send>;
 pub(super) enum StoreFailure {
     #[error(transparent)]
     Commit(#[from] rusqlite::Error),
+    #[error("another write of the same moment met a damaged page, and all were undone")]
+    Damaged,
     #[error("the writes of the same moment were undone")]
     Undone,
 }
@@ -52,6 +61,9 @@ pub(super) struct Desk {
     checkpoints: Option<Checkpoints>,
     /// Whether a commit waits for the disk, as the connection is set now.
     waits: bool,
+    /// How many jobs share a commit: one, when a page of the file turned out to be damaged, so that
+    /// no other write fails with the one that meets it.
+    together: usize,
 }
 
 impl Desk {
@@ -61,14 +73,14 @@ impl Desk {
         lease: Lease,
         checkpoints: Option<Checkpoints>,
     ) -> Self {
-        Self { connection, lease, checkpoints, waits: true }
+        Self { connection, lease, checkpoints, waits: true, together: GROUP }
     }
 
     /// Commits what comes, until nobody is there to send more.
     pub(super) fn work(mut self, queue: &Receiver<Job>) {
         while let Ok(first) = queue.recv() {
             let group: Vec<Job> =
-                std::iter::once(first).chain(queue.try_iter().take(GROUP - 1)).collect();
+                std::iter::once(first).chain(queue.try_iter().take(self.together - 1)).collect();
             let jobs = group.len();
             self.commit(group);
             if let Some(checkpoints) = &mut self.checkpoints {
@@ -93,6 +105,11 @@ impl Desk {
         if next.is_some() {
             self.lease.renewed(next.filter(|_| outcome.is_ok()));
         }
+        match &outcome {
+            Err(StoreFailure::Damaged) => self.together = 1,
+            Err(StoreFailure::Commit(error)) if is_corrupt(error) => self.together = 1,
+            _ => {}
+        }
         // Of jobs that never ran nothing is said: their callers see the channel close.
         for reply in replies {
             reply(outcome.as_ref().copied());
@@ -113,7 +130,11 @@ impl Desk {
             self.lease.write(&transaction, next)?;
         }
         for job in group {
-            replies.push((job.run)(&transaction));
+            let Ran { reply, met_damage } = (job.run)(&transaction);
+            replies.push(reply);
+            if met_damage {
+                return Err(StoreFailure::Damaged);
+            }
             if is_undone(&transaction) {
                 // The next job would be committed by itself, and then be said to have failed.
                 return Err(StoreFailure::Undone);
@@ -180,11 +201,12 @@ mod tests {
 
     fn insert(sql: &'static str, replies: &mpsc::Sender<bool>) -> Job {
         let replies = replies.clone();
-        let run = Box::new(move |transaction: &Transaction<'_>| -> Reply {
+        let run = Box::new(move |transaction: &Transaction<'_>| -> Ran {
             let outcome = in_savepoint(transaction, |transaction| transaction.execute(sql, []));
-            Box::new(move |committed| {
+            let reply = Box::new(move |committed: Result<(), &StoreFailure>| {
                 replies.send(outcome.is_ok() && committed.is_ok()).unwrap();
-            })
+            });
+            Ran { reply, met_damage: false }
         });
         Job { assertion: None, run }
     }
@@ -226,11 +248,11 @@ mod tests {
         let (seen, levels) = mpsc::channel();
         let jobs = group.iter().map(|assertion| {
             let seen = seen.clone();
-            let run = Box::new(move |transaction: &Transaction<'_>| -> Reply {
+            let run = Box::new(move |transaction: &Transaction<'_>| -> Ran {
                 let level = |row: &rusqlite::Row<'_>| row.get(0);
                 seen.send(transaction.query_row("PRAGMA synchronous", [], level).unwrap()).unwrap();
                 transaction.execute_batch(then).unwrap();
-                Box::new(|_| ())
+                Ran { reply: Box::new(|_| ()), met_damage: false }
             });
             Job { assertion: *assertion, run }
         });

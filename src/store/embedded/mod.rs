@@ -3,6 +3,7 @@
 //! Documents are JSON, as MongoDB writes it (relaxed extended JSON), beside the few columns that
 //! are searched. The database survives `kill -9` at any moment: write-ahead log, full sync.
 
+mod apart;
 mod assertions;
 mod audit;
 mod backup;

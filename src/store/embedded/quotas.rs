@@ -10,8 +10,11 @@ use crate::domain::window::{Length, Window};
 use crate::oauth::quota::{Counted, QuotaStore};
 
 use super::EmbeddedStore;
+use super::apart::Expiring;
 use super::failure::is_corrupt;
 use super::rows::text;
+
+const COUNTS: Expiring = Expiring { table: "quotas", key: "rowid", column: "until" };
 
 #[async_trait]
 impl QuotaStore for EmbeddedStore {
@@ -20,20 +23,8 @@ impl QuotaStore for EmbeddedStore {
         replica: &str,
         counts: &[(Counted, u64)],
     ) -> Result<(), StoreError> {
-        let (replica, counts) = (replica.to_owned(), counts.to_vec());
-        let write = move |transaction: &Transaction<'_>| {
-            let mut insert = transaction.prepare_cached(
-                "INSERT OR REPLACE INTO quotas (client_id, length, start, replica, until, count) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?;
-            for ((client, window), count) in counts {
-                let (length, start) = (window.length.as_str(), whole(window.start.0));
-                let (until, count) = (whole(window.end().0), whole(count));
-                insert.execute(params![client.as_str(), length, start, replica, until, count])?;
-            }
-            Ok(())
-        };
-        self.writer.write(write).await
+        let noted = counts.iter().map(|it| (replica.to_owned(), it.clone()));
+        self.write_each("quotas", noted.collect(), note).await.map(drop)
     }
 
     async fn counts_of_others(
@@ -47,16 +38,23 @@ impl QuotaStore for EmbeddedStore {
     }
 
     async fn sweep_counts(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let sweep = move |transaction: &Transaction<'_>| {
-            transaction.execute(
-                "DELETE FROM quotas WHERE rowid IN \
-                 (SELECT rowid FROM quotas WHERE until < ?1 LIMIT ?2)",
-                params![whole(before.0), limit],
-            )
-        };
-        self.writer.write(sweep).await
+        self.remove_expired(COUNTS, before, limit).await
     }
+}
+
+fn note(
+    transaction: &Transaction<'_>,
+    (replica, ((client, window), count)): &(String, (Counted, u64)),
+) -> rusqlite::Result<()> {
+    let (length, start) = (window.length.as_str(), whole(window.start.0));
+    let (until, count) = (whole(window.end().0), whole(*count));
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO quotas (client_id, length, start, replica, until, count) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![client.as_str(), length, start, replica, until, count])
+        .map(drop)
 }
 
 fn others(

@@ -11,6 +11,12 @@ use crate::oauth::logins::Login;
 use crate::store::{Document, record};
 
 use super::EmbeddedStore;
+use super::apart::Expiring;
+
+const ASSERTIONS: Expiring =
+    Expiring { table: "used_assertions", key: "client_id, jti", column: "until" };
+const REVOCATIONS: Expiring = Expiring { table: "revocations", key: "name", column: "until" };
+const RECORDS: Expiring = Expiring { table: "audit", key: "id", column: "at" };
 
 #[async_trait]
 impl Upkeep for EmbeddedStore {
@@ -32,55 +38,34 @@ impl Upkeep for EmbeddedStore {
     }
 
     async fn write_logins(&self, logins: &[Login]) -> Result<(), StoreError> {
-        let logins = logins.to_vec();
-        let write = move |transaction: &Transaction<'_>| {
-            let mut update = transaction.prepare_cached(
-                "UPDATE clients SET document = json_patch(document, ?2) \
-                 WHERE client_id = ?1 AND json_valid(document)",
-            )?;
-            for login in logins {
-                let mut patch = Document::new();
-                record::set_login(&mut patch, &login);
-                let patch = Bson::Document(patch).into_relaxed_extjson().to_string();
-                update.execute(params![login.client.as_str(), patch])?;
-            }
-            Ok(())
-        };
-        self.writer.write(write).await
+        self.write_each("clients", logins.into(), login).await.map(drop)
     }
 
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        let now = i64::try_from(now.0).unwrap_or(i64::MAX);
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let sweep = move |transaction: &Transaction<'_>| {
-            let assertions = transaction.execute(
-                "DELETE FROM used_assertions WHERE (client_id, jti) IN \
-                 (SELECT client_id, jti FROM used_assertions WHERE until < ?1 LIMIT ?2)",
-                params![now, limit],
-            )?;
-            let revocations = transaction.execute(
-                "DELETE FROM revocations WHERE name IN \
-                 (SELECT name FROM revocations WHERE until < ?1 LIMIT ?2)",
-                params![now, limit],
-            )?;
-            Ok(assertions + revocations)
-        };
-        self.writer.write(sweep).await
+        // One that fails must not hold the other up.
+        let assertions = self.remove_expired(ASSERTIONS, now, limit).await;
+        let revocations = self.remove_expired(REVOCATIONS, now, limit).await;
+        Ok(assertions? + revocations?)
     }
 
     async fn sweep_audit(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        let before = i64::try_from(before.0).unwrap_or(i64::MAX);
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let sweep = move |transaction: &Transaction<'_>| {
-            transaction.execute(
-                "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ?1 LIMIT ?2)",
-                params![before, limit],
-            )
-        };
-        self.writer.write(sweep).await
+        self.remove_expired(RECORDS, before, limit).await
     }
 
     fn unreadable(&self) -> UnreadableCount {
         self.unreadable.count()
     }
+}
+
+fn login(transaction: &Transaction<'_>, login: &Login) -> rusqlite::Result<()> {
+    let mut patch = Document::new();
+    record::set_login(&mut patch, login);
+    let patch = Bson::Document(patch).into_relaxed_extjson().to_string();
+    transaction
+        .prepare_cached(
+            "UPDATE clients SET document = json_patch(document, ?2) \
+             WHERE client_id = ?1 AND json_valid(document)",
+        )?
+        .execute(params![login.client.as_str(), patch])
+        .map(drop)
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use rusqlite::Transaction;
 use tokio::sync::oneshot;
 
-use super::desk::{Desk, Job, Reply, in_savepoint};
+use super::desk::{Desk, Job, Ran, StoreFailure, in_savepoint};
 use super::failure;
 use crate::domain::store_error::StoreError;
 use crate::oauth::AssertionDates;
@@ -72,9 +72,10 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let file = self.file.clone();
-        let run = Box::new(move |transaction: &Transaction<'_>| -> Reply {
+        let run = Box::new(move |transaction: &Transaction<'_>| -> Ran {
             let outcome = in_savepoint(transaction, write);
-            Box::new(move |committed| {
+            let met_damage = outcome.as_ref().err().is_some_and(failure::is_corrupt);
+            let tell = Box::new(move |committed: Result<(), &StoreFailure>| {
                 // What a job says of itself is why all were undone.
                 let outcome = match (outcome, committed) {
                     (Err(error), _) => Err(failure::writing(&file, error)),
@@ -83,7 +84,8 @@ impl Writer {
                 };
                 // Nobody listens any more if the caller has gone away.
                 let _ = reply.send(outcome);
-            })
+            });
+            Ran { reply: tell, met_damage }
         });
         let jobs = self.jobs.as_ref().ok_or_else(|| StoreError::new("the store is closed"))?;
         jobs.try_send(Job { assertion, run }).map_err(|refused| match refused {

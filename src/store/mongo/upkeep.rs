@@ -70,8 +70,9 @@ async fn sweep(database: &Database, now: Timestamp, limit: usize) -> Result<usiz
     let expired = doc! { UNTIL: { "$lt": record::date(now) } };
     let mut revocations = expired.clone();
     revocations.insert(OUTBOX_LAST, Bson::Null); // its record is moved on first
-    let swept = remove(database, USED_ASSERTIONS, expired, limit).await?;
-    Ok(swept + remove(database, REVOCATIONS, revocations, limit).await?)
+    let assertions = remove(database, USED_ASSERTIONS, expired, limit).await;
+    let revocations = remove(database, REVOCATIONS, revocations, limit).await;
+    Ok(assertions? + revocations?)
 }
 
 async fn remove(
