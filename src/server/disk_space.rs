@@ -14,13 +14,17 @@ pub(super) async fn run(store: Arc<dyn Upkeep>) {
     // What was killed on a full disk may have nothing to write for a while.
     let mut is_known = false;
     let mut had_room = true;
+    let mut cause = None;
     loop {
         if !is_known || !store.takes_writes() {
-            is_known = store.ping().await.is_ok() || !store.takes_writes();
+            let pinged = store.ping().await;
+            is_known = pinged.is_ok() || !store.takes_writes();
+            cause = pinged.err();
         }
         match (had_room, store.takes_writes()) {
             (true, false) => tracing::error!(
-                "the store cannot be written: make room on its disk; what needs no write is served, \
+                cause = ?cause.as_ref().and_then(std::error::Error::source),
+                "the store cannot be written: make room on its disk, or see to the cause; what needs no write is served, \
                  and the server goes on by itself"
             ),
             (false, true) => tracing::info!("the store can be written again"),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Error, ErrorCode};
+use rusqlite::{Error, ErrorCode, ffi};
 
 use crate::domain::store_error::StoreError;
 
@@ -35,6 +35,31 @@ pub(super) fn is_damage(error: &Error) -> bool {
     is_corrupt(error) || error.sqlite_error_code() == Some(ErrorCode::NotADatabase)
 }
 
+/// What helps, where that is known, behind what is wrong.
+pub(super) fn remedy(error: &Error) -> &'static str {
+    // The file that readers share has to grow even to read.
+    if error.sqlite_error().is_some_and(|it| it.extended_code == ffi::SQLITE_IOERR_SHMSIZE) {
+        return NO_ROOM;
+    }
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => NO_ROOM,
+        Some(ErrorCode::CannotOpen) => {
+            ": check the permissions and the owner of the folder and of the files in it, and that \
+             there is room on the disk"
+        }
+        Some(ErrorCode::ReadOnly) => {
+            ": it is read-only; check the permissions of the folder and of the files in it, and how \
+             the file system is mounted"
+        }
+        Some(ErrorCode::SystemIoFailure) => {
+            ": the system reported an input/output error; check the disk and the log of the kernel"
+        }
+        _ => "",
+    }
+}
+
+const NO_ROOM: &str = ": there is no room on the disk; make some, and start again";
+
 /// Whether there is no room, or no permission, to write.
 pub(super) fn is_refusal_to_write(error: &Error) -> bool {
     use ErrorCode::{CannotOpen, DiskFull, ReadOnly, SystemIoFailure};
@@ -56,4 +81,26 @@ pub(super) fn writing(file: &Path, error: Error) -> StoreError {
         return StoreError::unwritable(error);
     }
     reading(file, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_true_cause_is_named() {
+        for (code, said) in [
+            (ffi::SQLITE_FULL, "no room"),
+            (ffi::SQLITE_IOERR_SHMSIZE, "no room"),
+            (ffi::SQLITE_IOERR_READ, "input/output error"),
+            (ffi::SQLITE_CANTOPEN, "permissions"),
+            (ffi::SQLITE_READONLY, "read-only"),
+            (ffi::SQLITE_READONLY_DIRECTORY, "read-only"),
+            (ffi::SQLITE_BUSY, ""),
+        ] {
+            let error = Error::SqliteFailure(ffi::Error::new(code), None);
+            assert!(remedy(&error).contains(said), "{code}: {}", remedy(&error));
+            assert_eq!(remedy(&error).is_empty(), said.is_empty(), "{code}");
+        }
+    }
 }

@@ -82,11 +82,8 @@ pub enum OpenError {
     /// The file is damaged.
     #[error(transparent)]
     Damaged(#[from] Damaged),
-    /// There is no room even for the files that reading needs.
-    #[error("there is no room on the disk for the database in `{0}`: make some, and start again")]
-    NoRoom(PathBuf),
     /// The database cannot be opened.
-    #[error("the database in `{path}` cannot be opened")]
+    #[error("the database in `{path}` cannot be opened{}", failure::remedy(source))]
     Database {
         /// Which folder.
         path: PathBuf,
@@ -183,9 +180,6 @@ impl OpenError {
     fn of(folder: &Path, file: &Path, source: rusqlite::Error) -> Self {
         if failure::is_damage(&source) {
             return Damaged::new(file, &source).into();
-        }
-        if failure::is_refusal_to_write(&source) {
-            return Self::NoRoom(folder.to_owned());
         }
         Self::Database { path: folder.to_owned(), source }
     }
