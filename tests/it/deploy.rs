@@ -54,6 +54,8 @@ fn every_variable_in_the_files_is_a_setting() {
         ("compose.yaml", include_str!("../../deploy/compose.yaml")),
         ("latchkey.service", include_str!("../../deploy/latchkey.service")),
         ("kubernetes/latchkey.yaml", include_str!("../../deploy/kubernetes/latchkey.yaml")),
+        ("helm/latchkey/README.md", include_str!("../../deploy/helm/latchkey/README.md")),
+        ("helm/latchkey/values.yaml", include_str!("../../deploy/helm/latchkey/values.yaml")),
         ("gateways/caddy/Caddyfile", include_str!("../../deploy/gateways/caddy/Caddyfile")),
         ("gateways/caddy/README.md", include_str!("../../deploy/gateways/caddy/README.md")),
         ("gateways/envoy/README.md", include_str!("../../deploy/gateways/envoy/README.md")),
@@ -148,7 +150,9 @@ fn the_yaml_and_json_files_can_be_read() {
         ("traefik/routes.yaml", include_str!("../../deploy/gateways/traefik/routes.yaml"), 1),
         ("traefik/traefik.yaml", include_str!("../../deploy/gateways/traefik/traefik.yaml"), 1),
         ("secret.yaml", include_str!("../../deploy/kubernetes/examples/secret.yaml"), 1),
+        ("helm/latchkey/values.yaml", include_str!("../../deploy/helm/latchkey/values.yaml"), 1),
         ("ci.yml", include_str!("../../.github/workflows/ci.yml"), 1),
+        ("release.yml", include_str!("../../.github/workflows/release.yml"), 1),
     ] {
         let parts: Vec<&str> = text.split("\n---\n").collect();
         assert_eq!(parts.len(), documents, "{file}");
