@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -28,6 +29,8 @@ pub struct Rehash {
     recorder: Arc<Recorder>,
     clock: Arc<dyn Clock>,
     under_way: Arc<Mutex<HashSet<(ClientId, CredentialId)>>>,
+    /// Whether the last one could not be written, which is said once.
+    failing: Arc<AtomicBool>,
 }
 
 impl Rehash {
@@ -39,7 +42,8 @@ impl Rehash {
         recorder: Arc<Recorder>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { repository, hashes, recorder, clock, under_way: Arc::default() }
+        let (under_way, failing) = (Arc::default(), Arc::default());
+        Self { repository, hashes, recorder, clock, under_way, failing }
     }
 
     fn under_way(&self) -> MutexGuard<'_, HashSet<(ClientId, CredentialId)>> {
@@ -54,11 +58,18 @@ impl Rehash {
     ) {
         let hash = self.hashes.hash(presented, secret.verifier.profile()).await;
         let Ok(Ok(hash)) = hash else { return };
-        match self.put(client, &secret.id, hash).await {
+        let put = self.put(client, &secret.id, hash).await;
+        let was_failing = self.failing.swap(put.is_err(), Ordering::Relaxed);
+        match put {
             Ok(true) => tracing::info!(client_id = %client, "the hash of a secret was replaced"),
             // Somebody else changed the client; the next use tries again.
             Ok(false) => {}
-            Err(error) => tracing::warn!(client_id = %client, %error, "secret hash not replaced"),
+            Err(_) if was_failing => {}
+            Err(error) => tracing::warn!(
+                client_id = %client,
+                %error,
+                "a secret hash was not replaced; each use of such a secret tries again"
+            ),
         }
     }
 

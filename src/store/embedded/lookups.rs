@@ -1,6 +1,7 @@
 //! Threads that look up clients, several in one transaction: switching threads and starting a
 //! transaction takes longer than reading one client.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -12,6 +13,7 @@ use tokio::sync::oneshot;
 use crate::domain::client::Client;
 use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
+use crate::store::Document;
 use crate::store::unreadable::Unreadable;
 
 use super::failure;
@@ -25,10 +27,13 @@ const GROUP: usize = 64;
 /// At most so many threads: each looks up more than 10,000 clients a second.
 const MOST_THREADS: usize = 4;
 
+const PANICKED: &str = "the lookup panicked";
 /// The error for all callers but the first, which gets the cause.
 const CLOSED: &str = "the database cannot be opened";
 
 type Found = Result<Option<Client>, StoreError>;
+/// How a document is read.
+type Read = fn(&Connection, &str) -> rusqlite::Result<Option<Document>>;
 
 struct Lookup {
     id: ClientId,
@@ -45,12 +50,16 @@ pub(super) struct Lookups {
 impl Lookups {
     /// Starts the threads, which read the database in this file.
     pub(super) fn start(file: &Path, unreadable: &Unreadable) -> Result<Self, StoreError> {
+        Self::start_with(find, file, unreadable)
+    }
+
+    fn start_with(read: Read, file: &Path, unreadable: &Unreadable) -> Result<Self, StoreError> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let (mut queues, mut threads) = (Vec::new(), Vec::new());
         for _ in 0..(cores / 2).clamp(1, MOST_THREADS) {
             let (lookups, queue) = mpsc::channel();
-            let mut desk =
-                Desk { file: file.to_owned(), unreadable: unreadable.clone(), connection: None };
+            let (file, unreadable) = (file.to_owned(), unreadable.clone());
+            let mut desk = Desk { read, file, unreadable, connection: None };
             let thread = thread::Builder::new()
                 .name("store-reader".into())
                 .spawn(move || desk.work(&queue))
@@ -88,6 +97,7 @@ impl Drop for Lookups {
 
 /// The state of one thread.
 struct Desk {
+    read: Read,
     file: PathBuf,
     unreadable: Unreadable,
     /// Opened at the first lookup.
@@ -129,10 +139,14 @@ impl Desk {
             if reply.is_closed() {
                 continue;
             }
-            let found = find(&transaction, id.as_str());
-            let found = found.map_err(|error| failure::reading(&self.file, error));
-            let client = found.map(|it| it.and_then(|document| self.unreadable.client(&document)));
-            let _ = reply.send(client);
+            let look_up = || {
+                let found = (self.read)(&transaction, id.as_str());
+                let found = found.map_err(|error| failure::reading(&self.file, error))?;
+                Ok(found.and_then(|document| self.unreadable.client(&document)))
+            };
+            // Else no client of this thread would be found any more.
+            let client = catch_unwind(AssertUnwindSafe(look_up));
+            let _ = reply.send(client.unwrap_or_else(|_| Err(StoreError::new(PANICKED))));
         }
         transaction.commit()
     }
@@ -142,10 +156,10 @@ impl Desk {
 mod tests {
     use futures_util::future::join_all;
 
+    use super::*;
     use crate::audit::{Action, Author, Recorder};
     use crate::clients::{ClientRepository, Inserted};
     use crate::domain::auth_method::AuthMethod;
-    use crate::domain::client::Client;
     use crate::domain::clock::Timestamp;
     use crate::store::EmbeddedStore;
 
@@ -185,5 +199,24 @@ mod tests {
             let _ = futures_util::poll!(std::pin::pin!(repository.read(&id)));
         }
         assert!(repository.read(&client(0).id).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_panic_fails_one_lookup_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("latchkey.db");
+        drop(EmbeddedStore::open(folder.path()).unwrap());
+        let read = |connection: &Connection, id: &str| {
+            assert_ne!(id, "bad", "a panic");
+            find(connection, id)
+        };
+        let lookups = Lookups::start_with(read, &file, &Unreadable::default()).unwrap();
+        let [bad, good] = ["bad", "bda"].map(|id| id.parse().unwrap());
+        for _ in 0..2 {
+            // Letters of the same sum: on the same thread, perhaps in the same group.
+            let (failed, found) = tokio::join!(lookups.find(&bad), lookups.find(&good));
+            assert!(failed.is_err());
+            assert!(found.unwrap().is_none());
+        }
     }
 }

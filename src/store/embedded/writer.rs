@@ -4,6 +4,7 @@
 //! is answered only after its commit, so what was answered survives `kill -9`. A commit of nothing
 //! but used assertions does not wait for the disk, if the [lease](super::lease) holds all of them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -73,7 +74,12 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let file = self.file.clone();
         let run = Box::new(move |transaction: &Transaction<'_>| -> Ran {
-            let outcome = in_savepoint(transaction, write);
+            let outcome = in_savepoint(transaction, |transaction| {
+                // Else nothing would be written any more.
+                catch_unwind(AssertUnwindSafe(|| write(transaction))).unwrap_or_else(|_| {
+                    Err(rusqlite::Error::ToSqlConversionFailure("the write panicked".into()))
+                })
+            });
             let met_damage = outcome.as_ref().err().is_some_and(failure::is_corrupt);
             let tell = Box::new(move |committed: Result<(), &StoreFailure>| {
                 // What a job says of itself is why all were undone.
@@ -119,5 +125,24 @@ impl Drop for Writer {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::EmbeddedStore;
+
+    #[tokio::test]
+    async fn a_panic_fails_one_write_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = EmbeddedStore::open(folder.path()).unwrap();
+        let sql = "INSERT INTO meta (name, value) VALUES ('x', x'07')";
+        let panicking = store.writer.write(|transaction| {
+            transaction.execute(sql, [])?;
+            if transaction.is_autocommit() { Ok(()) } else { panic!("a panic") }
+        });
+        assert!(panicking.await.is_err());
+        let added = store.writer.write(|transaction| transaction.execute(sql, [])).await.unwrap();
+        assert_eq!(added, 1, "the one that panicked left nothing");
     }
 }
