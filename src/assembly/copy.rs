@@ -33,7 +33,9 @@ pub enum CopyError {
     )]
     OtherPepper,
     /// Revocations of a kind that is not known here.
-    #[error("the store to read holds revocations that only a newer version understands")]
+    #[error(
+        "the store to read holds revocations that this version cannot read: `latchkey store check` says which and what to do"
+    )]
     NewerRevocations,
     /// The pepper of the store to read is lost.
     #[error(transparent)]

@@ -59,6 +59,10 @@ pub struct Revocation {
 }
 
 impl Revoked {
+    /// The kinds that there are, as they are stored.
+    pub const KINDS: [&str; 6] =
+        ["client_before", "client_epoch", "credential", "everything", "signing_key", "token"];
+
     /// A name that no other revocation has: to revoke the same twice is to revoke it once.
     #[must_use]
     pub fn name(&self) -> String {
@@ -133,6 +137,8 @@ mod tests {
             Revoked::SigningKey { kid: "a:b".to_owned() },
             Revoked::Token { jti: "x:7".to_owned() },
         ] {
+            let stored = serde_json::to_value(&revoked).unwrap();
+            assert!(Revoked::KINDS.contains(&stored["kind"].as_str().unwrap()), "{stored}");
             assert_eq!(Revoked::named(&revoked.name()), Some(revoked));
         }
         for other in ["", "token", "client:svc", "client:svc:x", "everything:", "moon:7"] {

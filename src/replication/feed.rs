@@ -161,7 +161,7 @@ impl Feed {
     async fn load(&self) -> Result<(), StoreError> {
         let now_ms = self.log.now_ms().await?;
         let mut progress = Progress::default();
-        self.look_at_revocations(None, &mut progress).await?;
+        self.load_revocations(&mut progress).await?;
         let mut after = None;
         let memory = i64::try_from(self.statuses.memory().as_millis()).unwrap_or(i64::MAX);
         let since_ms = now_ms.saturating_sub(memory);
@@ -187,17 +187,45 @@ impl Feed {
         &self,
         since_ms: Option<i64>,
         progress: &mut Progress,
-    ) -> Result<(), StoreError> {
-        let mut after = None;
+    ) -> Result<usize, StoreError> {
+        let (mut after, mut unknown) = (None, 0);
         loop {
             let page = self.log.revocations(since_ms, after.as_deref(), PAGE).await?;
             self.misunderstood(page.unknown);
+            unknown += page.unknown;
             progress.revocations += page.revocations.len();
             progress.tell();
             self.statuses.revoked(&page.revocations);
             after = page.next;
             if after.is_none() {
-                return Ok(());
+                return Ok(unknown);
+            }
+        }
+    }
+
+    async fn load_revocations(&self, progress: &mut Progress) -> Result<(), StoreError> {
+        let unknown = self.look_at_revocations(None, progress).await?;
+        if unknown == 0 && !self.understands.swap(true, Ordering::Relaxed) {
+            tracing::info!("all revocations can be read again");
+        }
+        Ok(())
+    }
+
+    /// Reads the revocations again while one of them is not understood: it may have been repaired or
+    /// removed.
+    pub async fn look_for_repairs(&self) -> Result<(), StoreError> {
+        if self.understands() {
+            return Ok(());
+        }
+        let _turn = self.turn.lock().await;
+        self.load_revocations(&mut Progress::default()).await
+    }
+
+    async fn repairs(&self) {
+        loop {
+            tokio::time::sleep(BACKGROUND).await;
+            if let Err(error) = self.look_for_repairs().await {
+                tracing::debug!(%error, "cannot check for repaired revocations");
             }
         }
     }
@@ -258,7 +286,11 @@ impl Feed {
 
     fn misunderstood(&self, count: usize) {
         if count > 0 && self.understands.swap(false, Ordering::Relaxed) {
-            tracing::error!(count, "there are revocations that only a newer version supports");
+            tracing::error!(
+                count,
+                "there are revocations that this version cannot read, and the server is not ready: \
+                 run `latchkey store check`"
+            );
         }
     }
 
@@ -268,7 +300,7 @@ impl Feed {
         self.answers.load(Ordering::Relaxed)
     }
 
-    /// Whether every revocation was of a kind that this version knows.
+    /// Whether every revocation can be read, or its name says what it is.
     #[must_use]
     pub fn understands(&self) -> bool {
         self.understands.load(Ordering::Relaxed)
@@ -277,9 +309,9 @@ impl Feed {
     /// Looks again and again, until the task is dropped.
     pub async fn run(self: Arc<Self>) {
         if self.shared {
-            tokio::join!(self.poll(), self.watch(), self.settle());
+            tokio::join!(self.poll(), self.watch(), self.settle(), self.repairs());
         } else {
-            self.poll().await;
+            tokio::join!(self.poll(), self.repairs());
         }
     }
 

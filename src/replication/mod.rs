@@ -80,7 +80,7 @@ pub struct ClientStatusPage {
 pub struct RevocationPage {
     /// The revocations.
     pub revocations: Vec<Revocation>,
-    /// Those of a kind that only a newer version knows.
+    /// Those of which nobody here knows what they revoke.
     pub unknown: usize,
     /// Where to go on; `None`: that was all.
     pub next: Option<String>,

@@ -1,7 +1,7 @@
 //! What is wrong with what a store keeps, and what to do about it.
 
 use super::audit::Kept;
-use super::revocation::{self, DAMAGED};
+use super::revocation::{self, DAMAGED, ILLEGIBLE};
 use super::unreadable::{NAMELESS, name_of};
 use super::{Document, record, signing_key_record};
 use crate::domain::secret::Pepper;
@@ -45,6 +45,9 @@ const NOBODYS: &str = "it gets no tokens, and no request can name it; repair or 
 const NO_HARM: &str = "nothing needs it; it is shown as far as it can be read";
 const IN_FORCE: &str = "it is in force all the same; nothing needs to be done";
 const NEWER: &str = "no server here is ready while it is there: start a newer version";
+const RESTORE_OR_REVOKE: &str = "no server here is ready while it is there: restore it from a \
+                                 backup, or remove it from `revocations` with the tools of the \
+                                 database and end all tokens so far: latchkey revoke --all";
 const RETIRED: &str = "it counts as retired; restart the server that has it if none can sign";
 const RESTORE_IT: &str =
     "restore it from a backup: no secret that this server made verifies without it";
@@ -87,6 +90,9 @@ impl Inspection {
         match kept {
             revocation::Kept::Known(_) => {}
             revocation::Kept::Damaged(_) => self.found("revocation", name, DAMAGED, IN_FORCE),
+            revocation::Kept::Illegible => {
+                self.found("revocation", name, ILLEGIBLE, RESTORE_OR_REVOKE);
+            }
             revocation::Kept::Unknown => {
                 self.found("revocation", name, "it is of a kind that is not known", NEWER);
             }

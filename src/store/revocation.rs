@@ -1,6 +1,7 @@
 //! The shape of a revocation, in every store; its name is the `_id`.
 
 use mongodb::bson::{Bson, Document};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::domain::clock::Timestamp;
@@ -21,6 +22,8 @@ pub(super) enum Kept {
     Known(Revocation),
     /// It is damaged, and its name says what it was.
     Damaged(Revocation),
+    /// It is damaged, and so is its name: nobody knows what it revokes.
+    Illegible,
     /// Of a kind that only a newer version knows.
     Unknown,
 }
@@ -38,6 +41,10 @@ pub(super) fn known(
                 unreadable.met(What::Revocation, &name, DAMAGED);
                 known.push(revocation);
             }
+            Kept::Illegible => {
+                unreadable.met(What::Revocation, &name, ILLEGIBLE);
+                unknown += 1;
+            }
             Kept::Unknown => unknown += 1,
         }
     }
@@ -46,6 +53,9 @@ pub(super) fn known(
 
 /// What is said of a revocation that is damaged.
 pub(super) const DAMAGED: &str = "it cannot be read; its name says what it revokes";
+
+/// What is said of one of which nobody knows what it revokes.
+pub(super) const ILLEGIBLE: &str = "neither it nor its name can be read";
 
 /// The members of a revocation, but for its name and when it was made.
 pub(super) fn to_document(revocation: &Revocation) -> Document {
@@ -62,22 +72,24 @@ pub(super) fn to_document(revocation: &Revocation) -> Document {
 pub(super) fn of_document(document: &Document) -> Kept {
     let until = record::timestamp(document.get(UNTIL));
     let members = Value::from(Bson::Document(document.clone()));
-    let revoked = serde_json::from_value::<Revoked>(members).ok();
-    of_parts(document.get_str("_id").unwrap_or_default(), revoked, until)
+    of_parts(document.get_str("_id").unwrap_or_default(), &members, until)
 }
 
 /// A row: its name, until when it is kept, and the text of the revocation.
 pub(super) fn of_row(name: &str, until: Option<i64>, revoked: &str) -> Kept {
     let until = until.map(|until| Timestamp(u64::try_from(until).unwrap_or_default()));
-    of_parts(name, serde_json::from_str(revoked).ok(), until)
+    of_parts(name, &serde_json::from_str(revoked).unwrap_or_default(), until)
 }
 
-fn of_parts(name: &str, revoked: Option<Revoked>, until: Option<Timestamp>) -> Kept {
+fn of_parts(name: &str, members: &Value, until: Option<Timestamp>) -> Kept {
+    let revoked = Revoked::deserialize(members).ok();
+    let kind = members.get("kind").and_then(Value::as_str);
     match (revoked, until) {
         (Some(revoked), Some(until)) => Kept::Known(Revocation { revoked, until }),
         (revoked, until) => match revoked.or_else(|| Revoked::named(name)) {
             Some(revoked) => Kept::Damaged(Revocation { revoked, until: until.unwrap_or(LONG) }),
-            None => Kept::Unknown,
+            None if kind.is_some_and(|kind| !Revoked::KINDS.contains(&kind)) => Kept::Unknown,
+            None => Kept::Illegible,
         },
     }
 }
@@ -111,7 +123,9 @@ mod tests {
             ("another type", with("jti", Bson::Int32(7)), damaged(until)),
             ("no date", with(UNTIL, "soon".into()), damaged(LONG)),
             ("not JSON", of_row("token:t", Some(1_900_000_000), "{"), damaged(until)),
-            ("no name either", of_row("moon:t", Some(7), "{"), Kept::Unknown),
+            ("no name either", of_row("moon:t", Some(7), "{"), Kept::Illegible),
+            ("of a known kind", of_row("x", Some(7), r#"{"kind":"token"}"#), Kept::Illegible),
+            ("of a newer kind", of_row("moon:t", Some(7), r#"{"kind":"moon"}"#), Kept::Unknown),
         ] {
             assert_eq!(read, expected, "{why}");
         }

@@ -207,6 +207,34 @@ async fn a_damaged_page_of_clients_fails_nothing_else() {
     }
 }
 
+#[actix_web::test]
+async fn a_server_is_ready_again_when_an_unreadable_revocation_was_repaired() {
+    for (why, text, advice) in [
+        ("damaged", "{", "restore it from a backup"),
+        ("newer", r#"{"kind":"moon"}"#, "start a newer version"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::on(store_in(folder.path()).await, |_| ()).await;
+        let token = server.token_of(&server.granted(json!({})).await).await;
+        server.stop().await;
+        let sql = "INSERT INTO revocations VALUES ('x', 1, 99999999999, ?1)";
+        database(folder.path()).execute(sql, [text]).unwrap();
+
+        let server = Server::on(store_in(folder.path()).await, |_| ()).await;
+        assert_eq!(server.get("/-/ready").await.status, 503, "{why}");
+        assert!(said(&check(folder.path()).await, "revocation", "x").contains(advice), "{why}");
+        server.app.feed.look_for_repairs().await.unwrap();
+        assert_eq!(server.get("/-/ready").await.status, 503, "{why}: it is still there");
+
+        let jti = crate::harness::claims_of(&token)["jti"].clone();
+        let repaired = json!({ "kind": "token", "jti": jti }).to_string();
+        database(folder.path()).execute("UPDATE revocations SET revoked = ?1", [repaired]).unwrap();
+        server.app.feed.look_for_repairs().await.unwrap();
+        assert_eq!(server.get("/-/ready").await.status, 200, "{why}");
+        assert_eq!(server.tokeninfo(&token).await.status, 401, "{why}: it is in force");
+    }
+}
+
 #[test]
 fn a_damaged_file_is_named_with_what_to_do() {
     let home = Home::new();
