@@ -402,9 +402,9 @@ async fn s3_header() {
 
 #[actix_web::test]
 async fn rfc7515_s4_1_4_without_a_kid_each_key_of_the_algorithm_is_tried() {
-    let server = Server::start().await;
+    let server = Server::with(|settings| settings.clients.max_keys = 12).await;
     let keys: Vec<PrivateKey> =
-        (0..10).map(|_| PrivateKey::generate(Algorithm::EdDSA).unwrap()).collect();
+        (0..12).map(|_| PrivateKey::generate(Algorithm::EdDSA).unwrap()).collect();
     let jwks: Vec<Value> = keys.iter().map(|key| key.public().to_json()).collect();
     let id = server.granted_with_key(&keys[0], json!({})).await;
     let path = format!("/clients/{id}/keys");
@@ -426,10 +426,10 @@ async fn rfc7515_s4_1_4_without_a_kid_each_key_of_the_algorithm_is_tried() {
     refused(&server.token_by(&unnamed(&strange), "").await, "the key of nobody");
     refused(&server.token_by(&unnamed(client_key(Algorithm::ES256)), "").await, "another kind");
 
-    let ended = keys[9].public().credential_id();
+    let ended = keys[11].public().credential_id();
     let path = format!("/clients/{id}/keys/{}", ended.as_str());
     assert_eq!(server.admin(Method::DELETE, &path, &Value::Null).await.status, 204);
-    refused(&server.token_by(&unnamed(&keys[9]), "").await, "a key that was deleted");
+    refused(&server.token_by(&unnamed(&keys[11]), "").await, "a key that was deleted");
     let short = PrivateKey::generate(Algorithm::EdDSA).unwrap();
     let body = json!({ "public_key": short.public().to_json(), "expires_in": 10 });
     assert_eq!(server.admin_post(&format!("/clients/{id}/keys"), &body).await.status, 201);

@@ -23,7 +23,8 @@ use super::{
 /// and what was usual before. A JWT for any other purpose is not an assertion.
 const TYPES: [&str; 2] = ["client-authentication+jwt", "jwt"];
 
-/// How many keys are tried for an assertion that does not name one; a registration has no more.
+/// How many of the keys that a client publishes are tried for an assertion that does not name one.
+/// Those that it registered are tried all: `max_keys` bounds them.
 const MOST_TRIED: usize = 10;
 
 impl Authenticator {
@@ -123,7 +124,8 @@ fn fitting(
         jwk.algorithm.is_named(algorithm)
             && client.signing_algorithm.is_none_or(|registered| registered == jwk.algorithm)
     });
-    let fits: Vec<Credential<ClientKey>> = fits.take(MOST_TRIED).cloned().collect();
+    let most = if client.jwks_uri.is_some() { MOST_TRIED } else { keys.len() };
+    let fits: Vec<Credential<ClientKey>> = fits.take(most).cloned().collect();
     if fits.is_empty() { Err(misfit(named.next(), client, algorithm)) } else { Ok(fits) }
 }
 
