@@ -1,4 +1,4 @@
-//! The background tasks of the server.
+//! What the background tasks of the server need.
 
 use std::sync::Arc;
 use std::time::Duration;

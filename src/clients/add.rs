@@ -1,12 +1,10 @@
 //! A new client is stored, with a secret and a registration access token.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::audit::{Action, Author, Recorder};
 use crate::domain::auth_method::AuthMethod;
 use crate::domain::client::Client;
-use crate::domain::lists::ListLimits;
 use crate::domain::registration_token::{RegistrationToken, StoredRegistrationToken};
 use crate::domain::secret::ClientSecret;
 use crate::oauth::logins::PendingLogins;
@@ -15,6 +13,7 @@ use crate::revocation::revoker::Revoker;
 use super::credential_watch::CredentialWatch;
 use super::error::ClientsError;
 use super::key_admission::{KeyAdmission, SharedKey};
+use super::limits::ClientLimits;
 use super::public_key::{KeySet, LeftOut, SentKeys};
 use super::registration_mode::RegistrationMode;
 use super::secrets::Secrets;
@@ -55,42 +54,6 @@ pub struct Clients {
     pub watch: Arc<CredentialWatch>,
     /// How much a client may have.
     pub limits: ClientLimits,
-}
-
-/// The limits on the credentials and grants of one client.
-#[derive(Clone, Copy, Debug)]
-pub struct ClientLimits {
-    /// Secrets.
-    pub secrets: usize,
-    /// Keys.
-    pub keys: usize,
-    /// The lengths of its lists.
-    pub lists: ListLimits,
-    /// The longest life of its tokens.
-    pub token_lifetime: Duration,
-}
-
-impl ClientLimits {
-    /// Refuses a client with more keys than it may have.
-    pub(super) fn check(&self, client: &Client) -> Result<(), ClientsError> {
-        let most = self.keys;
-        if client.keys.len() > most {
-            let why = format!("a client may have at most {most} keys");
-            return Err(ClientsError::Metadata(why));
-        }
-        Ok(())
-    }
-}
-
-impl Default for ClientLimits {
-    fn default() -> Self {
-        Self {
-            secrets: 5,
-            keys: 10,
-            lists: ListLimits::DEFAULT,
-            token_lifetime: Duration::from_secs(86_400),
-        }
-    }
 }
 
 impl Clients {

@@ -1,38 +1,17 @@
 //! How a client is changed: on the state that it has now, or not at all.
 
 use crate::audit::Action;
-use crate::domain::client::{Client, Revision};
+use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
 use crate::domain::id::ClientId;
 
 use super::Clients;
 use super::authority::Authority;
 use super::error::ClientsError;
+use super::precondition::Precondition;
 
 /// How often a change is tried again when somebody else's came first.
 const ATTEMPTS: usize = 8;
-
-/// On which state of a client a change may be made: `If-Match`,
-/// [RFC 9110 §13.1.1](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1).
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub enum Precondition {
-    /// On any.
-    #[default]
-    None,
-    /// On one with one of these tags.
-    Tags(Vec<String>),
-}
-
-impl Precondition {
-    /// Whether a change may be made on this state.
-    pub fn check(&self, revision: Revision) -> Result<(), ClientsError> {
-        match self {
-            Self::None => Ok(()),
-            Self::Tags(tags) if tags.iter().any(|tag| *tag == revision.etag()) => Ok(()),
-            Self::Tags(_) => Err(ClientsError::Changed),
-        }
-    }
-}
 
 /// The author and the time of a change.
 #[derive(Clone, Copy, Debug)]

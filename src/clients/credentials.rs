@@ -14,10 +14,11 @@ use crate::domain::secret::ClientSecret;
 
 use super::Clients;
 use super::authority::Authority;
-use super::change::{By, Precondition};
+use super::change::By;
 use super::error::{ClientsError, refused};
 use super::key_admission::SharedKey;
 use super::new_client::NewKeys;
+use super::precondition::Precondition;
 use super::public_key::LeftOut;
 
 /// How long the new credential and the older ones live.
@@ -53,7 +54,7 @@ impl Clients {
         lives: Lives,
     ) -> Result<Added<ClientSecret>, ClientsError> {
         let By { authority, now } = by;
-        // Before a slow hash is computed for nothing.
+        // Before anything is made and written for nothing.
         let mut found = self.repository.read(id).await?.ok_or(ClientsError::NotFound)?;
         self.may_change(authority, &found).await?;
         authority.may_add_credentials(&found)?;

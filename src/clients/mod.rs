@@ -15,10 +15,12 @@ pub mod grants;
 pub mod import;
 pub mod key_admission;
 pub mod key_proof;
+mod limits;
 pub mod list;
 pub mod logins;
 pub mod new_client;
 pub mod pepper;
+pub mod precondition;
 pub mod public_key;
 pub mod recorded;
 pub mod regenerate;
@@ -44,7 +46,8 @@ use crate::domain::permission::Permission;
 use crate::domain::store_error::StoreError;
 use crate::oauth::logins::Login;
 
-pub use add::{ClientLimits, Clients, Registered};
+pub use add::{Clients, Registered};
+pub use limits::ClientLimits;
 
 /// Where clients are kept. The record of who did it goes into the same write as each change.
 #[async_trait]
@@ -137,7 +140,7 @@ pub trait SharedFacts: Send + Sync {
     async fn has_checksummed_secrets(&self) -> Result<bool, StoreError>;
 }
 
-/// What background tasks need of a store.
+/// What background tasks, readiness and metrics need of a store.
 #[async_trait]
 pub trait Upkeep: Send + Sync {
     /// Whether it answers.

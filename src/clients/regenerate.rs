@@ -6,9 +6,10 @@ use crate::domain::auth_method::AuthMethod;
 use crate::domain::client::{Client, Revision};
 use crate::domain::id::ClientId;
 
-use super::change::{By, Precondition};
+use super::change::By;
 use super::error::{ClientsError, refused};
 use super::new_client::NewKeys;
+use super::precondition::Precondition;
 use super::{Clients, Registered};
 
 impl Clients {

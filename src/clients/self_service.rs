@@ -12,9 +12,10 @@ use crate::domain::secret::ClientSecret;
 use crate::domain::state::State;
 
 use super::authority::Authority;
-use super::change::{By, Precondition};
+use super::change::By;
 use super::error::{ClientsError, refused};
 use super::new_client::{Draft, NewClient};
+use super::precondition::Precondition;
 use super::{Clients, Registered};
 
 /// The new registration of a client: RFC 7592 §2.2.

@@ -6,8 +6,9 @@ use crate::domain::id::ClientId;
 use crate::domain::state::State;
 
 use super::Clients;
-use super::change::{By, Precondition};
+use super::change::By;
 use super::error::ClientsError;
+use super::precondition::Precondition;
 
 impl Clients {
     /// Brings a client into a state. Leaving `PUBLIC` ends its tokens, for good.

@@ -17,11 +17,12 @@ use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
 use crate::domain::scope::Scope;
 
-use super::change::{By, Precondition};
+use super::change::By;
 use super::credentials::Tokens;
 use super::error::{ClientsError, refused};
 use super::grants::Grants;
 use super::new_client::check_name;
+use super::precondition::Precondition;
 use super::{ClientLimits, Clients};
 
 /// The change of one member.

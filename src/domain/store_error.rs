@@ -1,4 +1,4 @@
-//! The one way in which a store fails that is nobody's fault.
+//! Failures of a store: it does not answer, it cannot be written, or a record in it is damaged.
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 

@@ -1,9 +1,9 @@
 //! Slow hashes, as many at a time as there are cores.
 //!
-//! They take about 12 ms and 19 MiB each, on purpose. Slow hashes, and other slow work that callers
-//! can cause, go through bounded queues, so that a flood cannot occupy the whole server; when a queue
-//! is too long the caller is told when to come back. A secret that this server made has a light hash,
-//! which is computed at once.
+//! They take about 12 ms and 19 MiB each, on purpose; imported ones up to a second, or 256 MiB. They,
+//! and other slow work that callers can cause, go through bounded queues, so that a flood cannot
+//! occupy the whole server; when a queue is too long the caller is told when to come back. A secret
+//! that this server made has a light hash, which is computed at once.
 
 mod lanes;
 

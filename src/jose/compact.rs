@@ -1,4 +1,4 @@
-//! What the key of a client signs. `jsonwebtoken` has no ES512, so it signs access tokens alone.
+//! What the key of a client signs. `jsonwebtoken` has no ES512, so it signs only what the server signs.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -3,6 +3,7 @@
 
 mod assertion;
 mod compact;
+mod jwks;
 mod key_folder;
 mod key_pair;
 mod key_proof;
@@ -16,11 +17,12 @@ mod verifying_key;
 
 pub use assertion::{Assertion, StrictReader, sign_assertion};
 pub use compact::SigningError;
+pub use jwks::Jwks;
 pub use key_folder::{KeyFolder, KeyFolderError, NamedKey, OwnKey};
 pub use key_proof::{KeyProof, sign_key_proof};
 pub use opener::CachedOpener;
 pub use private_key::{KeyFileError, PrivateKey};
-pub use ring::{Jwks, KeyRing};
+pub use ring::KeyRing;
 
 use crate::domain::jwk::Algorithm;
 

@@ -3,13 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
 use jsonwebtoken::{EncodingKey, Header};
 use parking_lot::RwLock;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::domain::claims::AccessTokenClaims;
 use crate::domain::clock::Timestamp;
@@ -18,6 +15,7 @@ use crate::domain::signing_key::{BRIDGE, PublishedKey};
 use crate::oauth::{NotOurs, SealError, Sealer};
 use crate::signing::{Need, OwnPublicKey, Ring, succession};
 
+use super::jwks::Jwks;
 use super::key_folder::{KeyFolder, KeyFolderError};
 use super::own_keys::OwnKeys;
 use super::strict::Parts;
@@ -57,15 +55,6 @@ impl Active {
 struct Published {
     key: VerifyingKey,
     imported: Option<Timestamp>,
-}
-
-/// The key set as it is served: RFC 7517 §5.
-#[derive(Clone, Debug)]
-pub struct Jwks {
-    /// The JSON.
-    pub body: Bytes,
-    /// Its `ETag`, quoted.
-    pub etag: String,
 }
 
 impl KeyRing {
@@ -263,17 +252,5 @@ impl Sealer for KeyRing {
 
     fn seal_answer(&self, claims: &Value, now: Timestamp) -> Result<String, SealError> {
         self.sign(INTROSPECTION_TYPE, claims, now)
-    }
-}
-
-impl Jwks {
-    fn of(published: &[PublishedKey]) -> Self {
-        let mut keys: Vec<&PublishedKey> = published.iter().collect();
-        keys.sort_by_key(|key| (std::cmp::Reverse(key.published), key.jwk.kid.clone()));
-        let keys: Vec<_> = keys.iter().map(|key| key.jwk.to_json()).collect();
-        let body = json!({ "keys": keys }).to_string();
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body.as_bytes());
-        let etag = digest.as_ref().get(..12).map(|start| URL_SAFE_NO_PAD.encode(start));
-        Self { body: Bytes::from(body), etag: format!("\"{}\"", etag.unwrap_or_default()) }
     }
 }

@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::assembly::App;
 use crate::clients::Registered;
-use crate::clients::change::{By, Precondition};
+use crate::clients::change::By;
 use crate::clients::error::{ClientsError, refused};
+use crate::clients::precondition::Precondition;
 use crate::clients::self_service::{Owner, Replacement};
 use crate::domain::registration_token::RegistrationToken;
 use crate::domain::secret::ClientSecret;

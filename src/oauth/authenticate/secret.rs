@@ -22,7 +22,8 @@ const REMEMBERED: usize = 100_000;
 /// they have a short queue of their own and keep nobody else waiting.
 const FOREIGN_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Checks secrets against their hashes, each secret once per process.
+/// Checks secrets against their hashes. Secrets that were right are remembered, and not hashed again
+/// in this process.
 #[derive(Debug)]
 pub struct SecretChecks {
     ours: SlowHashes,

@@ -16,8 +16,8 @@ use crate::store::unreadable::{Unreadable, What};
 use crate::store::{Document, record};
 
 use super::{
-    AUDIT, CLIENTS, META, MongoStore, REVOCATIONS, SIGNING_KEYS, clients, is_refusal, readable,
-    unless_duplicate,
+    AUDIT, CLIENTS, META, MongoStore, REVOCATIONS, SIGNING_KEYS, clients, is_refusal, lease,
+    readable, unless_duplicate,
 };
 
 /// Records on their way, by their ids.
@@ -127,7 +127,7 @@ impl Outbox for MongoStore {
         let (name, holder) = (format!("lease:{name}"), holder.to_owned());
         let lease = |database: Database| async move {
             let meta = database.collection(META);
-            lease(&meta, &name, &holder, now, until).await
+            lease::take(&meta, &name, &holder, now, until).await
         };
         self.run(lease).await
     }
@@ -276,28 +276,4 @@ async fn empty(senders: &Collection<Document>, document: &Document) -> Result<()
     }
     let emptied = doc! { "$unset": { OUTBOX: "", OUTBOX_LAST: "" } };
     senders.update_one(unchanged, emptied).await.map(drop)
-}
-
-/// A compare-and-swap of a version: on a server where that is not atomic two may hold it at once.
-async fn lease(
-    meta: &Collection<Document>,
-    name: &str,
-    holder: &str,
-    now: Timestamp,
-    until: Timestamp,
-) -> Result<bool, Error> {
-    let Some(held) = meta.find_one(doc! { "_id": name }).await? else {
-        let first =
-            doc! { "_id": name, "holder": holder, "until": record::date(until), "version": 1 };
-        return unless_duplicate(meta.insert_one(first).await);
-    };
-    let is_ours = held.get_str("holder").is_ok_and(|other| other == holder);
-    if !is_ours && record::timestamp(held.get("until")).is_some_and(|end| now < end) {
-        return Ok(false);
-    }
-    let version = record::number(held.get("version"));
-    let next = version.unwrap_or(0) + 1;
-    let change = doc! { "holder": holder, "until": record::date(until), "version": next };
-    let unchanged = doc! { "_id": name, "version": held.get("version").cloned() };
-    Ok(meta.update_one(unchanged, doc! { "$set": change }).await?.matched_count == 1)
 }

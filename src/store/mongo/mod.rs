@@ -12,6 +12,7 @@ mod check;
 mod clients;
 mod facts;
 mod indexes;
+mod lease;
 mod paging;
 mod quotas;
 mod signing_keys;

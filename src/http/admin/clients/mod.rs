@@ -10,9 +10,9 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use crate::assembly::App;
 use crate::clients::Registered;
-use crate::clients::change::Precondition;
 use crate::clients::credentials::Tokens;
 use crate::clients::error::ClientsError;
+use crate::clients::precondition::Precondition;
 use crate::domain::client::Client;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::printable::excerpt;
