@@ -74,7 +74,10 @@ until curl -sf http://127.0.0.1:18081/ >/dev/null; do sleep 0.05; done
 info() { rate -H "authorization: Bearer $token" http://127.0.0.1:18080/tokeninfo; }
 plain() { rate -H "authorization: Bearer $token" http://127.0.0.1:18081/; }
 
-compare "tokeninfo, token seen before" info "static reply of $size bytes" plain
+for connections in 64 16; do
+    compare "tokeninfo, token seen before, $connections connections" info "static reply of $size bytes" plain
+done
+connections=64
 kill "$baseline"
 
 # A decision for a gateway costs little more than the token itself.
