@@ -32,11 +32,11 @@ pub enum CopyError {
          copied secrets would not verify; copy into an empty one"
     )]
     OtherPepper,
-    /// Revocations of a kind that is not known here.
+    /// Revocations of an unknown kind, or damaged ones.
     #[error(
         "the store to read holds revocations that this version cannot read: `latchkey store check` says which and what to do"
     )]
-    NewerRevocations,
+    UnreadableRevocations,
     /// The pepper of the store to read is lost.
     #[error(transparent)]
     Pepper(#[from] NoPepper),
@@ -149,7 +149,7 @@ async fn copy_revocations(from: &dyn Store, to: &dyn Store) -> Result<usize, Cop
     loop {
         let page = from.revocations(None, after.as_deref(), REVOCATIONS).await?;
         if page.unknown > 0 {
-            return Err(CopyError::NewerRevocations);
+            return Err(CopyError::UnreadableRevocations);
         }
         copied += page.revocations.len();
         to.import_revocations(page.revocations).await?;

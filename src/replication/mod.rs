@@ -36,7 +36,11 @@ pub trait ChangeLog: Send + Sync {
         since_ms: i64,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<ClientStatusPage, StoreError>;
+    ) -> Result<ClientStatusPage, StoreError> {
+        let mut page = self.changed_since(since_ms, after, limit).await?;
+        page.statuses.retain(ClientStatus::has_ended_tokens);
+        Ok(page)
+    }
 
     /// The status of these clients; none of one that is gone.
     async fn statuses(&self, ids: &[ClientId]) -> Result<Vec<ClientStatus>, StoreError>;
@@ -62,6 +66,14 @@ pub struct ClientStatus {
     pub epoch: u64,
     /// When it was changed, in milliseconds since the Unix epoch.
     pub updated_at_ms: i64,
+}
+
+impl ClientStatus {
+    /// Whether the client may have tokens that ended.
+    #[must_use]
+    pub fn has_ended_tokens(&self) -> bool {
+        self.state != State::Public || self.epoch > 0
+    }
 }
 
 /// A page of statuses.

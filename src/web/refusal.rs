@@ -187,7 +187,7 @@ mod tests {
         }
     }
 
-    /// Both are a 503, and only one is for somebody to look after.
+    /// Both are a 503, and only a failure of the store needs attention.
     #[test]
     fn a_crowd_is_no_error_in_the_log_and_a_store_that_fails_is_one() {
         let away = || StoreError::new("away");

@@ -7,7 +7,6 @@ use rusqlite::{Connection, Transaction, params};
 use crate::audit::AuditRecord;
 use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
-use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::replication::{ChangeLog, ClientStatus, ClientStatusPage, RevocationPage};
 use crate::revocation::RevocationStore;
@@ -32,17 +31,6 @@ impl ChangeLog for EmbeddedStore {
         let behind = after.and_then(status::place).unwrap_or((since_ms, i64::MIN));
         let unreadable = self.unreadable.clone();
         self.read(move |connection| status::page(connection, behind, limit, &unreadable)).await
-    }
-
-    async fn ended_since(
-        &self,
-        since_ms: i64,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<ClientStatusPage, StoreError> {
-        let mut page = self.changed_since(since_ms, after, limit).await?;
-        page.statuses.retain(|it| it.state != State::Public || it.epoch > 0);
-        Ok(page)
     }
 
     async fn statuses(&self, ids: &[ClientId]) -> Result<Vec<ClientStatus>, StoreError> {

@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use crate::audit::AuditRecord;
 use crate::domain::id::ClientId;
 use crate::domain::revocation::Revocation;
-use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::replication::{ChangeLog, ClientStatus, ClientStatusPage, RevocationPage};
 use crate::revocation::RevocationStore;
@@ -60,17 +59,6 @@ impl ChangeLog for MemoryStore {
         let looked_at = statuses.len();
         let next = (looked_at == limit).then(|| (done + looked_at).to_string());
         Ok(ClientStatusPage { statuses, looked_at, next })
-    }
-
-    async fn ended_since(
-        &self,
-        since_ms: i64,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<ClientStatusPage, StoreError> {
-        let mut page = self.changed_since(since_ms, after, limit).await?;
-        page.statuses.retain(|it| it.state != State::Public || it.epoch > 0);
-        Ok(page)
     }
 
     async fn statuses(&self, ids: &[ClientId]) -> Result<Vec<ClientStatus>, StoreError> {

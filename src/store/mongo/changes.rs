@@ -71,7 +71,7 @@ impl ChangeLog for MongoStore {
             Err(_) => true,
         };
         let changed = found.iter().filter(is_changed).filter_map(record::to_status);
-        let statuses = changed.filter(|it| it.state != State::Public || it.epoch > 0).collect();
+        let statuses = changed.filter(ClientStatus::has_ended_tokens).collect();
         Ok(ClientStatusPage { statuses, looked_at, next })
     }
 
