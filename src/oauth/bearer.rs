@@ -1,5 +1,7 @@
 //! The bearer token of a request: RFC 6750 §2.1, and no other place.
 
+use memchr::memchr;
+
 use super::NotOurs;
 use super::error::TokenFault;
 
@@ -30,7 +32,7 @@ pub fn sole_token<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Result<&'a s
 
 /// No bearer token holds a comma. Other credentials may: it stands between their parameters.
 fn is_joined(line: &[u8]) -> bool {
-    if !line.contains(&b',') {
+    if memchr(b',', line).is_none() {
         return false; // soon known of a long token
     }
     let mut items = line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
