@@ -1,6 +1,7 @@
 //! HTTP in, HTTP out: parse, ask, render. Nothing here decides anything. One file a route.
 
 mod admin;
+pub(crate) mod at_once;
 mod authzen;
 mod client_json;
 mod credentials;

@@ -96,7 +96,7 @@ pub(crate) enum Listener {
 }
 
 impl Listener {
-    fn serves(self, at: Where) -> bool {
+    pub(super) fn serves(self, at: Where) -> bool {
         match at {
             Where::Status => true,
             Where::Service | Where::RootAndService => matches!(self, Self::Main { .. }),

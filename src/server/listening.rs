@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use actix_http::{HttpService, KeepAlive};
-use actix_service::{IntoServiceFactory, map_config};
+use actix_http::{HttpService, KeepAlive, Request, Response};
+use actix_service::{IntoServiceFactory, apply_fn_factory, map_config};
 use actix_web::dev::{AppConfig, Service, ServiceFactory};
 use actix_web::{App as ActixApp, web};
+use futures_util::TryFutureExt;
+use futures_util::future::{Either as AnyOf, ready};
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, LocalOptions};
@@ -25,6 +27,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
 use crate::domain::error_code::ErrorCode;
+use crate::http::at_once::AtOnce;
 use crate::http::routes::{self, Listener};
 use crate::web::refusal::{Refusal, Written, oauth};
 use crate::web::{Patience, ServerState};
@@ -202,6 +205,13 @@ fn app(
         .app_data(state.clone())
         .configure(|config| routes::configure(config, &state, listener))
         .default_service(web::to(routes::not_found));
+    let app = map_config(app.into_factory(), |()| AppConfig::default());
+    let at_once = Rc::new(AtOnce::of(&state, listener));
+    let app =
+        apply_fn_factory(app, move |request: Request, routes: &_| match at_once.answer(&request) {
+            Some(answer) => AnyOf::Left(ready(Ok(answer.into()))),
+            None => AnyOf::Right(routes.call(request).map_ok(Response::from)),
+        });
     let stop = stop.clone();
     HttpService::build()
         .keep_alive(KeepAlive::Os) // `Timed` ends idle connections, without a new timer a request
@@ -213,5 +223,5 @@ fn app(
                 let _ = stop.changed().await; // nothing is ever sent: the other end is gone
             }
         })
-        .h1(map_config(app.into_factory(), |()| AppConfig::default()))
+        .h1(app)
 }

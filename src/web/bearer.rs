@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 use crate::assembly::App;
 use crate::clients::authority::Authority;
@@ -21,22 +21,22 @@ use super::refusal::Refusal;
 const AWAY: Duration = Duration::from_secs(2);
 
 /// The token as it was sent.
-pub(crate) fn token(request: &HttpRequest) -> Result<&str, TokenFault> {
-    bearer::token(lines(request))
+pub(crate) fn token(headers: &HeaderMap) -> Result<&str, TokenFault> {
+    bearer::token(lines(headers))
 }
 
 /// The token of a request that a gateway asks about, if there is no other credential.
-pub(crate) fn sole_token(request: &HttpRequest) -> Result<&str, TokenFault> {
-    bearer::sole_token(lines(request))
+pub(crate) fn sole_token(headers: &HeaderMap) -> Result<&str, TokenFault> {
+    bearer::sole_token(lines(headers))
 }
 
-fn lines(request: &HttpRequest) -> impl Iterator<Item = &[u8]> {
-    request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes)
+fn lines(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    headers.get_all(AUTHORIZATION).map(HeaderValue::as_bytes)
 }
 
 /// The token, judged.
 pub(crate) async fn judged(app: &App, request: &HttpRequest) -> Result<LiveToken, TokenFault> {
-    app.tokens.judge.judge(token(request)?, app.clock.now()).await
+    app.tokens.judge.judge(token(request.headers())?, app.clock.now()).await
 }
 
 /// The bearer, if its token and its client as it is now both hold the permission: what a token says

@@ -10,8 +10,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready as when_ready};
 use std::time::Instant;
 
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::{Error, ResponseError};
+use actix_web::dev::{RequestHead, Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::{Error, HttpResponse, ResponseError};
 use pin_project_lite::pin_project;
 use prometheus_client::metrics::histogram::Histogram;
 
@@ -38,12 +38,8 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        let durations = Durations {
-            route: self.route,
-            state: self.state.clone(),
-            by_status: RefCell::default(),
-        };
-        ready(Ok(Observed { service, durations: Rc::new(durations) }))
+        let durations = Rc::new(Durations::of(self.route, self.state.clone()));
+        ready(Ok(Observed { service, durations }))
     }
 }
 
@@ -66,9 +62,7 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let started = Instant::now();
         let durations = self.durations.clone();
-        if header_size(&request) > durations.state.config().listen.header_limit {
-            let refusal =
-                Refusal::new(ErrorCode::HeaderTooLarge, "the request header is too large");
+        if let Err(refusal) = check_size(request.request().head(), &self.durations.state) {
             let response = Some(request.into_response(refusal.error_response()));
             return Answer::Refused { response, started, durations };
         }
@@ -95,14 +89,12 @@ where
         match self.project() {
             Project::Served { future, started, durations } => {
                 let mut response = when_ready!(future.poll(context))?;
-                durations.state.part(response.response_mut());
-                durations.observe(response.status().as_u16(), *started);
+                durations.end(response.response_mut(), *started);
                 Poll::Ready(Ok(response))
             }
             Project::Refused { response, started, durations } => match response.take() {
                 Some(mut response) => {
-                    durations.state.part(response.response_mut());
-                    durations.observe(response.status().as_u16(), *started);
+                    durations.end(response.response_mut(), *started);
                     Poll::Ready(Ok(response))
                 }
                 None => Poll::Pending, // asked again after the end, which nobody does
@@ -111,14 +103,25 @@ where
     }
 }
 
-/// The durations of one route. Which histogram belongs to which status is looked up once.
-struct Durations {
+/// The durations of one route, in one worker. Which histogram belongs to which status is looked up
+/// once.
+pub(crate) struct Durations {
     route: &'static str,
     state: ServerState,
     by_status: RefCell<Vec<(u16, Histogram)>>,
 }
 
 impl Durations {
+    pub(crate) fn of(route: &'static str, state: ServerState) -> Self {
+        Self { route, state, by_status: RefCell::default() }
+    }
+
+    /// What is done with every answer before it is sent.
+    pub(crate) fn end(&self, answer: &mut HttpResponse, started: Instant) {
+        self.state.part(answer);
+        self.observe(answer.status().as_u16(), started);
+    }
+
     fn observe(&self, status: u16, started: Instant) {
         let seconds = started.elapsed().as_secs_f64();
         let mut known = self.by_status.borrow_mut();
@@ -136,7 +139,12 @@ impl Durations {
     }
 }
 
-fn header_size(request: &ServiceRequest) -> usize {
+/// The limit on the header of a request.
+pub(crate) fn check_size(request: &RequestHead, state: &ServerState) -> Result<(), Refusal> {
     let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
-    request.uri().path().len() + request.uri().query().map_or(0, str::len) + fields.sum::<usize>()
+    let target = request.uri.path().len() + request.uri.query().map_or(0, str::len);
+    if target + fields.sum::<usize>() <= state.config().listen.header_limit {
+        return Ok(());
+    }
+    Err(Refusal::new(ErrorCode::HeaderTooLarge, "the request header is too large"))
 }

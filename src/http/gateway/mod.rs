@@ -5,13 +5,14 @@ mod original;
 
 use std::time::Duration;
 
+use actix_web::dev::RequestHead;
 use actix_web::http::Method;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING, UPGRADE,
 };
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 
 use crate::config::{AuthSource, ForwardAuthSource};
 use crate::oauth::tokeninfo::LiveToken;
@@ -33,23 +34,9 @@ pub(super) async fn auth(
     call: HttpRequest,
     body: Payload,
 ) -> HttpResponse {
-    let gateways = &state.config().gateways;
-    let source = match gateways.auth {
-        AuthSource::Mia => Source::Headers(&MIA),
-        AuthSource::Path => Source::Call { route: &names.auth_route },
-    };
-
-    let request = original::request(&call, &source);
-    let request = request.and_then(|request| names.told(&call, request));
-    let decided = decide(&state, &call, request).await;
-    skip(&call, body).await;
-
-    let nobody = |answer| with(answer, &names.mia, &Identity::NOBODY);
-    match decided {
-        Ok(decision) => yes(&decision, &names.mia, &gateways.properties),
-        Err(no) if !gateways.strict && no.status().is_client_error() => nobody(empty()),
-        Err(no) => nobody(no.error_response()),
-    }
+    let answer = mia(&state, &names, call.head()).await;
+    skip(call.head(), body).await;
+    answer
 }
 
 /// For nginx, Traefik, Caddy and others.
@@ -59,15 +46,53 @@ pub(super) async fn forward_auth(
     call: HttpRequest,
     body: Payload,
 ) -> HttpResponse {
+    let answer = others(&state, &names, call.head()).await;
+    skip(call.head(), body).await;
+    answer
+}
+
+/// The answer of [`auth`], unless there is something to wait for.
+pub(super) fn auth_at_once(
+    state: &ServerState,
+    names: &Names,
+    call: &RequestHead,
+) -> Option<HttpResponse> {
+    if announces_body(call) { None } else { mia(state, names, call).now_or_never() }
+}
+
+/// The answer of [`forward_auth`], unless there is something to wait for.
+pub(super) fn forward_auth_at_once(
+    state: &ServerState,
+    names: &Names,
+    call: &RequestHead,
+) -> Option<HttpResponse> {
+    if announces_body(call) { None } else { others(state, names, call).now_or_never() }
+}
+
+async fn mia(state: &ServerState, names: &Names, call: &RequestHead) -> HttpResponse {
+    let gateways = &state.config().gateways;
+    let source = match gateways.auth {
+        AuthSource::Mia => Source::Headers(&MIA),
+        AuthSource::Path => Source::Call { route: &names.auth_route },
+    };
+
+    let request = original::request(call, &source);
+    let request = request.and_then(|request| names.told(call, request));
+    let nobody = |answer| with(answer, &names.mia, &Identity::NOBODY);
+    match decide(state, call, request).await {
+        Ok(decision) => yes(&decision, &names.mia, &gateways.properties),
+        Err(no) if !gateways.strict && no.status().is_client_error() => nobody(empty()),
+        Err(no) => nobody(no.error_response()),
+    }
+}
+
+async fn others(state: &ServerState, names: &Names, call: &RequestHead) -> HttpResponse {
     let source = match state.config().gateways.forward_auth {
         ForwardAuthSource::Forwarded => Source::Headers(&FORWARDED),
         ForwardAuthSource::Original => Source::Headers(&ORIGINAL),
     };
 
-    let decided = decide(&state, &call, original::request(&call, &source)).await;
-    skip(&call, body).await;
-
-    match decided {
+    match decide(state, call, original::request(call, &source)).await {
         Ok(decision) => yes(&decision, &names.others, &[]),
         Err(no) => no.error_response(),
     }
@@ -75,27 +100,29 @@ pub(super) async fn forward_auth(
 
 async fn decide(
     state: &ServerState,
-    call: &HttpRequest,
+    call: &RequestHead,
     request: Result<Request<'_>, Unclear<'_>>,
 ) -> Result<Decision, Refusal> {
     match request {
-        Ok(request) => decision::decide(state, &request, bearer::sole_token(call)).await,
+        Ok(request) => decision::decide(state, &request, bearer::sole_token(call.headers())).await,
         Err(Unclear { header }) => Err(decision::deny_unclear(state, header)),
     }
 }
 
 /// The answer begins when the body is over, because a connection with a body that was not read to
 /// its end must be closed. A body that was announced and does not come is not waited for.
-async fn skip(call: &HttpRequest, mut body: Payload) {
-    let headers = call.headers();
-    let is_announced =
-        headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+async fn skip(call: &RequestHead, mut body: Payload) {
     // What follows these is no body.
-    let switches = call.method() == Method::CONNECT || headers.contains_key(UPGRADE);
-    if is_announced && !switches {
+    let switches = call.method == Method::CONNECT || call.headers().contains_key(UPGRADE);
+    if announces_body(call) && !switches {
         let rest = async { while let Some(Ok(_)) = body.next().await {} };
         let _ = tokio::time::timeout(PATIENCE, rest).await;
     }
+}
+
+fn announces_body(call: &RequestHead) -> bool {
+    let headers = call.headers();
+    headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING)
 }
 
 fn yes(

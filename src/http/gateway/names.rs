@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use actix_web::HttpRequest;
+use actix_web::dev::RequestHead;
 use actix_web::http::header::{HeaderName, HeaderValue};
 
 use crate::config::Config;
@@ -41,7 +41,7 @@ impl Names {
     /// The request, with what the gateway says of its client, where it is believed to say it.
     pub(super) fn told<'a>(
         &'a self,
-        call: &'a HttpRequest,
+        call: &'a RequestHead,
         request: Request<'a>,
     ) -> Result<Request<'a>, Unclear<'a>> {
         let Some((client_type, backoffice)) = &self.told else { return Ok(request) };

@@ -4,7 +4,7 @@
 
 use std::ptr;
 
-use actix_web::HttpRequest;
+use actix_web::dev::RequestHead;
 use actix_web::http::header::{HeaderMap, HeaderName};
 
 use crate::policy::Request;
@@ -54,7 +54,7 @@ static FAMILIES: [&Family; 3] = [&MIA, &ORIGINAL, &FORWARDED];
 
 /// The original request, without a query.
 pub(super) fn request<'a>(
-    call: &'a HttpRequest,
+    call: &'a RequestHead,
     source: &Source<'_>,
 ) -> Result<Request<'a>, Unclear<'a>> {
     let (request, source) = match source {
@@ -70,13 +70,13 @@ pub(super) fn request<'a>(
 }
 
 /// The path is taken from the line as it was sent: what the router has is decoded.
-fn behind<'a>(route: &str, call: &'a HttpRequest) -> Result<Request<'a>, Unclear<'a>> {
-    let path = match call.uri().path().strip_prefix(route) {
+fn behind<'a>(route: &str, call: &'a RequestHead) -> Result<Request<'a>, Unclear<'a>> {
+    let path = match call.uri.path().strip_prefix(route) {
         Some("") => "/",
         Some(path) if path.starts_with('/') => path,
         _ => return Err(Unclear { header: None }),
     };
-    Ok(Request::new(call.method().as_str(), path))
+    Ok(Request::new(call.method.as_str(), path))
 }
 
 impl Family {

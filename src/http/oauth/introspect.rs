@@ -48,7 +48,7 @@ async fn caller<'a>(
     now: Timestamp,
 ) -> Result<(Introspector, &'a str), Refusal> {
     let token = form.value("token").ok_or(OAuthError::Missing("token"));
-    match bearer::token(request) {
+    match bearer::token(request.headers()) {
         Err(TokenFault::Missing | TokenFault::Repeated) => {
             let presented = credentials::presented(request, form)?;
             let token = token?;

@@ -23,7 +23,7 @@ pub(in crate::http) async fn post(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let token = match bearer::token(&request) {
+    let token = match bearer::token(request.headers()) {
         Err(TokenFault::Repeated) => return Err(TokenFault::Repeated.into()),
         token => token.ok(),
     };

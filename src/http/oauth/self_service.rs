@@ -23,7 +23,7 @@ use super::register;
 
 /// The client, if the bearer token of the request is its registration access token.
 pub(in crate::http) async fn owner(app: &App, request: &HttpRequest) -> Result<Owner, Refusal> {
-    let token = match bearer::token(request) {
+    let token = match bearer::token(request.headers()) {
         Err(TokenFault::Repeated) => return Err(TokenFault::Repeated.into()),
         token => token.ok().map(RegistrationToken::from),
     };

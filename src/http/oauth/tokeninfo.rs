@@ -1,15 +1,21 @@
 //! `GET /tokeninfo`: what a token is worth.
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::dev::RequestHead;
+use actix_web::http::Method;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use base64_simd::URL_SAFE_NO_PAD;
+use futures_util::FutureExt;
 use memchr::{memchr, memrchr};
 
+use crate::assembly::App;
 use crate::oauth::NotOurs;
 use crate::oauth::error::TokenFault;
-use crate::web::bearer;
 use crate::web::refusal::Refusal;
 use crate::web::state::Running;
+use crate::web::{ServerState, bearer};
+
+use super::super::gateway::Names;
 
 /// Made once: this is asked for each request that reaches an API.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -19,7 +25,22 @@ pub(in crate::http) async fn get(
     app: Running,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refusal> {
-    let token = bearer::token(&request)?;
+    answer(&app, request.headers()).await
+}
+
+/// The answer of [`get`], unless news of other replicas must be waited for.
+pub(in crate::http) fn at_once(
+    state: &ServerState,
+    _: &Names,
+    request: &RequestHead,
+) -> Option<HttpResponse> {
+    let app = state.app().filter(|_| request.method == Method::GET)?;
+    let answer = answer(app, request.headers()).now_or_never()?;
+    Some(answer.unwrap_or_else(|refusal| refusal.error_response()))
+}
+
+async fn answer(app: &App, headers: &HeaderMap) -> Result<HttpResponse, Refusal> {
+    let token = bearer::token(headers)?;
     app.tokens.judge.judge(token, app.clock.now()).await?;
     let claims = claims(token).ok_or(TokenFault::NotOurs(NotOurs::Malformed))?;
 
