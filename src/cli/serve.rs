@@ -1,10 +1,11 @@
 //! `latchkey serve`: runs the server.
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 
 use clap::ArgMatches;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::assembly::{App, StartError, open_store};
 use crate::config::{Config, Loaded};
@@ -28,13 +29,48 @@ pub(super) fn run(matches: &ArgMatches) -> Outcome {
         .thread_name("background")
         .enable_all()
         .build()?;
-    runtime.block_on(until_stopped(loaded))
+    let outcome = runtime.block_on(until_stopped(loaded));
+    runtime.shutdown_background(); // what must not be lost was waited for
+    outcome
+}
+
+/// What an operator tells the process.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits until it shall stop.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Waits until it shall stop (`true`), or read its files again.
+    async fn next(&mut self) -> bool {
+        tokio::select! {
+            _ = self.interrupt.recv() => true,
+            _ = self.terminate.recv() => true,
+            _ = self.hangup.recv() => false,
+        }
+    }
 }
 
 async fn until_stopped(loaded: Loaded) -> Outcome {
     // Before anything else, so that a signal that comes early is not missed.
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut signals = Signals::new()?;
     let bound = bind(&loaded.settings)?;
     let config = Config::of(loaded.settings, bound.address()?.port())?;
     for (alias, id) in &loaded.aliases {
@@ -51,24 +87,31 @@ async fn until_stopped(loaded: Loaded) -> Outcome {
     let mut server = serve(bound, &config)?;
     let app = tokio::select! {
         started = server.start(config, &store, Arc::new(SystemClock)) => started?,
-        _ = interrupt.recv() => return stopped(server).await,
-        _ = terminate.recv() => return stopped(server).await,
+        () = signals.stop() => return stopped(server, signals).await,
     };
-    let ready = server.ready();
-    let ended = tokio::select! {
-        ended = server.run() => ended,
-        never = welcome(&app, ready) => match never {},
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
+    let welcome = welcome(&app, server.ready());
+    tokio::pin!(welcome);
+    let ended = loop {
+        tokio::select! {
+            ended = server.run() => break ended,
+            never = &mut welcome => match never {},
+            stop = signals.next() => match stop {
+                true => break Ok(()),
+                false => server.reread().await,
+            },
+        }
     };
-    stopped(server).await?;
+    stopped(server, signals).await?;
     Ok(ended?)
 }
 
-async fn stopped(server: Server) -> Outcome {
-    tracing::info!("stopping");
-    server.stop().await;
-    Ok(())
+/// Stops in good order, unless it is told to stop once more.
+async fn stopped(server: Server, mut signals: Signals) -> Outcome {
+    tracing::info!("stopping; a second signal ends the server at once");
+    tokio::select! {
+        () = server.stop() => Ok(()),
+        () = signals.stop() => Err("ended at once: requests under way were cut off".into()),
+    }
 }
 
 /// Says when the server is ready, and until when it is not.

@@ -87,10 +87,21 @@ impl PolicyFile {
             *seen = Seen { content: read.ok(), is_judged: false };
             return;
         }
-        if seen.is_judged {
-            return;
+        if !seen.is_judged {
+            seen.is_judged = true;
+            self.judge(read);
         }
-        seen.is_judged = true;
+    }
+
+    /// Reads the file now, for somebody who knows that it is complete. Blocks.
+    pub fn reread(&self) {
+        let read = fs::read(&self.path);
+        let mut seen = self.seen.lock();
+        *seen = Seen { content: read.as_ref().ok().cloned(), is_judged: true };
+        self.judge(read);
+    }
+
+    fn judge(&self, read: io::Result<Vec<u8>>) {
         let fresh = read.map_err(PolicyFileError::from);
         let fresh = fresh.and_then(|content| Ok(Policy::of_file(&self.path, &content)?));
         self.is_current.store(fresh.is_ok(), Ordering::Relaxed);

@@ -51,6 +51,7 @@ pub struct Server {
     grpc: Option<grpc::Stop>,
     serving: JoinSet<io::Result<()>>,
     background: Background,
+    certificate: Option<Arc<Certificate>>,
     chores: Option<Arc<Chores>>,
     shutdown_delay: Duration,
 }
@@ -73,6 +74,7 @@ pub fn serve(bound: Bound, config: &Config) -> io::Result<Server> {
         grpc: None,
         serving: JoinSet::new(),
         background: Background::default(),
+        certificate: certificate.clone(),
         chores: None,
         shutdown_delay: listen.shutdown_delay,
     };
@@ -198,6 +200,26 @@ impl Server {
             Some(ended) => ended.map_err(io::Error::other)?,
             None => Ok(()),
         }
+    }
+
+    /// Reads again what may change while the server runs: the certificate, the policy and the signing
+    /// keys. All of them are watched too; this is for those who do not wait for it.
+    pub async fn reread(&self) {
+        let (certificate, chores) = (self.certificate.clone(), self.chores.clone());
+        let policy = chores.as_ref().and_then(|chores| chores.policy.clone());
+        let files = tokio::task::spawn_blocking(move || {
+            certificate.inspect(|certificate| certificate.reread());
+            policy.inspect(|policy| policy.reread());
+        });
+        let _ = files.await;
+        if let Some(chores) = chores {
+            // The feed says it if the store does not answer.
+            let _ = chores.feed.look().await;
+        }
+        tracing::info!(
+            "the certificate, the policy and the signing keys were read again; settings are read at \
+             the start only"
+        );
     }
 
     /// Stops: tells balancers, ends each connection with its next answer, waits, lets requests

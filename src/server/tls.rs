@@ -51,14 +51,19 @@ impl Certificate {
                 continue;
             }
             seen = now;
-            match read(&self.chain, &self.key) {
-                Ok(fresh) => {
-                    *self.current.write() = Arc::new(fresh);
-                    tracing::info!(file = %self.chain.display(), "the certificate was read again");
-                }
-                Err(error) => {
-                    tracing::error!(%error, "the new certificate cannot be used; the old one stays");
-                }
+            self.reread();
+        }
+    }
+
+    /// Reads the files again. Blocks.
+    pub(super) fn reread(&self) {
+        match read(&self.chain, &self.key) {
+            Ok(fresh) => {
+                *self.current.write() = Arc::new(fresh);
+                tracing::info!(file = %self.chain.display(), "the certificate was read again");
+            }
+            Err(error) => {
+                tracing::error!(%error, "the new certificate cannot be used; the old one stays");
             }
         }
     }

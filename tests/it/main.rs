@@ -80,6 +80,7 @@ mod rfc9701_signed_introspection;
 mod rfc9728_protected_resources;
 mod rolling_restart;
 mod security;
+mod signals;
 mod signing_keys;
 mod store_backup;
 mod store_check;
