@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use crate::audit::Outbox;
 use crate::audit::delivery::Delivery;
 use crate::clients::Upkeep;
@@ -62,6 +64,7 @@ impl Chores {
             remembered: parts.clients.clone(),
             revocations: parts.revocations.clone(),
             recorder: parts.recorder.clone(),
+            damaged: Mutex::default(),
         };
         Self {
             clock: parts.clock.clone(),

@@ -31,6 +31,8 @@ pub struct Rehash {
     under_way: Arc<Mutex<HashSet<(ClientId, CredentialId)>>>,
     /// Whether the last one could not be written, which is said once.
     failing: Arc<AtomicBool>,
+    /// Clients on damaged pages of the database; of each it is said once.
+    damaged: Arc<Mutex<HashSet<ClientId>>>,
 }
 
 impl Rehash {
@@ -42,8 +44,8 @@ impl Rehash {
         recorder: Arc<Recorder>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let (under_way, failing) = (Arc::default(), Arc::default());
-        Self { repository, hashes, recorder, clock, under_way, failing }
+        let (under_way, failing, damaged) = (Arc::default(), Arc::default(), Arc::default());
+        Self { repository, hashes, recorder, clock, under_way, failing, damaged }
     }
 
     fn under_way(&self) -> MutexGuard<'_, HashSet<(ClientId, CredentialId)>> {
@@ -59,6 +61,15 @@ impl Rehash {
         let hash = self.hashes.hash(presented, secret.verifier.profile()).await;
         let Ok(Ok(hash)) = hash else { return };
         let put = self.put(client, &secret.id, hash).await;
+        if put.as_ref().is_err_and(StoreError::is_damaged) {
+            if self.damaged.lock().insert(client.clone()) {
+                tracing::warn!(
+                    client_id = %client,
+                    "a secret hash cannot be replaced: the client is on a damaged page of the database"
+                );
+            }
+            return;
+        }
         let was_failing = self.failing.swap(put.is_err(), Ordering::Relaxed);
         match put {
             Ok(true) => tracing::info!(client_id = %client, "the hash of a secret was replaced"),

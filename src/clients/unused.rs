@@ -1,13 +1,16 @@
 //! Clients that registered themselves and were never used are removed after a while.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 
 use crate::audit::{Action, AuditRecord, Author, Recorder, audit_log};
 use crate::domain::client::Client;
 use crate::domain::clock::{Clock, Timestamp};
+use crate::domain::id::ClientId;
 use crate::domain::state::State;
 use crate::domain::store_error::StoreError;
 use crate::oauth::logins::PendingLogins;
@@ -52,6 +55,8 @@ pub struct UnusedSweep {
     pub revocations: Arc<Revocations>,
     /// What makes records.
     pub recorder: Arc<Recorder>,
+    /// Unused clients that cannot be removed; of each it is said once.
+    pub damaged: Mutex<HashSet<ClientId>>,
 }
 
 impl UnusedSweep {
@@ -67,7 +72,9 @@ impl UnusedSweep {
             for client in &unused {
                 match self.remove(client, now).await {
                     Err(error) if error.is_damaged() => {
-                        tracing::warn!(client_id = %client.id, "an unused client is on a damaged page of the database, and stays");
+                        if self.damaged.lock().insert(client.id.clone()) {
+                            tracing::warn!(client_id = %client.id, "an unused client is on a damaged page of the database, and stays");
+                        }
                     }
                     removed => gone += usize::from(removed?),
                 }
