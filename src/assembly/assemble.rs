@@ -1,5 +1,6 @@
 //! Puts the parts together, on a store that answers.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -42,7 +43,9 @@ pub async fn assemble(
         loaded => loaded.map_err(StoreOpenError::from)?,
     }
 
-    let pepper = pepper(&*store).await?;
+    let pepper = pepper(&*store).await;
+    let folder = || open.folder().map(Path::to_owned);
+    let pepper = pepper.map_err(|source| StartError::Pepper { folder: folder(), source })?;
     let secrets = Secrets {
         pepper: pepper.clone(),
         // A separate queue, so that registrations cannot delay token requests.

@@ -1,5 +1,7 @@
 //! Why the server cannot start.
 
+use std::path::{Path, PathBuf};
+
 use crate::clients::error::ClientsError;
 use crate::clients::pepper::NoPepper;
 use crate::jose::KeyFolderError;
@@ -14,7 +16,7 @@ pub enum StartError {
     Admin(#[from] ClientsError),
     /// A file cannot be read or written.
     #[error("`{0}` cannot be used: {1}")]
-    File(std::path::PathBuf, std::io::Error),
+    File(PathBuf, std::io::Error),
     /// The `admin_client_id` is none.
     #[error("admin_client_id: {0}")]
     AdminId(#[from] crate::domain::id::MalformedClientId),
@@ -28,11 +30,20 @@ pub enum StartError {
     #[error(transparent)]
     NoEntropy(#[from] crate::random::NoEntropy),
     /// The pepper cannot be had.
-    #[error(transparent)]
-    Pepper(#[from] NoPepper),
+    #[error("the pepper of the store{} cannot be used", folder.as_deref().map(of_folder).unwrap_or_default())]
+    Pepper {
+        /// The folder of the store, if it is in one.
+        folder: Option<PathBuf>,
+        /// Why not.
+        source: NoPepper,
+    },
     /// The store cannot be used.
     #[error("store (--store, LATCHKEY_STORE): {0}")]
     Store(#[from] StoreOpenError),
+}
+
+fn of_folder(folder: &Path) -> String {
+    format!(" in the folder `{}`", folder.display())
 }
 
 impl StartError {
@@ -40,9 +51,8 @@ impl StartError {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Admin(ClientsError::Store(error)) | Self::Pepper(NoPepper::Store(error)) => {
-                !error.is_damaged()
-            }
+            Self::Admin(ClientsError::Store(error))
+            | Self::Pepper { source: NoPepper::Store(error), .. } => !error.is_damaged(),
             Self::Store(error) => error.is_temporary(),
             _ => false,
         }

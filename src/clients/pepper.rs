@@ -14,12 +14,16 @@ pub const FACT: &str = "pepper";
 pub enum NoPepper {
     /// Secrets exist that only the lost pepper verifies.
     #[error(
-        "the store holds client secrets, but the record `pepper` that verifies them is missing: \
-         restore it from a backup (collection or table `meta`), or give those clients new secrets"
+        "the store holds client secrets, or clients that cannot be read, but the record `pepper` \
+         that verifies secrets is missing: restore it from a backup (collection or table `meta`), or give those clients new secrets"
     )]
     Lost,
     /// The record is not what we wrote.
-    #[error("the store's record `pepper` is damaged: restore it from a backup")]
+    #[error(
+        "the record `pepper` (collection or table `meta`) is damaged, and no secret that this server \
+         made verifies without it: restore it from a backup; `latchkey store check` says what else \
+         is damaged"
+    )]
     Damaged,
     /// Randomness ran out.
     #[error(transparent)]
