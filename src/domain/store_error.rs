@@ -4,7 +4,7 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// The store could not answer. The cause is for the log, never for the caller.
 #[derive(Debug, thiserror::Error)]
-#[error("store unavailable")]
+#[error("{}", kind.what())]
 pub struct StoreError {
     kind: Kind,
     source: Cause,
@@ -15,6 +15,15 @@ enum Kind {
     Damaged,
     Unavailable,
     Unwritable,
+}
+
+impl Kind {
+    fn what(self) -> &'static str {
+        match self {
+            Self::Damaged => "the store is damaged",
+            Self::Unavailable | Self::Unwritable => "store unavailable",
+        }
+    }
 }
 
 impl StoreError {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::audit::{Action, AuditRecord};
+use crate::domain::client::Unreadable as Member;
 use crate::domain::free_form::{self, DEEPEST};
 use crate::domain::store_error::StoreError;
 
@@ -28,11 +29,21 @@ pub(super) struct Kept {
     pub(super) action: Option<String>,
     pub(super) client_id: Option<String>,
     pub(super) text: String,
+    /// Whether an index alone knows of it: its row is on a damaged page of the file.
+    pub(super) is_lost: bool,
 }
 
 impl Kept {
+    /// What is left of a record on a damaged page of the file.
+    pub(super) fn lost(id: &str) -> Self {
+        Self { id: id.to_owned(), is_lost: true, ..Self::default() }
+    }
+
     /// The record if it can be read whole, else why not.
     pub(super) fn whole(&self) -> Result<AuditRecord, String> {
+        if self.is_lost {
+            return Err(format!("it {}", Member::ON_DAMAGED_PAGE));
+        }
         match serde_json::from_str::<AuditRecord>(&self.text) {
             Ok(record) if record.id != self.id => Err("it has another id".to_owned()),
             Ok(record) if is_too_deep(&record) => Err("it is nested too deeply".to_owned()),
@@ -98,7 +109,7 @@ mod tests {
     fn read(text: &str) -> AuditRecord {
         let (actor, client_id) = (Some("alice".to_owned()), Some("svc".to_owned()));
         let action = Some("client.exploded".to_owned());
-        Kept { id: ID.to_owned(), actor, action, client_id, text: text.to_owned() }
+        Kept { id: ID.to_owned(), actor, action, client_id, text: text.to_owned(), is_lost: false }
             .read(&Unreadable::default())
     }
 

@@ -51,6 +51,14 @@ const RESTORE_OR_REVOKE: &str = "no server here is ready while it is there: rest
 const RETIRED: &str = "it counts as retired; restart the server that has it if none can sign";
 const RESTORE_IT: &str =
     "restore it from a backup: no secret that this server made verifies without it";
+const COPY: &str = "nothing is lost, but clients with rows on it can be neither created nor deleted; \
+                    copy the store, which rebuilds the table: latchkey store copy";
+const RESTORE_META: &str = "stop the server and put a backup in its place: no secret that this server \
+                            made verifies without the pepper in this table";
+const RESTORE_REVOCATIONS: &str = "revocations on it are in force if an index has their names, and no \
+                                   server starts if none has; new ones may be refused: stop the \
+                                   server and put a backup in its place, or copy what can be read \
+                                   into another: latchkey store copy";
 /// What to do about a file that is damaged.
 pub(super) const RESTORE_FILE: &str = "stop the server and put a backup in its place, or copy what \
                                        can be read into another: latchkey store copy";
@@ -105,6 +113,17 @@ impl Inspection {
         if !document.is_some_and(|document| signing_key_record::is_known(name, document)) {
             self.found("signing_key", name.to_owned(), "it cannot be read", RETIRED);
         }
+    }
+
+    /// Notes that a page of a table, or of an index of it, is damaged.
+    pub(super) fn table(&mut self, table: String) {
+        let advice = match table.as_str() {
+            "former_client_ids" | "key_thumbprints" => COPY,
+            "meta" => RESTORE_META,
+            "revocations" => RESTORE_REVOCATIONS,
+            _ => RESTORE_FILE,
+        };
+        self.found("table", table, "a page of it, or of an index of it, is damaged", advice);
     }
 
     /// Looks at the pepper, if there is one.

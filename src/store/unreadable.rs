@@ -18,6 +18,8 @@ const REMEMBERED: usize = 10_000;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum What {
     Client,
+    /// The last login of a client.
+    Login,
     /// A table, some rows of which are on a damaged page.
     Page,
     Record,
@@ -48,6 +50,13 @@ impl Unreadable {
                     client_id = name,
                     reason = problem,
                     "a client cannot be read whole: it gets no tokens"
+                );
+            }
+            What::Login => {
+                tracing::error!(
+                    client_id = name,
+                    reason = problem,
+                    "a last login cannot be written; the client still gets tokens"
                 );
             }
             What::Page => {

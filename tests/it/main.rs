@@ -23,6 +23,7 @@ mod clients_api;
 mod command_line;
 mod connections;
 mod crash;
+mod damage_in_the_log;
 mod damaged_pages;
 mod databases;
 mod deploy;

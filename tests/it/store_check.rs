@@ -28,13 +28,13 @@ fn database(folder: &Path) -> Connection {
     Connection::open(folder.join("latchkey.db")).unwrap()
 }
 
-async fn check(folder: &Path) -> Inspection {
+pub async fn check(folder: &Path) -> Inspection {
     let url: StoreUrl = format!("file:{}", folder.display()).parse().unwrap();
     check_store(&url, |_| ()).await.unwrap()
 }
 
 /// What is wrong with these, in words that must be in it.
-fn said(found: &Inspection, kind: &str, name: &str) -> String {
+pub fn said(found: &Inspection, kind: &str, name: &str) -> String {
     let problems = found.problems.iter().filter(|it| it.kind == kind && it.name.contains(name));
     let said: Vec<String> = problems.map(|it| format!("{}; {}", it.what, it.advice)).collect();
     assert_eq!(said.len(), 1, "{kind} {name}: {found:?}");
@@ -140,6 +140,15 @@ pub fn spoil_page_with(folder: &Path, text: impl AsRef<[u8]>) {
     spoil_page(&mut file, place / PAGE);
 }
 
+/// Overwrites the first page of this table or index.
+pub fn spoil_root(folder: &Path, name: &str) {
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+    // To read it also folds what may still be in the log into the file.
+    let root: i64 = database(folder).query_row(sql, [name], |row| row.get(0)).unwrap();
+    let mut file = fs::File::options().write(true).open(folder.join("latchkey.db")).unwrap();
+    spoil_page(&mut file, usize::try_from(root - 1).unwrap());
+}
+
 fn spoil_page(file: &mut fs::File, number: usize) {
     file.seek(SeekFrom::Start((number * PAGE) as u64)).unwrap();
     file.write_all(&[0xa5; PAGE]).unwrap();
@@ -235,28 +244,91 @@ async fn a_server_is_ready_again_when_an_unreadable_revocation_was_repaired() {
     }
 }
 
+/// Damages the store in a folder.
+type Damage<'a> = &'a dyn Fn(&Path);
+
 #[test]
 fn a_damaged_file_is_named_with_what_to_do() {
     let home = Home::new();
     assert_eq!(home.serve(&[]).stop().code(), Some(0));
-    // To read it also folds what may still be in the log into the file.
-    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'revocations'";
-    let root: i64 = database(&home.path("data")).query_row(sql, [], |row| row.get(0)).unwrap();
-    let root = usize::try_from(root - 1).unwrap();
+    let folder = home.path("data");
+    let sql = "SELECT value FROM meta WHERE name = 'pepper'";
+    let pepper: Vec<u8> = database(&folder).query_row(sql, [], |row| row.get(0)).unwrap();
     let file = home.path("data/latchkey.db");
     let whole = fs::read(&file).unwrap();
-    for (why, page) in [("no database", 0), ("the revocations", root)] {
+    let first_page = |folder: &Path| {
+        spoil_page(
+            &mut fs::File::options().write(true).open(folder.join("latchkey.db")).unwrap(),
+            0,
+        );
+    };
+    let revocations = |folder: &Path| {
+        // Of the table the index knows the names.
+        spoil_root(folder, "revocations");
+        spoil_root(folder, "revocations_until");
+    };
+    let meta = |folder: &Path| spoil_root(folder, "meta");
+    let changed = |folder: &Path, sql: &str| {
+        assert_eq!(database(folder).execute(sql, []).unwrap(), 1);
+    };
+    let cut =
+        |folder: &Path| changed(folder, "UPDATE meta SET value = x'07' WHERE name = 'pepper'");
+    // Nobody knows whether the clients that cannot be read have secrets of this server.
+    let gone = |folder: &Path| {
+        database(folder).execute_batch("DROP TRIGGER key_thumbprints_changed").unwrap();
+        changed(folder, "UPDATE clients SET document = '{'");
+        changed(folder, "DELETE FROM meta WHERE name = 'pepper'");
+    };
+    #[rustfmt::skip]
+    let cases: [(&str, Damage<'_>, &[&str]); 5] = [
+        ("no database",     &first_page,  &["./data/latchkey.db`", "latchkey store check", "store copy"]),
+        ("the revocations", &revocations, &["./data/latchkey.db`", "`revocations`", "latchkey store check", "revoke --all"]),
+        ("the facts",       &meta,        &["./data/latchkey.db`", "`meta`", "latchkey store check", "pepper"]),
+        ("a cut pepper",    &cut,         &["./data`", "`meta`", "`pepper`", "latchkey store check"]),
+        ("no pepper",       &gone,        &["./data`", "`meta`", "`pepper`"]),
+    ];
+    for (why, damage, words) in cases {
         fs::write(&file, &whole).unwrap();
-        spoil_page(&mut fs::File::options().write(true).open(&file).unwrap(), page);
+        damage(&folder);
         let refused = home.run(&["serve", "--listen=127.0.0.1:0"]);
         assert_eq!(refused.code, Some(1), "{why}: it does not wait for ever: {refused:?}");
-        for word in ["latchkey.db", "damaged", "latchkey store check", "backup"] {
-            assert!(refused.stderr.contains(word), "{why}: {refused:?}");
+        let line = refused.stderr.lines().last().unwrap();
+        for word in words.iter().chain(&["backup"]) {
+            assert!(line.contains(word), "{why}, {word}: {refused:?}");
         }
         let found = home.run(&["store", "check", "--store", "file:data", "--json"]);
         assert_eq!(found.code, Some(1), "{why}: {found:?}");
-        assert!(format!("{found:?}").contains("latchkey.db"), "{why}: {found:?}");
     }
+    fs::write(&file, &whole).unwrap();
+    assert_eq!(home.serve(&[]).stop().code(), Some(0));
+    let kept: Vec<u8> = database(&folder).query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, pepper, "none was made anew");
+}
+
+#[actix_web::test]
+async fn revocations_on_damaged_pages_are_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::on(store_in(folder.path()).await, |_| ()).await;
+    let pair = server.granted(json!({})).await;
+    let [revoked, good, late] =
+        [server.token_of(&pair).await, server.token_of(&pair).await, server.token_of(&pair).await];
+    let order = |token: &str| json!({ "jti": crate::harness::claims_of(token)["jti"] });
+    assert_eq!(server.admin_post("/revocations", &order(&revoked)).await.status, 200);
+    server.stop().await;
+    spoil_root(folder.path(), "revocations");
+
+    let server = Server::on(store_in(folder.path()).await, |_| ()).await;
+    assert_eq!(server.get("/-/ready").await.status, 200);
+    assert_eq!(server.tokeninfo(&revoked).await.status, 401);
+    assert_eq!(server.tokeninfo(&good).await.status, 200);
+    let refused = server.admin_post("/revocations", &order(&late)).await;
+    assert_eq!(refused.status, 503, "it would not outlast this process: {refused:?}");
+    assert_eq!(server.tokeninfo(&late).await.status, 401, "here it is in force all the same");
+    let found = check(folder.path()).await;
+    assert!(said(&found, "revocation", "token:").contains("in force"));
+    assert!(said(&found, "table", "revocations").contains("store copy"));
+    let copy = OpenStore::Memory(Arc::new(MemoryStore::default()));
+    assert_eq!(copy_store(&server.store, &copy, |_| ()).await.unwrap().revocations, 1);
 }
 
 /// The administrator of a file, or of the settings, whose document is cut off.

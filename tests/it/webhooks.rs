@@ -26,7 +26,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::databases::Kind;
-use crate::harness::{START, Server, TestClock};
+use crate::harness::{START, Server, TestClock, store_in};
+use crate::store_check::spoil_page_with;
 use crate::store_contract::client;
 
 /// How long anything may take, with room for a slow machine.
@@ -282,6 +283,29 @@ async fn whoever_is_away_is_told_later_in_order() {
     assert!(elsewhere.received().is_empty(), "no redirect is followed");
     let metrics = server.get("/-/metrics").await.text;
     assert!(metrics.contains("latchkey_webhook_failed_total 4\n"), "{metrics}");
+}
+
+#[actix_web::test]
+async fn records_on_a_damaged_page_hold_up_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::on(store_in(folder.path()).await, |_| ()).await;
+    let mut records = Vec::new();
+    for _ in 0..60 {
+        records.push(revoke(&server).await.id);
+    }
+    server.stop().await;
+    spoil_page_with(folder.path(), format!("\"id\":\"{}\"", records[30]));
+
+    let receiver = Receiver::start().await;
+    let server = Server::on(store_in(folder.path()).await, with_hook(&receiver.url)).await;
+    all_told(&*server.store.store()).await;
+    let last = revoke(&server).await.id;
+    all_told(&*server.store.store()).await;
+    let delivered = receiver.ids();
+    assert!(!delivered.contains(&records[30]) && delivered.len() > 20, "{delivered:?}");
+    records.push(last);
+    records.retain(|id| delivered.contains(id));
+    assert_eq!(delivered, records, "each of the others once, and in order");
 }
 
 #[actix_web::test]

@@ -23,17 +23,17 @@ pub(super) struct Expiring {
 }
 
 impl EmbeddedStore {
-    /// Writes each of `items`, rows of `table`: together, or else in halves of halves. How many
-    /// were written.
+    /// Writes each of `items`, rows of `table`: together, or else in halves of halves. Which of them
+    /// could not be written.
     pub(super) async fn write_each<T: Send + Sync + 'static>(
         &self,
         table: &str,
         items: Arc<[T]>,
         write: fn(&Transaction<'_>, &T) -> rusqlite::Result<()>,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<Vec<usize>, StoreError> {
         let whole = 0..items.len();
         let mut parts = vec![whole];
-        let mut damaged = 0;
+        let mut damaged = Vec::new();
         while let Some(part) = parts.pop() {
             let (some, these) = (items.clone(), part.clone());
             let all = move |transaction: &Transaction<'_>| {
@@ -45,14 +45,14 @@ impl EmbeddedStore {
                     let middle = part.start + part.len() / 2;
                     parts.extend([middle..part.end, part.start..middle]);
                 }
-                Err(error) if error.is_damaged() => damaged += 1,
+                Err(error) if error.is_damaged() => damaged.push(part.start),
                 written => written?,
             }
         }
-        if damaged > 0 {
+        if !damaged.is_empty() {
             self.unreadable.met(What::Page, table, "rows on it cannot be written or removed");
         }
-        Ok(items.len() - damaged)
+        Ok(damaged)
     }
 
     /// Removes rows that expired before a time, at most `limit`. How many were removed.
@@ -87,12 +87,14 @@ impl EmbeddedStore {
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
         let delete = format!("DELETE FROM {table} WHERE ({key}) = ({})", places(key));
-        let keys = self.read(keys).await?.into_iter().flatten();
+        let keys = self.read(table, keys).await?.into_iter().flatten();
         let keys: Arc<[_]> = keys.map(|key| (delete.clone(), key)).collect();
-        self.write_each(table, keys, |transaction, (delete, key)| {
+        let all = keys.len();
+        let remove = |transaction: &Transaction<'_>, (delete, key): &(String, Vec<Value>)| {
             transaction.prepare_cached(delete)?.execute(params_from_iter(key)).map(drop)
-        })
-        .await
+        };
+        let left = self.write_each(table, keys, remove).await?;
+        Ok(all - left.len())
     }
 }
 

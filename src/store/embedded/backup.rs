@@ -106,7 +106,7 @@ fn draft(to: &Path) -> PathBuf {
 /// The draft is whole, on the disk, and one file.
 fn copy(file: &Path, draft: &Path, progress: impl Fn(i32)) -> Result<BackedUp, BackUpError> {
     let database = |error| match is_damage(&error) {
-        true => BackUpError::Damaged(Damaged::new(file, &error)),
+        true => BackUpError::Damaged(Damaged::new(file, None, &error)),
         false => BackUpError::Database(file.to_owned(), error),
     };
     copy_pages(file, draft, progress).map_err(database)?;

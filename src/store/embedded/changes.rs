@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use mongodb::bson::DateTime;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, ToSql, Transaction, params};
 
 use crate::audit::AuditRecord;
 use crate::domain::id::ClientId;
@@ -13,7 +13,8 @@ use crate::revocation::RevocationStore;
 use crate::store::revocation::{Kept, known, of_row, to_text};
 
 use super::audit::{self, seconds};
-use super::rows::text;
+use super::failure::is_corrupt;
+use super::rows::{Range, in_ranges, text};
 use super::{EmbeddedStore, status};
 
 #[async_trait]
@@ -30,7 +31,8 @@ impl ChangeLog for EmbeddedStore {
     ) -> Result<ClientStatusPage, StoreError> {
         let behind = after.and_then(status::place).unwrap_or((since_ms, i64::MIN));
         let unreadable = self.unreadable.clone();
-        self.read(move |connection| status::page(connection, behind, limit, &unreadable)).await
+        self.read("clients", move |connection| status::page(connection, behind, limit, &unreadable))
+            .await
     }
 
     async fn statuses(&self, ids: &[ClientId]) -> Result<Vec<ClientStatus>, StoreError> {
@@ -39,7 +41,7 @@ impl ChangeLog for EmbeddedStore {
             let each = ids.iter().map(|id| statuses(connection, id));
             each.collect::<rusqlite::Result<Vec<_>>>()
         };
-        Ok(self.read(all).await?.into_iter().flatten().collect())
+        Ok(self.read("clients", all).await?.into_iter().flatten().collect())
     }
 
     async fn revocations(
@@ -51,7 +53,7 @@ impl ChangeLog for EmbeddedStore {
         let after = after.unwrap_or_default().to_owned();
         let most = i64::try_from(limit).unwrap_or(i64::MAX);
         let page = move |connection: &Connection| revocations(connection, since_ms, &after, most);
-        let rows = self.read(page).await?;
+        let rows = self.read("revocations", page).await?;
         let next = rows.last().filter(|_| rows.len() == limit).map(|(name, _)| name.clone());
         let (revocations, unknown) = known(rows, &self.unreadable);
         Ok(RevocationPage { revocations, unknown, next })
@@ -65,23 +67,48 @@ fn statuses(connection: &Connection, id: &ClientId) -> rusqlite::Result<Vec<Clie
     Ok(found.into_iter().filter_map(|found| found.status).collect())
 }
 
-fn revocations(
+/// Revocations behind this name. Those on a damaged page of the file are known by what an index has:
+/// their names, and until when they are kept.
+pub(super) fn revocations(
     connection: &Connection,
     since_ms: Option<i64>,
     after: &str,
     most: i64,
 ) -> rusqlite::Result<Vec<(String, Kept)>> {
-    let mut rows = connection.prepare_cached(
-        "SELECT name, until, revoked FROM revocations \
-         WHERE name > ?1 AND (?2 IS NULL OR created_at >= ?2) ORDER BY name LIMIT ?3",
+    let some = |which: &str, values: &[&dyn ToSql]| {
+        let mut rows = connection.prepare_cached(&format!(
+            "SELECT name, until, revoked FROM revocations \
+             WHERE {which} AND (?1 IS NULL OR created_at >= ?1) ORDER BY name LIMIT ?2"
+        ))?;
+        let rows = rows.query_map(values, |row| {
+            let name = text(row, 0)?;
+            let kept = of_row(&name, row.get(1).ok(), &text(row, 2)?);
+            Ok((name, kept))
+        })?;
+        rows.collect::<rusqlite::Result<Vec<_>>>()
+    };
+    match some("name > ?3", params![since_ms, most, after]) {
+        Err(error) if is_corrupt(&error) => {}
+        found => return found,
+    }
+    // All of them: one that is left out would not be in force. The bytes of a name may be no text.
+    let mut names = connection.prepare_cached(
+        "SELECT name, CAST(name AS BLOB), until FROM revocations INDEXED BY revocations_until \
+         WHERE name > ?1 ORDER BY name",
     )?;
-    let rows = rows.query_map(params![after, since_ms, most], |row| {
-        let name = text(row, 0)?;
-        let kept = of_row(&name, row.get(1).ok(), &text(row, 2)?);
-        Ok((name, kept))
-    })?;
-    rows.collect()
+    let names =
+        names.query_map([after], |row| Ok((text(row, 0)?, row.get(1)?, row.get(2).ok())))?;
+    let names = names.collect::<rusqlite::Result<Vec<Named>>>()?;
+    let range = |range: Range<'_, Named>| {
+        let which = range.holds("name", "CAST(?3 AS TEXT)", "CAST(?4 AS TEXT)");
+        some(&which, params![since_ms, most, range.from.1, range.to.1])
+    };
+    let lost = |(name, _, until): &Named| Some((name.clone(), of_row(name, *until, "")));
+    in_ranges(&names, usize::try_from(most).unwrap_or(usize::MAX), range, lost)
 }
+
+/// What an index has of a revocation: its name, the bytes of it, and until when it is kept.
+type Named = (String, Vec<u8>, Option<i64>);
 
 #[async_trait]
 impl RevocationStore for EmbeddedStore {

@@ -3,16 +3,16 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::clients::pepper;
+use crate::store::audit::Kept;
 use crate::store::inspection::{Inspection, RESTORE_FILE};
-use crate::store::revocation::of_row;
 
 use super::failure::is_damage;
 use super::readers::reader;
-use super::rows::{from_text, lost, past_damage, read, text};
-use super::{EmbeddedStore, FILE, OpenError, audit};
+use super::rows::{lost, past_damage, read, text};
+use super::{EmbeddedStore, FILE, OpenError, audit, changes, signing_keys};
 
 /// How many clients are read at once.
 const AT_ONCE: usize = 1000;
@@ -32,10 +32,18 @@ impl EmbeddedStore {
         progress: &mut dyn FnMut(&Inspection),
     ) -> Result<Inspection, OpenError> {
         let file = &folder.join(FILE);
-        let failed = |source| OpenError::of(folder, file, source);
+        let failed = |source| OpenError::of(folder, file, None, source);
         let connection = reader(file).map_err(failed)?;
         let mut check = Check { connection, file, found: Inspection::default(), progress };
-        let parts = [Check::pages, Check::clients, Check::others];
+        let parts = [
+            Check::pages,
+            Check::tables,
+            Check::clients,
+            Check::audit_records,
+            Check::revocations,
+            Check::signing_keys,
+            Check::pepper,
+        ];
         for part in parts {
             match part(&mut check) {
                 Err(error) if is_damage(&error) => check.damaged(&error.to_string()),
@@ -74,6 +82,25 @@ impl Check<'_> {
         ended
     }
 
+    /// Which tables the damaged pages are of: the check of the file says it of none.
+    fn tables(&mut self) -> rusqlite::Result<()> {
+        if self.found.problems.is_empty() {
+            return Ok(());
+        }
+        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table'";
+        let mut tables = self.connection.prepare(sql)?;
+        let tables = tables.query_map([], |row| text(row, 0))?;
+        for table in tables.collect::<rusqlite::Result<Vec<_>>>()? {
+            let check = format!("PRAGMA quick_check(\"{table}\")");
+            match self.connection.query_row(&check, [], |row| text(row, 0)) {
+                Ok(said) if said == "ok" => {}
+                Err(error) if !is_damage(&error) => return Err(error),
+                _ => self.found.table(table),
+            }
+        }
+        Ok(())
+    }
+
     fn clients(&mut self) -> rusqlite::Result<()> {
         let mut after = 0;
         loop {
@@ -88,43 +115,45 @@ impl Check<'_> {
         }
     }
 
-    fn others(&mut self) -> rusqlite::Result<()> {
-        let sql = format!("SELECT {} FROM audit", audit::COLUMNS);
-        self.each(&sql, |found, row| {
-            found.audit_record(&audit::kept(row)?);
-            Ok(())
-        })?;
-        self.each("SELECT name, until, revoked FROM revocations", |found, row| {
-            let name = text(row, 0)?;
-            let kept = of_row(&name, row.get(1).ok(), &text(row, 2)?);
-            found.revocation(name, &kept);
-            Ok(())
-        })?;
-        self.each("SELECT kid, document FROM signing_keys", |found, row| {
-            let document = from_text(&text(row, 1)?).ok();
-            found.signing_key(&text(row, 0)?, document.as_ref());
-            Ok(())
-        })?;
+    fn audit_records(&mut self) -> rusqlite::Result<()> {
+        let mut after = String::new();
+        loop {
+            let wanted = audit::Wanted::after(&after, AT_ONCE);
+            let page = wanted.find(&self.connection, |id| Some(Kept::lost(id)))?;
+            for kept in &page {
+                self.found.audit_record(kept);
+            }
+            (self.progress)(&self.found);
+            match page.last() {
+                // The id of a damaged one may be no text, and sorted elsewhere.
+                Some(last) if page.len() == AT_ONCE && last.id > after => {
+                    after.clone_from(&last.id);
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    fn revocations(&mut self) -> rusqlite::Result<()> {
+        for (name, kept) in changes::revocations(&self.connection, None, "", i64::MAX)? {
+            self.found.revocation(name, &kept);
+        }
+        (self.progress)(&self.found);
+        Ok(())
+    }
+
+    fn signing_keys(&mut self) -> rusqlite::Result<()> {
+        for (name, document) in signing_keys::all(&self.connection)? {
+            self.found.signing_key(&name, document.as_ref());
+        }
+        Ok(())
+    }
+
+    fn pepper(&mut self) -> rusqlite::Result<()> {
         let sql = "SELECT value FROM meta WHERE name = ?1";
         let pepper: Option<Vec<u8>> =
             self.connection.query_row(sql, [pepper::FACT], |row| row.get(0)).optional()?;
         self.found.pepper(pepper.as_deref());
-        Ok(())
-    }
-
-    fn each(
-        &mut self,
-        sql: &str,
-        look: fn(&mut Inspection, &Row<'_>) -> rusqlite::Result<()>,
-    ) -> rusqlite::Result<()> {
-        let mut rows = self.connection.prepare(sql)?;
-        let mut rows = rows.query([])?;
-        while let Some(row) = rows.next()? {
-            look(&mut self.found, row)?;
-            if self.found.looked_at().is_multiple_of(AT_ONCE) {
-                (self.progress)(&self.found);
-            }
-        }
         Ok(())
     }
 }

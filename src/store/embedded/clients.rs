@@ -10,9 +10,12 @@ use crate::domain::client::Client;
 use crate::domain::id::ClientId;
 use crate::domain::permission::Permission;
 use crate::domain::store_error::StoreError;
-use crate::store::record;
+use crate::store::unreadable::Unreadable;
+use crate::store::{Document, record};
 
-use super::rows::{READABLE, add, changed, find, matching, page, privileged, text, tick};
+use super::rows::{
+    READABLE, add, changed, either_copy, find, matching, page, privileged, text, tick,
+};
 use super::{EmbeddedStore, audit};
 
 #[async_trait]
@@ -105,7 +108,7 @@ impl ClientRepository for EmbeddedStore {
                 clients: rows.iter().filter_map(|(_, it)| unreadable.client(it)).collect(),
             })
         };
-        self.read(page).await.map(Some)
+        self.read("clients", page).await.map(Some)
     }
 
     async fn holders(&self, permission: &Permission) -> Result<Vec<Client>, StoreError> {
@@ -117,23 +120,24 @@ impl ClientRepository for EmbeddedStore {
                 "{narrowed} EXISTS (SELECT 1 FROM \
                  json_each({READABLE}, '$.permissions') WHERE value = ?1)"
             );
-            matching(connection, &which, &[&name], usize::MAX, |found| unreadable.client(found))
+            let take = |found: &Document| unreadable.client(found);
+            matching(connection, &which, &[&name], usize::MAX, take, |_| None)
         };
-        self.read(holders).await
+        self.read("clients", holders).await
     }
 
     async fn successors(&self, former: &ClientId) -> Result<Vec<Client>, StoreError> {
         let former = former.to_string();
+        let unreadable = self.unreadable.clone();
         let successors = move |connection: &Connection| {
-            let ids = "SELECT client_id FROM former_client_ids WHERE former = ?1";
-            let mut ids = connection.prepare_cached(ids)?;
             let mut found = Vec::new();
-            for id in ids.query_map([former], |row| text(row, 0))? {
-                found.extend(find(connection, &id?)?);
+            let ids = ids(connection, FORMER_IDS, ("former = ?1", &former), &unreadable)?;
+            for id in ids {
+                found.extend(find(connection, &id)?);
             }
             Ok(found)
         };
-        let successors = self.read(successors).await?;
+        let successors = self.read(FORMER_IDS, successors).await?;
         Ok(successors.iter().filter_map(|document| self.unreadable.client(document)).collect())
     }
 
@@ -144,23 +148,37 @@ impl ClientRepository for EmbeddedStore {
     ) -> Result<Vec<Client>, StoreError> {
         let wanted = serde_json::to_string(thumbprints).map_err(StoreError::new)?;
         let thumbprints = thumbprints.to_owned();
+        let unreadable = self.unreadable.clone();
         let holders = move |connection: &Connection| {
-            let mut ids = connection.prepare_cached(
-                "SELECT DISTINCT client_id FROM key_thumbprints \
-                 WHERE thumbprint IN (SELECT value FROM json_each(?1))",
-            )?;
-            let mut ids = ids.query([wanted])?;
+            let which = "thumbprint IN (SELECT value FROM json_each(?1))";
             let mut holders = Vec::new();
-            while holders.len() < most
-                && let Some(row) = ids.next()?
-            {
-                let found = find(connection, &text(row, 0)?)?;
+            for id in ids(connection, THUMBPRINTS, (which, &wanted), &unreadable)? {
+                let found = find(connection, &id)?;
                 holders.extend(found.and_then(|it| record::key_holder(&it, &thumbprints)));
+                if holders.len() >= most {
+                    break;
+                }
             }
             Ok(holders)
         };
-        self.read(holders).await
+        self.read(THUMBPRINTS, holders).await
     }
+}
+
+const FORMER_IDS: &str = "former_client_ids";
+const THUMBPRINTS: &str = "key_thumbprints";
+
+/// The ids of clients in one of these tables.
+fn ids(
+    connection: &Connection,
+    table: &str,
+    (which, value): (&str, &str),
+    unreadable: &Unreadable,
+) -> rusqlite::Result<Vec<String>> {
+    either_copy((table, &format!("{table}_client")), unreadable, |index| {
+        let sql = format!("SELECT DISTINCT client_id FROM {table} {index} WHERE {which}");
+        connection.prepare_cached(&sql)?.query_map([value], |row| text(row, 0))?.collect()
+    })
 }
 
 fn delete(transaction: &Transaction<'_>, id: &ClientId) -> rusqlite::Result<()> {

@@ -9,19 +9,40 @@ use crate::domain::store_error::StoreError;
 /// A file that is damaged, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the database `{file}` is damaged ({said}): `latchkey store check` says where; stop the server, \
-     and put a backup in its place, or copy what can be read with `latchkey store copy`"
+    "the database `{file}` is damaged ({}{said}): `latchkey store check` says where; stop the \
+     server, and {}",
+    table.map(|table| format!("table `{table}`: ")).unwrap_or_default(),
+    way_out(*table)
 )]
 pub struct Damaged {
     /// Which file.
     file: PathBuf,
+    /// Which table, if one was read.
+    table: Option<&'static str>,
     /// What SQLite said.
     said: String,
 }
 
+/// The table of what all processes on the store agree on: the pepper, say.
+pub(super) const META: &str = "meta";
+
+fn way_out(table: Option<&str>) -> &'static str {
+    match table {
+        Some(META) => {
+            "put a backup in its place; that table has the pepper, without which no secret that this \
+             server made verifies, so `latchkey store copy` does not help"
+        }
+        Some("revocations") => {
+            "put a backup in its place, and revoke all tokens so far with `latchkey revoke --all`; \
+             without that table revoked tokens would pass, so `latchkey store copy` does not help"
+        }
+        _ => "put a backup in its place, or copy what can be read with `latchkey store copy`",
+    }
+}
+
 impl Damaged {
-    pub(super) fn new(file: &Path, said: &Error) -> Self {
-        Self { file: file.to_owned(), said: said.to_string() }
+    pub(super) fn new(file: &Path, table: Option<&'static str>, said: &Error) -> Self {
+        Self { file: file.to_owned(), table, said: said.to_string() }
     }
 }
 
@@ -68,9 +89,10 @@ pub(super) fn is_refusal_to_write(error: &Error) -> bool {
 }
 
 /// What a reader is told.
-pub(super) fn reading(file: &Path, error: Error) -> StoreError {
-    if is_damage(&error) {
-        return StoreError::damaged(Damaged::new(file, &error));
+pub(super) fn reading(file: &Path, table: Option<&'static str>, error: Error) -> StoreError {
+    // The tables are strict: no column has another type, unless the file was damaged.
+    if is_damage(&error) || matches!(error, Error::InvalidColumnType(..)) {
+        return StoreError::damaged(Damaged::new(file, table, &error));
     }
     StoreError::new(error)
 }
@@ -80,7 +102,7 @@ pub(super) fn writing(file: &Path, error: Error) -> StoreError {
     if is_refusal_to_write(&error) {
         return StoreError::unwritable(error);
     }
-    reading(file, error)
+    reading(file, None, error)
 }
 
 #[cfg(test)]

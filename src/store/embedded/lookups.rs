@@ -123,7 +123,7 @@ impl Desk {
             None => match reader(&self.file) {
                 Ok(connection) => connection,
                 Err(error) => {
-                    let mut why = Some(failure::reading(&self.file, error));
+                    let mut why = Some(failure::reading(&self.file, Some("clients"), error));
                     for lookup in group {
                         let why = why.take().unwrap_or_else(|| StoreError::new(CLOSED));
                         let _ = lookup.reply.send(Err(why));
@@ -141,7 +141,8 @@ impl Desk {
             }
             let look_up = || {
                 let found = (self.read)(&transaction, id.as_str());
-                let found = found.map_err(|error| failure::reading(&self.file, error))?;
+                let found =
+                    found.map_err(|error| failure::reading(&self.file, Some("clients"), error))?;
                 Ok(found.and_then(|document| self.unreadable.client(&document)))
             };
             // Else no client of this thread would be found any more.

@@ -28,20 +28,23 @@ mod unused;
 mod upkeep;
 mod writer;
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
+use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
 
 use super::unreadable::Unreadable;
 use checkpoints::Checkpoints;
 use desk::Desk;
-use failure::Damaged;
+use failure::{Damaged, META};
 use lease::{Lease, Window};
 use lookups::Lookups;
 use readers::{Caller, Readers, Turn};
@@ -103,6 +106,10 @@ pub struct EmbeddedStore {
     readers: Arc<Readers>,
     reading: Arc<Semaphore>,
     unreadable: Unreadable,
+    /// Audit records that were delivered, and cannot be marked so: they are on damaged pages.
+    told: Mutex<HashSet<String>>,
+    /// Clients whose last login cannot be written, for the same reason.
+    used: Mutex<HashSet<ClientId>>,
     /// The assertions that a power failure may have made forget that they were used.
     doubt: Option<Window>,
     _lock: File,
@@ -127,14 +134,15 @@ impl EmbeddedStore {
         let lock = folder::lock(folder)?;
         let file = folder.join(FILE);
         folder::private_file(&file).map_err(failed)?; // else SQLite makes it readable for all
-        let database = |source| OpenError::of(folder, &file, source);
+        let database = |source| OpenError::of(folder, &file, None, source);
         let connection = Connection::open(&file).map_err(database)?;
         let found = schema::found(&connection).map_err(database)?;
         if found > schema::SCHEMA {
             return Err(OpenError::Newer { path: folder.to_owned(), found });
         }
         schema::prepare(&connection, found).map_err(database)?;
-        let lease = Lease::found(&connection, boot_id).map_err(database)?;
+        let lease = Lease::found(&connection, boot_id)
+            .map_err(|source| OpenError::of(folder, &file, Some(META), source))?;
         let checkpoints = Checkpoints::start(folder, &file)?;
         let doubt = lease.doubt();
         if let Some(doubt) = doubt {
@@ -151,14 +159,17 @@ impl EmbeddedStore {
             readers: Arc::new(Readers::of(file)),
             reading: Arc::new(Semaphore::new(readers::AT_ONCE)),
             unreadable,
+            told: Mutex::default(),
+            used: Mutex::default(),
             doubt,
             _lock: lock,
         })
     }
 
-    /// Reads, as long as somebody waits for it, and for so long at most.
+    /// Reads this table, as long as somebody waits for it, and for so long at most.
     async fn read<T: Send + 'static>(
         &self,
+        table: &'static str,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (readers, turn) = (self.readers.clone(), Turn::default());
@@ -167,7 +178,8 @@ impl EmbeddedStore {
             let place = self.reading.clone().acquire_owned().await.map_err(StoreError::new)?;
             let read = tokio::task::spawn_blocking(move || {
                 let _place = place; // until the read has ended, whoever waits for it
-                readers.with(&turn, read).map_err(|error| failure::reading(readers.file(), error))
+                let read = readers.with(&turn, read);
+                read.map_err(|error| failure::reading(readers.file(), Some(table), error))
             });
             read.await.map_err(StoreError::new)?
         };
@@ -177,9 +189,14 @@ impl EmbeddedStore {
 }
 
 impl OpenError {
-    fn of(folder: &Path, file: &Path, source: rusqlite::Error) -> Self {
+    fn of(
+        folder: &Path,
+        file: &Path,
+        table: Option<&'static str>,
+        source: rusqlite::Error,
+    ) -> Self {
         if failure::is_damage(&source) {
-            return Damaged::new(file, &source).into();
+            return Damaged::new(file, table, &source).into();
         }
         Self::Database { path: folder.to_owned(), source }
     }
@@ -200,7 +217,7 @@ mod tests {
         let store = EmbeddedStore::open(folder.path()).unwrap();
         let (start, started) = tokio::sync::oneshot::channel();
         let (ended, end) = tokio::sync::oneshot::channel();
-        let read = store.read(move |connection| {
+        let read = store.read("none", move |connection| {
             let mut endless = connection.prepare(ENDLESS)?;
             let mut rows = endless.query([])?;
             rows.next()?;
@@ -225,8 +242,9 @@ mod tests {
             }
         }
         assert_eq!(end.await.unwrap(), Some(rusqlite::ErrorCode::OperationInterrupted));
-        let next = store
-            .read(|connection| connection.query_row("SELECT 7", [], |row| row.get::<_, i64>(0)));
+        let next = store.read("none", |connection| {
+            connection.query_row("SELECT 7", [], |row| row.get::<_, i64>(0))
+        });
         assert_eq!(next.await.unwrap(), 7, "nobody else is interrupted");
     }
 

@@ -34,7 +34,8 @@ impl QuotaStore for EmbeddedStore {
         now: Timestamp,
     ) -> Result<Vec<(Counted, u64)>, StoreError> {
         let (replica, clients) = (replica.to_owned(), clients.map(<[ClientId]>::to_vec));
-        self.read(move |connection| others(connection, &replica, clients.as_deref(), now)).await
+        self.read("quotas", move |connection| others(connection, &replica, clients.as_deref(), now))
+            .await
     }
 
     async fn sweep_counts(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {

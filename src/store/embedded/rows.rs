@@ -10,6 +10,7 @@ use crate::clients::import::extended;
 use crate::domain::client::Unreadable;
 use crate::domain::free_form;
 use crate::domain::permission::Permission;
+use crate::store::unreadable::{Unreadable as Met, What};
 use crate::store::{Document, record};
 
 use super::failure::is_corrupt;
@@ -240,14 +241,79 @@ pub(super) fn names(
 /// How many rows are read at once where a page of the file is damaged.
 const AT_ONCE: usize = 1000;
 
-/// What `take` makes of the documents of clients for which `which` holds; of `most` of them. Those
-/// on a damaged page of the file are left out.
+/// Rows whose keys are from one to another, with both.
+pub(super) struct Range<'a, K> {
+    pub(super) from: &'a K,
+    pub(super) to: &'a K,
+    is_one: bool,
+}
+
+impl<K> Range<'_, K> {
+    /// The condition, where these stand for the two keys. To find the end of a range, SQLite
+    /// reads the row behind it, which may be on a damaged page; a single row is looked up.
+    pub(super) fn holds(&self, column: &str, from: &str, to: &str) -> String {
+        if self.is_one {
+            return format!("{column} = {from} AND {column} = {to}");
+        }
+        format!("{column} BETWEEN {from} AND {to}")
+    }
+}
+
+/// Reads rows whose keys an index has, up to `most` of them: many at once, or one by one where a page
+/// of the file is damaged. `lost` says what stands for those on it.
+pub(super) fn in_ranges<K, T>(
+    keys: &[K],
+    most: usize,
+    read: impl Fn(Range<'_, K>) -> rusqlite::Result<Vec<T>>,
+    lost: impl Fn(&K) -> Option<T>,
+) -> rusqlite::Result<Vec<T>> {
+    let mut found = Vec::new();
+    for range in keys.chunks(AT_ONCE) {
+        let (Some(from), Some(to)) = (range.first(), range.last()) else { continue };
+        match read(Range { from, to, is_one: false }) {
+            Err(error) if is_corrupt(&error) => {
+                for key in range {
+                    match read(Range { from: key, to: key, is_one: true }) {
+                        Err(error) if is_corrupt(&error) => found.extend(lost(key)),
+                        row => found.extend(row?),
+                    }
+                }
+            }
+            rows => found.extend(rows?),
+        }
+        if found.len() >= most {
+            break;
+        }
+    }
+    found.truncate(most);
+    Ok(found)
+}
+
+/// Reads a table that an index has a second copy of, all its columns: the index, where a page of the
+/// table is damaged.
+pub(super) fn either_copy<T>(
+    (table, index): (&str, &str),
+    unreadable: &Met,
+    read: impl Fn(&str) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    match read("") {
+        Err(error) if is_corrupt(&error) => {
+            unreadable.met(What::Page, table, "an index is read in its place");
+            read(&format!("INDEXED BY {index}"))
+        }
+        found => found,
+    }
+}
+
+/// What `take` makes of the documents of clients for which `which` holds, and `lost` of the numbers of
+/// those on a damaged page of the file; of `most` of them.
 pub(super) fn matching<T>(
     connection: &Connection,
     which: &str,
     values: &[&dyn ToSql],
     most: usize,
     take: impl Fn(&Document) -> Option<T>,
+    lost: impl Fn(&i64) -> Option<T>,
 ) -> rusqlite::Result<Vec<T>> {
     let some = |range: &str, most: usize| -> rusqlite::Result<Vec<T>> {
         let sql = format!("SELECT {ROW} FROM clients WHERE {range} ({which})");
@@ -270,24 +336,9 @@ pub(super) fn matching<T>(
     )?;
     let numbers = numbers.query_map([], |row| row.get(0))?;
     let numbers = numbers.collect::<rusqlite::Result<Vec<i64>>>()?;
-    let mut found = Vec::new();
-    for page in numbers.chunks(AT_ONCE) {
-        let (Some(first), Some(last)) = (page.first(), page.last()) else { continue };
-        match some(&format!("seq BETWEEN {first} AND {last} AND"), most) {
-            Err(error) if is_corrupt(&error) => {
-                for number in page {
-                    match some(&format!("seq = {number} AND"), most) {
-                        Err(error) if is_corrupt(&error) => {}
-                        row => found.extend(row?),
-                    }
-                }
-            }
-            rows => found.extend(rows?),
-        }
-        if found.len() >= most {
-            break;
-        }
-    }
-    found.truncate(most);
-    Ok(found)
+    let range = |range: Range<'_, i64>| {
+        let [from, to] = [range.from, range.to].map(ToString::to_string);
+        some(&format!("{} AND", range.holds("seq", &from, &to)), most)
+    };
+    in_ranges(&numbers, most, range, lost)
 }

@@ -11,7 +11,8 @@ use crate::signing::SigningKeyStore;
 use crate::signing::keys::Retired;
 use crate::store::{Document, signing_key_record as record};
 
-use super::rows::{from_text, text, to_text};
+use super::failure::is_corrupt;
+use super::rows::{Range, from_text, in_ranges, text, to_text};
 use super::{EmbeddedStore, audit};
 
 #[async_trait]
@@ -39,17 +40,12 @@ impl SigningKeyStore for EmbeddedStore {
     }
 
     async fn published(&self) -> Result<SharedKeys, StoreError> {
-        let all = |connection: &Connection| {
-            let mut rows = connection.prepare_cached("SELECT kid, document FROM signing_keys")?;
-            let rows = rows.query_map([], |row| {
-                let name = text(row, 0)?;
-                let held = read(&name, &text(row, 1)?);
-                Ok((name, held))
-            })?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
-        };
-        let rows = self.read(all).await?;
-        Ok(record::to_shared_keys(rows.iter().map(|(name, held)| (name.as_str(), held))))
+        let mut rows = self.read("signing_keys", all).await?;
+        let rows = rows.iter_mut().map(|(name, held)| {
+            let held = held.get_or_insert_with(|| record::remains(name));
+            (name.as_str(), &*held)
+        });
+        Ok(record::to_shared_keys(rows))
     }
 
     async fn retire(
@@ -94,6 +90,31 @@ impl EmbeddedStore {
         };
         self.writer.write(remove).await
     }
+}
+
+/// All of them, by their names; `None` for what cannot be read.
+pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<(String, Option<Document>)>> {
+    let some = |which: &str| {
+        let sql = format!("SELECT kid, document FROM signing_keys {which}");
+        let mut rows = connection.prepare_cached(&sql)?;
+        let rows = rows.query_map([], |row| Ok((text(row, 0)?, from_text(&text(row, 1)?).ok())))?;
+        rows.collect::<rusqlite::Result<Vec<_>>>()
+    };
+    match some("") {
+        Err(error) if is_corrupt(&error) => {}
+        found => return found,
+    }
+    let mut names = connection.prepare_cached(
+        "SELECT rowid, kid FROM signing_keys INDEXED BY sqlite_autoindex_signing_keys_1 \
+         ORDER BY rowid",
+    )?;
+    let names = names.query_map([], |row| Ok((row.get(0)?, text(row, 1)?)))?;
+    let names = names.collect::<rusqlite::Result<Vec<(i64, String)>>>()?;
+    let range = |range: Range<'_, (i64, String)>| {
+        let [from, to] = [range.from, range.to].map(|(number, _)| number.to_string());
+        some(&format!("WHERE {}", range.holds("rowid", &from, &to)))
+    };
+    in_ranges(&names, usize::MAX, range, |(_, name)| Some((name.clone(), None)))
 }
 
 fn find(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<Option<Document>> {

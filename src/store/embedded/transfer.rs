@@ -9,7 +9,7 @@ use crate::domain::revocation::Revocation;
 use crate::domain::store_error::StoreError;
 use crate::store::{Document, Export, Store, Taken, UsedAssertion, record};
 
-use super::rows::{add, from_text, is_of, past_damage, text, to_text};
+use super::rows::{add, either_copy, from_text, is_of, past_damage, text, to_text};
 use super::{EmbeddedStore, changes};
 
 /// How many documents are exported at once.
@@ -22,7 +22,7 @@ impl Store for EmbeddedStore {
         let some = move |connection: &Connection| {
             past_damage(connection, (after, AT_ONCE + 1), whole, |id| Err(id.to_owned()))
         };
-        let mut rows = self.read(some).await?;
+        let mut rows = self.read("clients", some).await?;
         let more = rows.len() > AT_ONCE;
         rows.truncate(AT_ONCE);
         let next = rows.last().filter(|_| more).map(|(seq, _)| seq.to_string());
@@ -71,17 +71,20 @@ impl Store for EmbeddedStore {
     ) -> Result<Vec<UsedAssertion>, StoreError> {
         let (client, jti) = after
             .map_or((String::new(), [0; 32]), |last| (last.client.to_string(), last.jti_digest));
+        let unreadable = self.unreadable.clone();
         let used = move |connection: &Connection| {
-            let mut rows = connection.prepare_cached(
-                "SELECT client_id, jti, until FROM used_assertions \
-                 WHERE (client_id, jti) > (?1, ?2) ORDER BY client_id, jti LIMIT ?3",
-            )?;
             let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
-            let rows =
-                rows.query_map(params![client, jti, limit], |row| Ok(used_assertion(row)))?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
+            either_copy(("used_assertions", "used_assertions_until"), &unreadable, |index| {
+                let mut rows = connection.prepare_cached(&format!(
+                    "SELECT client_id, jti, until FROM used_assertions {index} \
+                     WHERE (client_id, jti) > (?1, ?2) ORDER BY client_id, jti LIMIT ?3",
+                ))?;
+                let rows =
+                    rows.query_map(params![client, jti, limit], |row| Ok(used_assertion(row)))?;
+                rows.collect::<rusqlite::Result<Vec<_>>>()
+            })
         };
-        Ok(self.read(used).await?.into_iter().flatten().collect())
+        Ok(self.read("used_assertions", used).await?.into_iter().flatten().collect())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Clients that were never used.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, Transaction};
 
@@ -7,9 +9,10 @@ use crate::audit::AuditRecord;
 use crate::clients::unused::UnusedClients;
 use crate::domain::client::Client;
 use crate::domain::clock::Timestamp;
+use crate::domain::id::ClientId;
 use crate::domain::store_error::StoreError;
-use crate::store::record;
 use crate::store::unused::{has_logged_in, is_unused};
+use crate::store::{Document, record};
 
 use super::EmbeddedStore;
 use super::audit::Row;
@@ -18,7 +21,9 @@ use super::rows::{READABLE, find, matching};
 #[async_trait]
 impl UnusedClients for EmbeddedStore {
     async fn unused(&self, before: Timestamp, limit: usize) -> Result<Vec<Client>, StoreError> {
-        self.read(move |connection| candidates(connection, before, limit)).await
+        let used = self.used.lock().clone();
+        let unused = move |connection: &Connection| candidates(connection, before, &used, limit);
+        self.read("clients", unused).await
     }
 
     async fn remove_unused(
@@ -47,11 +52,14 @@ impl UnusedClients for EmbeddedStore {
 fn candidates(
     connection: &Connection,
     before: Timestamp,
+    used: &HashSet<ClientId>,
     limit: usize,
 ) -> rusqlite::Result<Vec<Client>> {
     let which =
         format!("({READABLE}) ->> '$.creatorId' = ?1 AND ({READABLE}) ->> '$.lastLogin' IS NULL");
-    matching(connection, &which, &[&record::NOBODY], limit, |document| {
-        is_unused(document, before).then(|| record::to_client(document)).flatten()
-    })
+    let take = |document: &Document| {
+        let client = is_unused(document, before).then(|| record::to_client(document)).flatten();
+        client.filter(|client| !used.contains(&client.id))
+    };
+    matching(connection, &which, &[&record::NOBODY], limit, take, |_| None)
 }

@@ -8,6 +8,7 @@ use crate::clients::{UnreadableCount, Upkeep};
 use crate::domain::clock::Timestamp;
 use crate::domain::store_error::StoreError;
 use crate::oauth::logins::Login;
+use crate::store::unreadable::What;
 use crate::store::{Document, record};
 
 use super::EmbeddedStore;
@@ -38,7 +39,12 @@ impl Upkeep for EmbeddedStore {
     }
 
     async fn write_logins(&self, logins: &[Login]) -> Result<(), StoreError> {
-        self.write_each("clients", logins.into(), login).await.map(drop)
+        let lost = self.write_each("clients", logins.into(), login).await?;
+        for login in lost.iter().filter_map(|it| logins.get(*it)) {
+            self.unreadable.met(What::Login, login.client.as_str(), "it is on a damaged page");
+            self.used.lock().insert(login.client.clone());
+        }
+        Ok(())
     }
 
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {

@@ -158,6 +158,7 @@ pub(super) fn kept(document: &Document) -> Kept {
         action: text("action"),
         client_id: text("clientId"),
         text: text("record").unwrap_or_default(),
+        is_lost: false,
     }
 }
 
