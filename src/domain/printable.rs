@@ -29,6 +29,12 @@ pub fn is_name(text: &str) -> bool {
     !text.chars().any(is_deceptive) && text.chars().any(is_seen)
 }
 
+/// The first characters of a text that a stranger sent, printable: it must not fill the log.
+#[must_use]
+pub fn begun(text: &str, most: usize) -> String {
+    ascii(&text.chars().take(most).collect::<String>())
+}
+
 /// The whole text on one line; deceptive characters are escaped as in JSON, such as `\u202e`.
 #[must_use]
 pub fn escaped(text: &str) -> Cow<'_, str> {

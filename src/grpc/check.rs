@@ -6,7 +6,8 @@ use crate::domain::error_code::ErrorCode;
 use crate::oauth::bearer;
 use crate::policy::{Decision, Request};
 use crate::telemetry::{RequestLabels, Status};
-use crate::web::refusal::Refusal;
+use crate::web::origin::{self, Caller};
+use crate::web::refusal::{Refusal, Refused};
 use crate::web::{ServerState, decision};
 
 use super::messages::{CheckRequest, CheckResponse, HeaderValue, HttpRequest};
@@ -28,7 +29,13 @@ pub(super) async fn answer(state: &ServerState, check: &CheckRequest) -> CheckRe
     // requests pass when it gets no answer must not take this for none.
     match decided {
         Ok(decision) => response::pass(&decision, &state.config().gateways.headers),
-        Err(refusal) => response::deny(&refusal),
+        Err(refusal) => {
+            if refusal.id_in_log().is_none() {
+                let caller = &caller(http);
+                refusal.log(&Refused { caller, route: ROUTE, client_id: None });
+            }
+            response::deny(&refusal)
+        }
     }
 }
 
@@ -36,17 +43,25 @@ async fn decide(state: &ServerState, http: Option<&HttpRequest>) -> Result<Decis
     if http.map_or(0, header_size) > state.config().listen.header_limit {
         return Err(Refusal::new(ErrorCode::HeaderTooLarge, "the request header is too large"));
     }
-    let Some(http) = http else { return Err(decision::deny_unclear(state, None)) };
+    let caller = || caller(http);
+    let Some(http) = http else { return Err(decision::deny_unclear(state, None, caller)) };
     // Nothing that a client can send makes it one of the back office, or of a kind.
     let request = Request::new(&http.method, &http.path);
-    let token = bearer::sole_token(authorization(http));
-    decision::decide(state, &request, token).await
+    let token = bearer::sole_token(headers(http, "authorization"));
+    decision::decide(state, &request, token, caller).await
 }
 
-/// The `Authorization` headers, from whichever of the two forms Envoy was told to send. It may have
-/// joined several by a comma.
-fn authorization(http: &HttpRequest) -> impl Iterator<Item = &[u8]> {
-    let named = |name: &str| name.eq_ignore_ascii_case("authorization");
+/// Whom the log names: the id that Envoy gave the request. Its address tells nothing.
+fn caller(http: Option<&HttpRequest>) -> Caller {
+    let sent = http.and_then(|http| headers(http, "x-request-id").next());
+    let sent = sent.and_then(|sent| std::str::from_utf8(sent).ok());
+    Caller { address: None, request_id: origin::request_id(sent) }
+}
+
+/// The headers of a name, from whichever of the two forms Envoy was told to send. It may have joined
+/// several by a comma.
+fn headers<'a>(http: &'a HttpRequest, wanted: &'static str) -> impl Iterator<Item = &'a [u8]> {
+    let named = move |name: &str| name.eq_ignore_ascii_case(wanted);
     let joined = http.headers.iter().filter(move |(name, _)| named(name));
     let single = http.header_map.iter().flat_map(|map| &map.headers);
     let single = single.filter(move |header| named(&header.key));

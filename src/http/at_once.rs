@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use actix_http::Request;
+use actix_web::HttpResponse;
 use actix_web::dev::RequestHead;
-use actix_web::{HttpResponse, ResponseError};
 
 use crate::web::ServerState;
 use crate::web::observe::{Durations, check_size};
@@ -71,9 +71,9 @@ impl AtOnce {
         })?;
         let mut answer = match check_size(head, &self.state) {
             Ok(()) => (route.answer)(&self.state, &self.names, head)?,
-            Err(refusal) => refusal.error_response(),
+            Err(refusal) => HttpResponse::from_error(refusal),
         };
-        route.durations.end(&mut answer, started);
+        route.durations.end(head, None, &mut answer, started);
         Some(answer)
     }
 }

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, Route, guard, web};
 
 use crate::domain::error_code::ErrorCode;
 use crate::web::ServerState;
-use crate::web::observe::Observe;
+use crate::web::observe::{Observe, REQUEST_ID};
 use crate::web::refusal::Refusal;
 use crate::web::to_its_end::to_its_end;
 
@@ -202,7 +202,7 @@ fn cors(origins: &[String]) -> actix_cors::Cors {
     allowed
         .allow_any_method()
         .allow_any_header()
-        .expose_headers([ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE])
+        .expose_headers([ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE, REQUEST_ID])
         .max_age(3600)
 }
 

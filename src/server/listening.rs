@@ -3,6 +3,7 @@
 //! Connections are accepted here and not by actix, which would take as many as come, and wrapped,
 //! because it times the first header of a connection and no other.
 
+use std::fmt::Display;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
@@ -167,10 +168,14 @@ async fn attend(
     while let Some(arrival) = arriving.recv().await {
         let (service, tls, under_way) = (service.clone(), tls.clone(), under_way.clone());
         tokio::task::spawn_local(async move {
-            let peer = Some(arrival.peer);
-            if let Some(stream) = open(arrival, tls, patience).await {
-                // Why it ended is its peer's affair.
-                let _ = service.call((stream, peer)).await;
+            let peer = arrival.peer;
+            let ended = match open(arrival, tls, patience).await {
+                Ok(stream) => service.call((stream, Some(peer))).await.map_err(|e| e.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            // Its peer's affair: a stranger writes no errors into the log.
+            if let Err(error) = ended {
+                tracing::debug!(address = %peer.ip(), error, "a connection failed");
             }
             drop(under_way);
         });
@@ -181,13 +186,17 @@ async fn attend(
 }
 
 /// Takes over a connection, with TLS when the handshake is done.
-async fn open(arrival: Arrival, tls: Option<TlsAcceptor>, patience: Patience) -> Option<Stream> {
-    let stream = TcpStream::from_std(arrival.stream).ok()?;
+async fn open(
+    arrival: Arrival,
+    tls: Option<TlsAcceptor>,
+    patience: Patience,
+) -> io::Result<Stream> {
+    let stream = TcpStream::from_std(arrival.stream)?;
     let stream = match tls {
-        Some(tls) => Either::Right(timeout(patience.head, tls.accept(stream)).await.ok()?.ok()?),
+        Some(tls) => Either::Right(timeout(patience.head, tls.accept(stream)).await??),
         None => Either::Left(stream),
     };
-    Some(Timed::new(stream, Http1::default(), patience, arrival.place))
+    Ok(Timed::new(stream, Http1::default(), patience, arrival.place))
 }
 
 fn app(
@@ -197,7 +206,7 @@ fn app(
     (Stream, Option<SocketAddr>),
     Config = (),
     InitError = (),
-    Service = impl Service<(Stream, Option<SocketAddr>)> + use<>,
+    Service = impl Service<(Stream, Option<SocketAddr>), Error: Display> + use<>,
 > + use<> {
     let state = web::Data::new(site.state.clone());
     let listener = site.listener;

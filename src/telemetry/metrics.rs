@@ -47,6 +47,8 @@ pub struct Metrics {
     pub connections_open: Gauge,
     /// Connections that were refused because there were too many, by limit.
     pub connections_refused: Family<LimitLabels, Counter>,
+    /// Failed authentications of clients, by reason.
+    pub authentication_failures: Family<FailureLabels, Counter>,
     /// Attempts that were refused because too many had failed, by limit.
     pub throttled: Family<LimitLabels, Counter>,
     /// Tokens that were refused because a quota was used up.
@@ -78,6 +80,13 @@ pub struct RequestLabels {
 pub struct LimitLabels {
     /// `client`, `address` or `overall`.
     pub limit: &'static str,
+}
+
+/// What failed authentications are told apart by.
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+pub struct FailureLabels {
+    /// Why, in a word.
+    pub reason: &'static str,
 }
 
 /// What answers to gateways are told apart by.
@@ -129,6 +138,9 @@ impl Default for Metrics {
         let connections_refused = Family::default();
         let help = "Connections refused because there were too many";
         registry.register("connections_refused", help, connections_refused.clone());
+        let authentication_failures = Family::default();
+        let help = "Clients that were not who they said, by reason";
+        registry.register("authentication_failures", help, authentication_failures.clone());
         let throttled = Family::default();
         let help = "Authentication refused because too many attempts failed";
         registry.register("authentication_throttled", help, throttled.clone());
@@ -188,6 +200,7 @@ impl Default for Metrics {
             staleness,
             connections_open,
             connections_refused,
+            authentication_failures,
             throttled,
             quota_refusals,
             store_up,

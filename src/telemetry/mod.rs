@@ -10,5 +10,6 @@ mod metrics;
 
 pub use log::log;
 pub use metrics::{
-    DecisionLabels, KindLabels, LimitLabels, Metrics, RequestLabels, Status, WithinDays,
+    DecisionLabels, FailureLabels, KindLabels, LimitLabels, Metrics, RequestLabels, Status,
+    WithinDays,
 };

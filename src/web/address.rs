@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use actix_web::HttpRequest;
+use actix_web::dev::RequestHead;
 use actix_web::http::header::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 use parking_lot::Mutex;
@@ -12,8 +13,8 @@ use crate::oauth::authenticate::CallerAddress;
 
 /// The address of the caller: of the socket, or what a trusted proxy says. A header alone is never
 /// believed: of the chain it names, the last address that is no proxy of ours counts.
-pub(crate) fn caller(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
-    let peer = request.peer_addr()?.ip().to_canonical();
+pub(crate) fn caller(request: &RequestHead, trusted: &[IpNet]) -> Option<IpAddr> {
+    let peer = request.peer_addr?.ip().to_canonical();
     Some(behind(peer, request.headers(), trusted))
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use actix_web::{HttpMessage, HttpRequest};
 
 use crate::assembly::App;
 use crate::clients::authority::Authority;
@@ -13,7 +13,7 @@ use crate::oauth::error::TokenFault;
 use crate::oauth::tokeninfo::LiveToken;
 use crate::oauth::{News, bearer};
 
-use super::origin;
+use super::origin::{self, ClaimedClient};
 use super::refusal::Refusal;
 
 /// While nothing was heard of the store for that long, nobody waits for it to answer a question about
@@ -47,6 +47,8 @@ pub(crate) async fn authority(
     needed: &'static str,
 ) -> Result<Authority, Refusal> {
     let live = judged(app, request).await?;
+    let claimed = ClaimedClient(live.claims().client_id.to_string());
+    request.extensions_mut().insert(claimed);
     let bearer = Authority::bearer(live.claims(), needed, origin::of(app, request))?;
     let client = holder(app, &live).await?;
     Ok(bearer.now(&client, needed)?)
@@ -60,6 +62,8 @@ pub(crate) async fn asker(
     needed: &'static str,
 ) -> Result<(), Refusal> {
     let live = judged(app, request).await?;
+    let claimed = ClaimedClient(live.claims().client_id.to_string());
+    request.extensions_mut().insert(claimed);
     let bearer = Authority::bearer(live.claims(), needed, origin::of(app, request))?;
     match holder_if_at_hand(app, &live).await? {
         Some(client) => Ok(bearer.now(&client, needed).map(drop)?),

@@ -1,8 +1,10 @@
 //! What a decision about a request of a gateway is to the log, to the metrics and to the caller: the
 //! same however it was asked for.
 
+use tracing::field::display;
+
 use crate::domain::error_code::ErrorCode;
-use crate::domain::printable;
+use crate::domain::printable::{self, begun};
 use crate::domain::resource::ProtectedResource;
 use crate::domain::store_error::StoreError;
 use crate::oauth::error::TokenFault;
@@ -10,6 +12,7 @@ use crate::policy::{Decision, Outcome, Reason, Request};
 use crate::telemetry::DecisionLabels;
 
 use super::ServerState;
+use super::origin::{Caller, LONGEST_ID};
 use super::refusal::Refusal;
 use super::state::starting;
 
@@ -19,50 +22,58 @@ pub(crate) async fn decide(
     state: &ServerState,
     request: &Request<'_>,
     token: Result<&str, TokenFault>,
+    caller: impl Fn() -> Caller,
 ) -> Result<Decision, Refusal> {
     let app = state.app().ok_or_else(starting)?;
     let decided = app.gatekeeper.decide(request, token, app.clock.now()).await;
 
-    let decision = note(state, decided, request, None)?;
-    if decision.is_allowed() {
-        return Ok(decision);
-    }
+    let (decision, id) = note(state, decided, request, None, caller)?;
+    let Some(id) = id else { return Ok(decision) };
     let path = request.path.split('?').next().unwrap_or_default();
     let resource = state.config().gateways.resource_of(path);
-    Err(refusal(&decision).about(resource.map(ProtectedResource::metadata_url)))
+    let refusal = refusal(&decision).logged_as(&id);
+    Err(refusal.about(resource.map(ProtectedResource::metadata_url)))
 }
 
 /// Denies what cannot be decided: it is not clear what the original request was. The header because
 /// of which it is not is logged.
-pub(crate) fn deny_unclear(state: &ServerState, header: Option<&str>) -> Refusal {
+pub(crate) fn deny_unclear(
+    state: &ServerState,
+    header: Option<&str>,
+    caller: impl Fn() -> Caller,
+) -> Refusal {
     if state.app().is_none() {
         return starting();
     }
     let decision = Decision::from(Reason::Unclear);
     count(state, label(decision.outcome()), decision.reason.as_str());
-    tracing::info!(reason = %decision.reason, header, "denied");
-    refusal(&decision)
+    let Caller { address, request_id } = caller();
+    let address = address.map(display);
+    tracing::info!(reason = %decision.reason, header, address, request_id, "denied");
+    refusal(&decision).logged_as(&request_id)
 }
 
-/// Counts a decision, and logs a denial, of the client that is named if no token shows it. Trouble
-/// becomes what the caller is told.
+/// Counts a decision, and logs a denial, of the client that is named if no token shows it; under which
+/// id. Trouble becomes what the caller is told.
 pub(crate) fn note(
     state: &ServerState,
     decided: Result<Decision, StoreError>,
     request: &Request<'_>,
     client_id: Option<&str>,
-) -> Result<Decision, Refusal> {
+    caller: impl Fn() -> Caller,
+) -> Result<(Decision, Option<String>), Refusal> {
     let decision = decided.map_err(|error| {
         count(state, "unavailable", "store");
         TokenFault::from(error)
     })?;
     if decision.is_allowed() {
         state.metrics().permitted.inc(); // without a look into the family
-        return Ok(decision);
+        return Ok((decision, None));
     }
     count(state, label(decision.outcome()), decision.reason.as_str());
-    log(&decision, request, client_id);
-    Ok(decision)
+    let caller = caller();
+    log(&decision, request, client_id, &caller);
+    Ok((decision, Some(caller.request_id)))
 }
 
 fn count(state: &ServerState, answer: &'static str, reason: &'static str) {
@@ -78,9 +89,9 @@ fn label(outcome: Outcome) -> &'static str {
     }
 }
 
-fn log(decision: &Decision, request: &Request<'_>, client_id: Option<&str>) {
+fn log(decision: &Decision, request: &Request<'_>, client_id: Option<&str>, caller: &Caller) {
     let shown = decision.token.as_ref().map(|live| live.claims().client_id.as_str());
-    let client_id = shown.or(client_id).map(|id| begun(id, 128));
+    let client_id = shown.or(client_id).map(|id| begun(id, LONGEST_ID));
     let fault = decision.fault.as_ref().map(|fault| printable::ascii(&fault.to_string()));
     tracing::info!(
         reason = %decision.reason,
@@ -88,13 +99,10 @@ fn log(decision: &Decision, request: &Request<'_>, client_id: Option<&str>) {
         rule = decision.rule.as_deref(),
         method = begun(request.method, 16),
         client_id,
+        address = caller.address.map(display),
+        request_id = caller.request_id,
         "denied"
     );
-}
-
-/// The first characters of a text that a stranger wrote: it must not fill the log.
-fn begun(text: &str, most: usize) -> String {
-    printable::ascii(&text.chars().take(most).collect::<String>())
 }
 
 /// Callers without a valid token get the same answer, whatever the policy says.

@@ -11,15 +11,20 @@ use std::task::{Context, Poll, ready as when_ready};
 use std::time::Instant;
 
 use actix_web::dev::{RequestHead, Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::{Error, HttpResponse, ResponseError};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{Error, HttpMessage, HttpResponse};
 use pin_project_lite::pin_project;
 use prometheus_client::metrics::histogram::Histogram;
 
 use crate::domain::error_code::ErrorCode;
-use crate::telemetry::{RequestLabels, Status};
+use crate::telemetry::{FailureLabels, RequestLabels, Status};
 
 use super::ServerState;
-use super::refusal::Refusal;
+use super::origin::{self, ClaimedClient};
+use super::refusal::{Refusal, Refused};
+
+/// With each refusal: the id under which the log knows of it.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Measures requests under the name of their route.
 pub(crate) struct Observe {
@@ -63,7 +68,7 @@ where
         let started = Instant::now();
         let durations = self.durations.clone();
         if let Err(refusal) = check_size(request.request().head(), &self.durations.state) {
-            let response = Some(request.into_response(refusal.error_response()));
+            let response = Some(request.into_response(HttpResponse::from_error(refusal)));
             return Answer::Refused { response, started, durations };
         }
         Answer::Served { future: self.service.call(request), started, durations }
@@ -89,12 +94,12 @@ where
         match self.project() {
             Project::Served { future, started, durations } => {
                 let mut response = when_ready!(future.poll(context))?;
-                durations.end(response.response_mut(), *started);
+                durations.end_routed(&mut response, *started);
                 Poll::Ready(Ok(response))
             }
             Project::Refused { response, started, durations } => match response.take() {
                 Some(mut response) => {
-                    durations.end(response.response_mut(), *started);
+                    durations.end_routed(&mut response, *started);
                     Poll::Ready(Ok(response))
                 }
                 None => Poll::Pending, // asked again after the end, which nobody does
@@ -116,10 +121,42 @@ impl Durations {
         Self { route, state, by_status: RefCell::default() }
     }
 
-    /// What is done with every answer before it is sent.
-    pub(crate) fn end(&self, answer: &mut HttpResponse, started: Instant) {
+    fn end_routed(&self, response: &mut ServiceResponse, started: Instant) {
+        let request = response.request().clone();
+        let extensions = request.extensions();
+        let client = extensions.get::<ClaimedClient>().map(|client| &*client.0);
+        self.end(request.head(), client, response.response_mut(), started);
+    }
+
+    /// What is done with every answer before it is sent. Refusals are logged here.
+    pub(crate) fn end(
+        &self,
+        request: &RequestHead,
+        client_id: Option<&str>,
+        answer: &mut HttpResponse,
+        started: Instant,
+    ) {
         self.state.part(answer);
+        let refusal = answer.error().and_then(Error::as_error::<Refusal>);
+        let id = refusal.map(|refusal| self.log(request, client_id, refusal));
+        if let Some(Ok(id)) = id.map(HeaderValue::try_from) {
+            answer.headers_mut().insert(REQUEST_ID, id);
+        }
         self.observe(answer.status().as_u16(), started);
+    }
+
+    /// Logs a refusal, unless that is done; under which id.
+    fn log(&self, request: &RequestHead, client_id: Option<&str>, refusal: &Refusal) -> String {
+        if let Some(id) = refusal.id_in_log() {
+            return id.to_owned();
+        }
+        let caller = origin::caller(request, &self.state.config().listen.trusted_proxies);
+        if let Some(reason) = refusal.failure() {
+            let labels = FailureLabels { reason };
+            self.state.metrics().authentication_failures.get_or_create(&labels).inc();
+        }
+        refusal.log(&Refused { caller: &caller, route: self.route, client_id });
+        caller.request_id
     }
 
     fn observe(&self, status: u16, started: Instant) {

@@ -4,15 +4,19 @@
 pub(crate) mod oauth;
 mod written;
 
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
+use tracing::field::display;
 
 use crate::clients::error::ClientsError;
 use crate::domain::error_code::ErrorCode;
 use crate::domain::printable;
 use crate::oauth::error::{OAuthError, TokenFault};
+
+use super::origin::{Caller, LONGEST_ID};
 
 pub(crate) use written::Written;
 
@@ -23,12 +27,36 @@ pub(crate) struct Refusal {
     /// For people. It may quote the caller.
     pub(crate) description: String,
     /// The methods that are allowed, where another was used.
-    pub(crate) allowed_methods: Option<String>,
+    pub(crate) allowed_methods: Option<Box<str>>,
     /// What would have been accepted.
     pub(crate) accepted: Vec<Accepted>,
     /// The URL of the metadata of the resource that was asked for.
-    pub(crate) resource_metadata: Option<String>,
+    pub(crate) resource_metadata: Option<Box<str>>,
     wait: Option<Duration>,
+    for_log: Box<ForLog>,
+}
+
+/// What the log is told and the caller is not.
+#[derive(Debug, Default)]
+struct ForLog {
+    /// Why; the description, if there is no more to say.
+    reason: Option<String>,
+    cause: Option<String>,
+    has_failed: bool,
+    /// Why a client is not who it says, in a word.
+    failure: Option<&'static str>,
+    /// The id of the request, if the log was told already.
+    known_as: Option<String>,
+}
+
+/// Who was refused, and where.
+#[derive(Debug)]
+pub(crate) struct Refused<'a> {
+    pub(crate) caller: &'a Caller,
+    /// The route as it is documented.
+    pub(crate) route: &'a str,
+    /// Whoever the caller says it is.
+    pub(crate) client_id: Option<&'a str>,
 }
 
 /// What would have been accepted instead of the body that was sent.
@@ -49,24 +77,73 @@ impl Refusal {
             accepted: Vec::new(),
             resource_metadata: None,
             wait: None,
+            for_log: Box::default(),
         }
+    }
+
+    fn because(code: ErrorCode, description: &str, error: &dyn Error) -> Self {
+        let mut refusal = Self::new(code, description);
+        *refusal.for_log = ForLog {
+            reason: Some(error.to_string()),
+            cause: error.source().map(|cause| format!("{cause:?}")),
+            has_failed: status(code).is_server_error(),
+            ..ForLog::default()
+        };
+        refusal
     }
 
     pub(crate) fn method_not_allowed(allowed: &str) -> Self {
         let description = format!("allowed methods: {allowed}");
         let refusal = Self::new(ErrorCode::MethodNotAllowed, &description);
-        Self { allowed_methods: Some(allowed.to_owned()), ..refusal }
+        Self { allowed_methods: Some(allowed.into()), ..refusal }
     }
 
     /// The same about a request for a resource that has metadata.
     pub(crate) fn about(self, resource_metadata: Option<String>) -> Self {
-        Self { resource_metadata, ..self }
+        Self { resource_metadata: resource_metadata.map(Into::into), ..self }
     }
 
     /// The same, with what would have been accepted.
     pub(crate) fn accepting(mut self, accepted: Accepted) -> Self {
         self.accepted.push(accepted);
         self
+    }
+
+    /// The same, of which the log knows under this id.
+    pub(crate) fn logged_as(mut self, request_id: &str) -> Self {
+        self.for_log.known_as = Some(request_id.to_owned());
+        self
+    }
+
+    /// The id under which the log knows of it, if it does.
+    pub(crate) fn id_in_log(&self) -> Option<&str> {
+        self.for_log.known_as.as_deref()
+    }
+
+    /// Why a client is not who it says, if that is the reason.
+    pub(crate) fn failure(&self) -> Option<&'static str> {
+        self.for_log.failure
+    }
+
+    /// Tells the log everything; the caller is told what it may know.
+    pub(crate) fn log(&self, refused: &Refused<'_>) {
+        let (error, status) = (self.code.as_str(), self.status().as_u16());
+        // A reason may quote the caller, who might like to write a line of the log.
+        let ForLog { reason, cause, has_failed, .. } = &*self.for_log;
+        let reason = printable::ascii(reason.as_ref().unwrap_or(&self.description));
+        let cause = cause.as_deref();
+        let Refused { caller: Caller { address, request_id }, route, client_id } = *refused;
+        let address = address.map(display);
+        let client_id = client_id.map(|id| printable::begun(id, LONGEST_ID));
+        if *has_failed {
+            tracing::error!(
+                error, reason, cause, client_id, address, route, status, request_id, "failed"
+            );
+        } else {
+            tracing::info!(
+                error, reason, cause, client_id, address, route, status, request_id, "refused"
+            );
+        }
     }
 
     /// The HTTP status of the reason.
@@ -121,44 +198,30 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// The log is told everything, once, here; the caller what it may know.
-fn refused(
-    code: ErrorCode,
-    description: &str,
-    reason: &dyn std::error::Error,
-    has_failed: bool,
-) -> Refusal {
-    let (error, cause) = (code.as_str(), reason.source());
-    // A reason may quote the caller, who might like to write a line of the log.
-    let reason = printable::ascii(&reason.to_string());
-    if has_failed {
-        tracing::error!(error, reason, cause = ?cause, "failed");
-    } else {
-        tracing::info!(error, reason, "refused");
-    }
-    Refusal::new(code, description)
-}
-
 impl From<OAuthError> for Refusal {
     fn from(error: OAuthError) -> Self {
-        let (code, wait) = (error.code(), error.retry_after());
-        let has_failed = status(code).is_server_error() && !error.is_crowd();
-        Self { wait, ..refused(code, &error.description(), &error, has_failed) }
+        let mut refusal = Self::because(error.code(), &error.description(), &error);
+        refusal.wait = error.retry_after();
+        refusal.for_log.has_failed &= !error.is_crowd();
+        if let OAuthError::Client(failure) = error {
+            refusal.for_log.failure = Some(failure.into());
+        }
+        refusal
     }
 }
 
 impl From<ClientsError> for Refusal {
     fn from(error: ClientsError) -> Self {
-        let (code, wait) = (error.code(), error.retry_after());
-        let has_failed = status(code).is_server_error() && !error.is_crowd();
-        Self { wait, ..refused(code, &error.description(), &error, has_failed) }
+        let mut refusal = Self::because(error.code(), &error.description(), &error);
+        refusal.wait = error.retry_after();
+        refusal.for_log.has_failed &= !error.is_crowd();
+        refusal
     }
 }
 
 impl From<TokenFault> for Refusal {
     fn from(fault: TokenFault) -> Self {
-        let has_failed = status(fault.code()).is_server_error();
-        refused(fault.code(), fault.description(), &fault, has_failed)
+        Self::because(fault.code(), fault.description(), &fault)
     }
 }
 
@@ -202,7 +265,10 @@ mod tests {
             let writer = lines.clone();
             let builder = tracing_subscriber::fmt().with_ansi(false).without_time();
             let log = builder.with_writer(move || writer.clone()).finish();
-            let refusal = tracing::subscriber::with_default(log, make);
+            let caller = Caller { address: None, request_id: "r".to_owned() };
+            let refused = Refused { caller: &caller, route: "/", client_id: None };
+            let refusal = make();
+            tracing::subscriber::with_default(log, || refusal.log(&refused));
             assert_eq!(refusal.status(), StatusCode::SERVICE_UNAVAILABLE, "{why}");
             let told = String::from_utf8(lines.0.lock().clone()).unwrap();
             assert!(told.starts_with(level) && told.lines().count() == 1, "{why}: {told:?}");

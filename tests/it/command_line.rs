@@ -157,7 +157,7 @@ impl Running {
     }
 
     /// The lines before it, and it.
-    fn read_until(&self, is_it: impl Fn(&Value) -> bool) -> (Vec<String>, Value) {
+    pub(crate) fn read_until(&self, is_it: impl Fn(&Value) -> bool) -> (Vec<String>, Value) {
         let end = Instant::now() + PATIENCE;
         let mut seen = Vec::new();
         loop {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use clap::Args;
 use latchkey::config::{self, Config, Settings};
 use latchkey::telemetry::{
-    DecisionLabels, KindLabels, LimitLabels, Metrics, RequestLabels, Status, WithinDays,
+    DecisionLabels, FailureLabels, KindLabels, LimitLabels, Metrics, RequestLabels, Status,
+    WithinDays,
 };
 
 use crate::documents::manual;
@@ -111,6 +112,7 @@ fn every_metric_of_the_dashboard_and_the_manual_is_one_that_we_have() {
     let decided = DecisionLabels { answer: "yes", reason: "permitted" };
     metrics.decisions.get_or_create(&decided).inc();
     // A family is shown from its first member on.
+    metrics.authentication_failures.get_or_create(&FailureLabels { reason: "unknown" }).inc();
     metrics.throttled.get_or_create(&LimitLabels { limit: "address" }).inc();
     metrics.connections_refused.get_or_create(&LimitLabels { limit: "address" }).inc();
     metrics.unreadable.get_or_create(&KindLabels { kind: "client" }).inc();

@@ -49,6 +49,7 @@ mod last_used;
 mod ledger;
 mod list_limits;
 mod load;
+mod log_lines;
 mod long_silence;
 mod main_job;
 mod mia;

@@ -42,6 +42,8 @@ async fn s3_no_token_and_a_bad_one() {
         let headers = |reply: &Reply| {
             let mut headers = reply.headers.clone();
             headers.remove("date");
+            // Each request has its own, and each answer the one of its request.
+            assert_eq!(headers.remove("x-request-id").is_some(), reply.status >= 400);
             headers
         };
         assert_eq!(headers(&at_once), headers(&routed), "{path}");

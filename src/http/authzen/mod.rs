@@ -4,7 +4,7 @@
 mod evaluation;
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
 use crate::assembly::App;
@@ -12,7 +12,7 @@ use crate::domain::permission::DECIDE;
 use crate::policy::{Decision, Reason, Subject};
 use crate::web::refusal::Refusal;
 use crate::web::state::Running;
-use crate::web::{ServerState, bearer, body, decision, json};
+use crate::web::{ServerState, bearer, body, decision, json, origin};
 
 use super::oauth::well_known;
 
@@ -31,7 +31,7 @@ pub(super) async fn evaluation(
     let answer = async {
         let app = app?;
         let asked = asked(&app, &request, payload).await?;
-        one(&state, &app, &asked).await
+        one(&state, &app, &request, &asked).await
     };
     echoing(&request, answer.await)
 }
@@ -47,8 +47,8 @@ pub(super) async fn evaluations(
         let app = app?;
         let asked = asked(&app, &request, payload).await?;
         match Batch::of(&asked)? {
-            Some(batch) => several(&state, &app, &batch).await,
-            None => one(&state, &app, &asked).await,
+            Some(batch) => several(&state, &app, &request, &batch).await,
+            None => one(&state, &app, &request, &asked).await,
         }
     };
     echoing(&request, answer.await)
@@ -71,17 +71,27 @@ async fn asked(app: &App, request: &HttpRequest, payload: web::Payload) -> Resul
     Ok(json::object(&body::read(request, payload, json::MEDIA_TYPE).await?)?)
 }
 
-async fn one(state: &ServerState, app: &App, asked: &Value) -> Result<Value, Refusal> {
+async fn one(
+    state: &ServerState,
+    app: &App,
+    request: &HttpRequest,
+    asked: &Value,
+) -> Result<Value, Refusal> {
     let evaluation = Evaluation::read(asked, &Value::Null)?;
-    Ok(shown(&decide(state, app, &evaluation).await?))
+    Ok(shown(&decide(state, app, request, &evaluation).await?))
 }
 
-async fn several(state: &ServerState, app: &App, batch: &Batch<'_>) -> Result<Value, Refusal> {
+async fn several(
+    state: &ServerState,
+    app: &App,
+    request: &HttpRequest,
+    batch: &Batch<'_>,
+) -> Result<Value, Refusal> {
     let mut answers = Vec::new();
     for evaluation in &batch.evaluations {
         let (is_allowed, shown) = match evaluation {
             Ok(evaluation) => {
-                let decision = decide(state, app, evaluation).await?;
+                let decision = decide(state, app, request, evaluation).await?;
                 (decision.is_allowed(), shown(&decision))
             }
             Err(malformed) => (false, error(malformed)),
@@ -102,6 +112,7 @@ async fn several(state: &ServerState, app: &App, batch: &Batch<'_>) -> Result<Va
 async fn decide(
     state: &ServerState,
     app: &App,
+    call: &HttpRequest,
     evaluation: &Evaluation<'_>,
 ) -> Result<Decision, Refusal> {
     let Evaluation { subject, is_route, request } = evaluation;
@@ -110,7 +121,9 @@ async fn decide(
         Some(_) if !is_route => Ok(Reason::UnknownResource.into()),
         Some(subject) => app.gatekeeper.decide_for(*subject, request, app.clock.now()).await,
     };
-    decision::note(state, decided, request, subject.and_then(Subject::client_id))
+    let caller = || origin::caller(call.head(), &app.config.listen.trusted_proxies);
+    let client_id = subject.and_then(Subject::client_id);
+    decision::note(state, decided, request, client_id, caller).map(|(decision, _)| decision)
 }
 
 /// A yes has no context: a caller that does not understand one may take it for a no, §5.5.
@@ -134,7 +147,7 @@ fn error(malformed: &Malformed) -> Value {
 fn echoing(request: &HttpRequest, answer: Result<Value, Refusal>) -> HttpResponse {
     let mut response = match answer {
         Ok(answer) => HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer),
-        Err(refusal) => refusal.error_response(),
+        Err(refusal) => HttpResponse::from_error(refusal),
     };
     let mut sent = request.headers().get_all(&REQUEST_ID);
     if let (Some(id), None) = (sent.next(), sent.next()) {

@@ -11,14 +11,14 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING, UPGRADE,
 };
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse};
 use futures_util::{FutureExt, StreamExt};
 
 use crate::config::{AuthSource, ForwardAuthSource};
 use crate::oauth::tokeninfo::LiveToken;
 use crate::policy::{AnswerHeader, Decision, Identity, Request};
 use crate::web::refusal::Refusal;
-use crate::web::{ServerState, bearer, decision};
+use crate::web::{ServerState, bearer, decision, origin};
 
 use original::{FORWARDED, MIA, ORIGINAL, Source, Unclear};
 
@@ -82,7 +82,7 @@ async fn mia(state: &ServerState, names: &Names, call: &RequestHead) -> HttpResp
     match decide(state, call, request).await {
         Ok(decision) => yes(&decision, &names.mia, &gateways.properties),
         Err(no) if !gateways.strict && no.status().is_client_error() => nobody(empty()),
-        Err(no) => nobody(no.error_response()),
+        Err(no) => nobody(HttpResponse::from_error(no)),
     }
 }
 
@@ -94,7 +94,7 @@ async fn others(state: &ServerState, names: &Names, call: &RequestHead) -> HttpR
 
     match decide(state, call, original::request(call, &source)).await {
         Ok(decision) => yes(&decision, &names.others, &[]),
-        Err(no) => no.error_response(),
+        Err(no) => HttpResponse::from_error(no),
     }
 }
 
@@ -103,9 +103,11 @@ async fn decide(
     call: &RequestHead,
     request: Result<Request<'_>, Unclear<'_>>,
 ) -> Result<Decision, Refusal> {
+    let caller = || origin::caller(call, &state.config().listen.trusted_proxies);
+    let token = bearer::sole_token(call.headers());
     match request {
-        Ok(request) => decision::decide(state, &request, bearer::sole_token(call.headers())).await,
-        Err(Unclear { header }) => Err(decision::deny_unclear(state, header)),
+        Ok(request) => decision::decide(state, &request, token, caller).await,
+        Err(Unclear { header }) => Err(decision::deny_unclear(state, header, caller)),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::mem::take;
 
-use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use actix_web::{HttpMessage, HttpRequest};
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::DecodePaddingMode;
@@ -18,6 +18,7 @@ use crate::oauth::authenticate::{AuthenticatedClient, Presented};
 use crate::oauth::error::{AuthFailure, OAuthError};
 use crate::telemetry::{LimitLabels, Metrics};
 use crate::web::form::Form;
+use crate::web::origin::ClaimedClient;
 use crate::web::{ServerState, address};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -40,6 +41,11 @@ pub(in crate::http) async fn authenticated(
     let trusted = &app.config.listen.trusted_proxies;
     let caller = address::counted(request, trusted, state.untrusted_proxies());
     let proved = app.tokens.authenticator.authenticate(presented, caller, now).await;
+    let claimed = match &proved {
+        Ok(client) => client.client().id.to_string(),
+        Err(_) => app.tokens.authenticator.claimed(presented),
+    };
+    request.extensions_mut().insert(ClaimedClient(claimed));
     proved.inspect_err(|error| count(error, state.metrics()))
 }
 

@@ -67,7 +67,7 @@ fn rate_and_address<'a>(
     app: &App,
     request: &'a HttpRequest,
 ) -> Option<(&'a RegistrationRate, IpAddr)> {
-    let address = address::caller(request, &app.config.listen.trusted_proxies);
+    let address = address::caller(request.head(), &app.config.listen.trusted_proxies);
     ServerState::of(request).map(ServerState::rate).zip(address)
 }
 

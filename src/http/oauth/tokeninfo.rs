@@ -3,7 +3,7 @@
 use actix_web::dev::RequestHead;
 use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse};
 use base64_simd::URL_SAFE_NO_PAD;
 use futures_util::FutureExt;
 use memchr::{memchr, memrchr};
@@ -36,7 +36,7 @@ pub(in crate::http) fn at_once(
 ) -> Option<HttpResponse> {
     let app = state.app().filter(|_| request.method == Method::GET)?;
     let answer = answer(app, request.headers()).now_or_never()?;
-    Some(answer.unwrap_or_else(|refusal| refusal.error_response()))
+    Some(answer.unwrap_or_else(HttpResponse::from_error))
 }
 
 async fn answer(app: &App, headers: &HeaderMap) -> Result<HttpResponse, Refusal> {

@@ -168,10 +168,7 @@ impl Authenticator {
             let why = "nothing was heard of other replicas for too long";
             return Err(StoreError::new(why).into());
         }
-        let unverified = match presented {
-            Presented::Secret { .. } => None,
-            Presented::Assertion { assertion, .. } => self.reader.read(assertion),
-        };
+        let unverified = self.unverified(presented);
         let name = presented.name(unverified.as_ref());
         let mut attempt = self.throttle.admit(caller, name, now).await?;
         let outcome = match presented {
@@ -188,6 +185,19 @@ impl Authenticator {
             _ => {}
         }
         outcome
+    }
+
+    /// Whoever the caller says it is, proved or not; empty if it says nothing that can be read.
+    #[must_use]
+    pub fn claimed(&self, presented: &Presented) -> String {
+        presented.name(self.unverified(presented).as_ref()).to_owned()
+    }
+
+    fn unverified(&self, presented: &Presented) -> Option<UnverifiedAssertion> {
+        match presented {
+            Presented::Secret { .. } => None,
+            Presented::Assertion { assertion, .. } => self.reader.read(assertion),
+        }
     }
 
     /// A text that is no client id is an unknown client: it costs and says the same.

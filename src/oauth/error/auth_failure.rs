@@ -4,7 +4,8 @@ use crate::domain::jwk::Algorithm;
 
 /// Why a client is not who it says. The caller sees `invalid_client` and the same words for all of
 /// them, but for a claim of an assertion whose signature was right.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, strum::IntoStaticStr, thiserror::Error)]
+#[strum(serialize_all = "snake_case")]
 pub enum AuthFailure {
     /// No credentials at all.
     #[error("no credentials")]

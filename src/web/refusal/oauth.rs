@@ -39,7 +39,7 @@ pub(crate) fn write(refusal: &Refusal) -> Written {
     let mut headers = vec![(CACHE_CONTROL, "no-store".to_owned())];
     headers.extend(challenge(refusal, description).map(|challenge| (WWW_AUTHENTICATE, challenge)));
     headers.extend(refusal.retry_after().map(|seconds| (RETRY_AFTER, seconds.to_string())));
-    headers.extend(refusal.allowed_methods.clone().map(|methods| (ALLOW, methods)));
+    headers.extend(refusal.allowed_methods.iter().map(|methods| (ALLOW, methods.to_string())));
     headers.extend(refusal.accepted.iter().map(|accepted| match accepted {
         Accepted::ContentCoding(coding) => (ACCEPT_ENCODING, (*coding).to_owned()),
         Accepted::PatchTypes(types) => (ACCEPT_PATCH, types.clone()),
@@ -90,7 +90,7 @@ impl Responder for Refusal {
     type Body = BoxBody;
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
-        write(&self).into()
+        HttpResponse::from_error(self)
     }
 }
 
