@@ -9,6 +9,7 @@ use super::access::{Access, json_of};
 use super::remote::{self, RemoteError};
 use super::{Outcome, print, wait_for};
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command")]
 #[derive(Args)]
 #[command(group(ArgGroup::new("which").args(["jti", "client", "kid", "all"]).required(true)))]
 struct Arguments {
@@ -52,6 +53,14 @@ struct Arguments {
     /// Do not ask whether every token is meant
     #[arg(long, requires = "all")]
     yes: bool,
+
+    /// Also if there is no such client or key: one that is gone may still have tokens
+    #[arg(long, conflicts_with_all = ["jti", "all"])]
+    force: bool,
+
+    /// Print what was revoked as JSON, a line for each
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn command() -> Command {
@@ -90,13 +99,31 @@ async fn send_order(arguments: &Arguments) -> Outcome {
     let url = api.at(&["revocations"]);
     let answer = json_of(api.post(&url, &order).await?, &url)?;
     let revoked = answer.get("revoked").and_then(Value::as_array);
-    for revocation in revoked.ok_or_else(|| RemoteError::Strange(url.clone()))? {
-        print(&revocation.to_string())?;
+    let revoked = revoked.ok_or_else(|| RemoteError::Strange(url.clone()))?;
+    if !arguments.json {
+        return print(&arguments.words());
     }
-    Ok(())
+    revoked.iter().try_for_each(|revocation| print(&revocation.to_string()))
 }
 
 impl Arguments {
+    /// What was done.
+    fn words(&self) -> String {
+        let until = self.before.as_ref().map(|at| format!(" that were issued until {at}"));
+        let until = until.unwrap_or_default();
+        match (&self.jti, &self.client, &self.credential, &self.kid) {
+            (Some(jti), ..) => format!("revoked the token {jti}"),
+            (_, Some(client), Some(credential), _) => {
+                format!(
+                    "revoked the tokens of the client {client} from its credential {credential}"
+                )
+            }
+            (_, Some(client), ..) => format!("revoked the tokens of the client {client}{until}"),
+            (.., Some(kid)) => format!("revoked the signing key {kid} and what it signed"),
+            _ => format!("revoked all tokens{until}"),
+        }
+    }
+
     fn order(&self) -> Value {
         let texts = [
             ("jti", &self.jti),
@@ -111,6 +138,9 @@ impl Arguments {
         if let Some(before) = &self.before {
             let moment = before.parse::<u64>().map_or_else(|_| before.as_str().into(), Value::from);
             order.insert("issued_before".to_owned(), moment);
+        }
+        if self.force {
+            order.insert("force".to_owned(), true.into());
         }
         if self.all {
             order.insert("all".to_owned(), true.into());

@@ -82,6 +82,9 @@ pub enum ClientsError {
     /// The client has no such credential.
     #[error("the client has no such credential")]
     NoCredential,
+    /// The client or the key whose tokens shall be revoked is not there.
+    #[error("no such {0}; if it is gone and its tokens are meant, say `force`")]
+    NothingToRevoke(&'static str),
     /// Others change the same client all the time.
     #[error("the client is being changed by others; try again")]
     Raced,
@@ -152,7 +155,9 @@ impl ClientsError {
             | Self::SharedKey => ErrorCode::InvalidClientMetadata,
             Self::Cursor | Self::Malformed(_) | Self::Transition(..) => ErrorCode::InvalidRequest,
             Self::NotPermitted(_) => ErrorCode::InsufficientScope,
-            Self::NoCredential | Self::NoSigningKey | Self::NotFound => ErrorCode::NotFound,
+            Self::NoCredential | Self::NoSigningKey | Self::NotFound | Self::NothingToRevoke(_) => {
+                ErrorCode::NotFound
+            }
             Self::NoEntropy(_) => ErrorCode::ServerError,
             Self::Busy(_) | Self::Store(_) => ErrorCode::TemporarilyUnavailable,
             Self::Revocations(_) | Self::Throttled(_) | Self::TooMany => ErrorCode::TooManyRequests,
@@ -198,6 +203,7 @@ impl ClientsError {
             | Self::NoCredential
             | Self::NoSigningKey
             | Self::NotFound
+            | Self::NothingToRevoke(_)
             | Self::NotPermitted(_)
             | Self::NotPublished
             | Self::Raced

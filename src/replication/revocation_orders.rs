@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::clients::change::By;
 use crate::clients::error::ClientsError;
-use crate::clients::revoke::{Order, TokenRevocation};
+use crate::clients::revoke::{Instruction, Order, TokenRevocation};
 use crate::domain::revocation::{Revocation, Revoked};
 use crate::signing::key_exchange::KeyExchange;
 
@@ -25,13 +25,15 @@ impl RevocationOrders {
     pub async fn carry_out(
         &self,
         by: By<'_>,
-        order: Order,
-        reason: Option<String>,
+        instruction: Instruction,
     ) -> Result<Vec<Revocation>, ClientsError> {
-        if let Order::SigningKey(kid) = &order {
+        if let Order::SigningKey(kid) = &instruction.order {
+            if !instruction.force && !self.keys.knows(kid).await? {
+                return Err(ClientsError::NothingToRevoke("signing key"));
+            }
             self.keys.make_way(by.authority, kid).await;
         }
-        let revoked = self.tokens.revoke(by, order, reason).await?;
+        let revoked = self.tokens.revoke(by, instruction).await?;
         if revoked.iter().any(|it| matches!(it.revoked, Revoked::SigningKey { .. })) {
             // The key leaves the ring when the feed reads next.
             let _ = self.feed.look().await;

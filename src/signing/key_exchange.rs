@@ -84,6 +84,13 @@ impl KeyExchange {
         written
     }
 
+    /// Whether there is a key of this name, on this replica or another.
+    pub async fn knows(&self, kid: &str) -> Result<bool, StoreError> {
+        let is_own = self.ring.own().iter().any(|key| key.jwk.kid == kid);
+        let is_published = |shared: SharedKeys| shared.keys.iter().any(|key| key.jwk.kid == kid);
+        Ok(is_own || is_published(self.store.published().await?))
+    }
+
     /// What is to be written. `shared` is then as the store has it.
     async fn write(
         &self,

@@ -106,7 +106,7 @@ async fn nothing_of_strangers_commands_it() {
         (&["audit", "--json"],                                      true),
         (&["keys", "list"],                                         true),
         (&["keys", "list", "--json"],                               true),
-        (&["revoke", "--jti", "t"],                                 true),
+        (&["revoke", "--jti", "t", "--json"],                       true),
     ];
     for (args, goes_well) in cases {
         let ran = home.run_with(&[args, &["--issuer", &url]].concat(), &given, "");

@@ -505,6 +505,14 @@ async fn tokens_are_called_back() {
     let server = home.serve(&["--algorithm=EdDSA"]);
     let issuer = &*server.url;
     let revoke = |args: &[&str]| home.run(&[&["revoke", "--issuer", issuer], args].concat());
+    for (what, said) in [
+        ("--client", "revoked the tokens of the client typo"),
+        ("--kid", "revoked the signing key typo and what it signed"),
+    ] {
+        let refused = revoke(&[what, "typo"]);
+        assert!(refused.code == Some(1) && refused.stderr.contains("no such"), "{refused:?}");
+        assert_eq!(revoke(&[what, "typo", "--force"]).text(), said);
+    }
     let claims = |token: &str| home.run(&["tokeninfo", "--issuer", issuer, token]);
     let of = |claims: &serde_json::Value, name: &str| claims[name].as_str().unwrap().to_owned();
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
@@ -519,7 +527,8 @@ async fn tokens_are_called_back() {
         let (id, secret) = register(&server).await;
         let issued = token(&home, &server, (&id, &secret));
         let args = order(&claims(issued.text()).json());
-        let done = revoke(&args.iter().map(String::as_str).collect::<Vec<_>>()).json();
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let done = revoke(&[&args[..], &["--json"]].concat()).json();
         assert!(done["name"].as_str().unwrap().starts_with(name), "{done}");
         assert_eq!(claims(issued.text()).code, Some(1), "{name}");
     }

@@ -37,7 +37,7 @@ async fn each_order_ends_what_it_says_and_nothing_else() {
         ("its jti and exp",            &|c| json!({ "jti": c["jti"], "exp": c["exp"] }),                                true,  false),
         ("another jti",                &|_| json!({ "jti": "other", "reason": "a leak" }),                              false, false),
         ("its client",                 &|c| json!({ "client_id": c["sub"] }),                                           true,  false),
-        ("another client",             &|_| json!({ "client_id": "who" }),                                              false, false),
+        ("another client",             &|_| json!({ "client_id": "who", "force": true }),                               false, false),
         ("its client, at iat",         &|c| json!({ "client_id": c["sub"], "issued_before": c["iat"] }),                true,  false),
         ("the same as a date",         &|c| json!({ "client_id": c["sub"], "issued_before": rfc3339(c) }),              true,  false),
         ("its client, earlier",        &|c| json!({ "client_id": c["sub"], "issued_before": earlier(c) }),              false, false),
@@ -60,6 +60,31 @@ async fn each_order_ends_what_it_says_and_nothing_else() {
         assert_eq!(server.tokeninfo(&token).await.status == 401, ends, "{why}");
         assert_eq!(server.tokeninfo(&another).await.status == 401, ends_another, "{why}");
     }
+}
+
+/// A name may have a typing error. What is gone may still have tokens, and is revoked if that is meant.
+#[actix_web::test]
+async fn what_is_not_there_is_revoked_by_force_alone() {
+    let server = Server::start().await;
+    let client = server.client_with_secret().await;
+    let token = server.token_of(&client).await;
+    for (why, order) in [
+        ("a client", json!({ "client_id": "who" })),
+        ("a client, by date", json!({ "client_id": "who", "issued_before": 1 })),
+        ("a credential", json!({ "client_id": "who", "credential": "x" })),
+        ("a key", json!({ "kid": "who" })),
+    ] {
+        let mut order = order;
+        let refused = revoke(&server, order.clone()).await;
+        assert_eq!((refused.status, refused.error()), (404, Some("not_found")), "{why}");
+        order["force"] = false.into();
+        assert_eq!(revoke(&server, order.clone()).await.status, 404, "{why}");
+        order["force"] = true.into();
+        assert_eq!(revoke(&server, order).await.status, 200, "{why}");
+    }
+    let reply = revoke(&server, json!({ "client_id": client.0, "force": "yes" })).await;
+    assert_eq!(reply.status, 400, "{reply:?}");
+    assert_eq!(server.tokeninfo(&token).await.status, 200, "nothing of it was about this client");
 }
 
 #[actix_web::test]

@@ -21,7 +21,7 @@ use super::authority::Authority;
 use super::change::By;
 use super::error::ClientsError;
 
-pub use order::{LATEST, Order, Part};
+pub use order::{Instruction, LATEST, Order, Part};
 
 /// How much longer a revocation is kept than its token is said to live.
 const RESERVE: Duration = Duration::from_secs(600);
@@ -54,13 +54,12 @@ impl TokenRevocation {
     pub async fn revoke(
         &self,
         By { authority, now }: By<'_>,
-        order: Order,
-        reason: Option<String>,
+        Instruction { order, reason, force }: Instruction,
     ) -> Result<Vec<Revocation>, ClientsError> {
         let by = Cause { authority, reason, now };
         let horizon = self.revoker.revocations.horizon(now);
         let (revoked, until) = match order {
-            Order::Client(id, part) => return self.end_part(&by, id, part).await,
+            Order::Client(id, part) => return self.end_part(&by, id, part, force).await,
             // A registration access token that is as old may be shown at any time.
             Order::Everything(before) => {
                 (Revoked::Everything { before: past(before, now)? }, LATEST)
@@ -85,16 +84,26 @@ impl TokenRevocation {
         by: &Cause<'_>,
         id: ClientId,
         part: Part,
+        force: bool,
     ) -> Result<Vec<Revocation>, ClientsError> {
         let part = match part {
             Part::Before(before) => Part::Before(past(before, by.now)?),
             part => part,
         };
+        if !force && !self.is_known(&id).await? {
+            return Err(ClientsError::NothingToRevoke("client"));
+        }
         let mut ended = self.end_part_of(by, id.clone(), &part).await?;
         for successor in self.repository.successors(&id).await? {
             ended.extend(self.end_part_of(by, successor.id, &part).await?);
         }
         Ok(ended)
+    }
+
+    /// Whether there is a client that has this id, or had it.
+    async fn is_known(&self, id: &ClientId) -> Result<bool, ClientsError> {
+        Ok(self.repository.read(id).await?.is_some()
+            || !self.repository.successors(id).await?.is_empty())
     }
 
     async fn end_part_of(

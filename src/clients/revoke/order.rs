@@ -16,6 +16,18 @@ pub enum Order {
     Token(String, Option<Timestamp>),
 }
 
+/// An order as it is given.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Instruction {
+    /// Which tokens.
+    pub order: Order,
+    /// Why; it is kept in the audit record.
+    pub reason: Option<String>,
+    /// Whether it is meant although there is no such client or key: one that is gone may still have
+    /// tokens.
+    pub force: bool,
+}
+
 /// Which tokens of a client.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Part {

@@ -3,20 +3,20 @@
 use serde_json::{Map, Value};
 
 use crate::clients::error::ClientsError;
-use crate::clients::revoke::{LATEST, Order, Part};
+use crate::clients::revoke::{Instruction, LATEST, Order, Part};
 use crate::domain::clock::Timestamp;
 use crate::domain::id::{ClientId, CredentialId};
 use crate::domain::printable::excerpt;
 
 /// Every member that an order may have.
-const MEMBERS: [&str; 8] =
-    ["jti", "exp", "client_id", "issued_before", "credential", "kid", "all", "reason"];
+const MEMBERS: [&str; 9] =
+    ["jti", "exp", "client_id", "issued_before", "credential", "kid", "all", "reason", "force"];
 /// No name of a token, a key or a credential is longer.
 const LONGEST_NAME: usize = 256;
 const LONGEST_REASON: usize = 1000;
 
-/// Reads an order, and why it is given. What would say two things at once is refused.
-pub(super) fn order(object: &Value) -> Result<(Order, Option<String>), ClientsError> {
+/// Reads an order. What would say two things at once is refused.
+pub(super) fn instruction(object: &Value) -> Result<Instruction, ClientsError> {
     let empty = Map::new();
     let members = Members(object.as_object().unwrap_or(&empty));
     members.refuse_unknown()?;
@@ -48,7 +48,7 @@ pub(super) fn order(object: &Value) -> Result<(Order, Option<String>), ClientsEr
     if members.0.contains_key("exp") && !matches!(order, Order::Token(..)) {
         return refused("`exp` goes with `jti` only");
     }
-    Ok((order, members.reason()?))
+    Ok(Instruction { order, reason: members.reason()?, force: members.flag("force")? })
 }
 
 struct Members<'a>(&'a Map<String, Value>);
@@ -106,6 +106,14 @@ impl Members<'_> {
         match self.0.get(name) {
             Some(Value::Bool(true)) => Ok(()),
             _ => refused(&format!("`{name}` must be true")),
+        }
+    }
+
+    fn flag(&self, name: &str) -> Result<bool, ClientsError> {
+        match self.0.get(name) {
+            None => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(_) => refused(&format!("`{name}` must be true or false")),
         }
     }
 

@@ -20,10 +20,10 @@ pub(in crate::http) async fn post(
 ) -> Result<HttpResponse, Refusal> {
     let authority = bearer::authority(&app, &request, TOKENS_REVOKE).await?;
     let object = json::object(&body::read(&request, payload, json::MEDIA_TYPE).await?)?;
-    let (order, reason) = revocation_order::order(&object)?;
+    let instruction = revocation_order::instruction(&object)?;
 
     let by = By { authority: &authority, now: app.clock.now() };
-    let revoked = app.revocation_orders.carry_out(by, order, reason).await?;
+    let revoked = app.revocation_orders.carry_out(by, instruction).await?;
 
     let revoked: Vec<Value> = revoked.iter().map(shown).collect();
     Ok(HttpResponse::Ok()
