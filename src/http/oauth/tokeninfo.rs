@@ -15,8 +15,6 @@ use crate::web::refusal::Refusal;
 use crate::web::state::Running;
 use crate::web::{ServerState, bearer};
 
-use super::super::gateway::Names;
-
 /// Made once: this is asked for each request that reaches an API.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -29,11 +27,7 @@ pub(in crate::http) async fn get(
 }
 
 /// The answer of [`get`], unless news of other replicas must be waited for.
-pub(in crate::http) fn at_once(
-    state: &ServerState,
-    _: &Names,
-    request: &RequestHead,
-) -> Option<HttpResponse> {
+pub(in crate::http) fn at_once(state: &ServerState, request: &RequestHead) -> Option<HttpResponse> {
     let app = state.app().filter(|_| request.method == Method::GET)?;
     let answer = answer(app, request.headers()).now_or_never()?;
     Some(answer.unwrap_or_else(HttpResponse::from_error))
