@@ -97,7 +97,8 @@ async fn until_stopped(loaded: Loaded) -> Outcome {
             never = &mut welcome => match never {},
             stop = signals.next() => match stop {
                 true => break Ok(()),
-                false => server.reread().await,
+                // Beside this, which waits for the next signal: a store may be slow to answer.
+                false => drop(tokio::spawn(server.reread())),
             },
         }
     };

@@ -204,22 +204,24 @@ impl Server {
 
     /// Reads again what may change while the server runs: the certificate, the policy and the signing
     /// keys. All of them are watched too; this is for those who do not wait for it.
-    pub async fn reread(&self) {
+    pub fn reread(&self) -> impl Future<Output = ()> + use<> {
         let (certificate, chores) = (self.certificate.clone(), self.chores.clone());
-        let policy = chores.as_ref().and_then(|chores| chores.policy.clone());
-        let files = tokio::task::spawn_blocking(move || {
-            certificate.inspect(|certificate| certificate.reread());
-            policy.inspect(|policy| policy.reread());
-        });
-        let _ = files.await;
-        if let Some(chores) = chores {
-            // The feed says it if the store does not answer.
-            let _ = chores.feed.look().await;
+        async move {
+            let policy = chores.as_ref().and_then(|chores| chores.policy.clone());
+            let files = tokio::task::spawn_blocking(move || {
+                certificate.inspect(|certificate| certificate.reread());
+                policy.inspect(|policy| policy.reread());
+            });
+            let _ = files.await;
+            if let Some(chores) = chores {
+                // The feed says it if the store does not answer.
+                let _ = chores.feed.look().await;
+            }
+            tracing::info!(
+                "looked again for a new certificate, a new policy and new signing keys; settings are \
+                 read at the start only"
+            );
         }
-        tracing::info!(
-            "the certificate, the policy and the signing keys were read again; settings are read at \
-             the start only"
-        );
     }
 
     /// Stops: tells balancers, ends each connection with its next answer, waits, lets requests

@@ -27,13 +27,37 @@ async fn sighup_rereads_what_may_change_and_the_server_goes_on() {
 
     fs::write(home.path("policy.json"), public("/new")).unwrap();
     server.signal("HUP");
-    server.logged(|entry| starts(entry, "the certificate, the policy and the signing keys"));
+    server.logged(|entry| starts(entry, "looked again"));
     assert!(!passes("/old").await && passes("/new").await, "in force when it is logged");
 
     fs::write(home.path("policy.json"), "{").unwrap();
     server.signal("HUP");
     server.logged(|entry| starts(entry, "the new policy cannot be used"));
     assert!(passes("/new").await, "the old policy stays");
+    assert!(server.stop().success());
+}
+
+#[test]
+fn sighup_takes_the_new_certificate_at_once() {
+    let home = Home::new();
+    let renew = || {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(home.path("tls.pem"), made.cert.pem()).unwrap();
+        fs::write(home.path("tls.key"), made.signing_key.serialize_pem()).unwrap();
+    };
+    renew();
+    let server = home.serve(&["--tls-certificate=tls.pem", "--tls-key=tls.key"]);
+    renew();
+    server.signal("HUP");
+    // The files are looked at each five seconds; this comes before the line of the signal.
+    let (before, _) = server.read_until(|entry| starts(entry, "looked again"));
+    assert!(
+        before.iter().any(|line| line.contains("the certificate was read again")),
+        "{before:?}"
+    );
+    fs::write(home.path("tls.key"), "no key").unwrap();
+    server.signal("HUP");
+    server.logged(|entry| starts(entry, "the new certificate cannot be used"));
     assert!(server.stop().success());
 }
 
