@@ -18,7 +18,7 @@ use latchkey::store::EmbeddedStore;
 use parking_lot::Mutex;
 use tracing::subscriber::DefaultGuard;
 
-use crate::damaged_pages::{NOW, damaged, trail};
+use crate::damaged_pages::{NOW, damaged, spoiled_trail, trail};
 use crate::harness::TestClock;
 use crate::store_check::spoil_page_with;
 use crate::store_contract::{audit_record, client, id, login, secret};
@@ -83,17 +83,12 @@ async fn sweeps_log_once() {
 #[tokio::test]
 async fn a_record_that_is_lost_is_named_once() {
     let folder = tempfile::tempdir().unwrap();
-    let store = EmbeddedStore::open(folder.path()).unwrap();
-    let records = trail(&store).await;
-    drop(store);
-    spoil_page_with(folder.path(), format!("\"id\":\"{}\"", records[100].id));
-
-    let store = EmbeddedStore::open(folder.path()).unwrap();
+    let (store, records, bad) = spoiled_trail(folder.path()).await;
     let (log, _guard) = Log::start();
     for _ in 0..ROUNDS {
         store.records(&AuditQuery { limit: 1000, ..AuditQuery::default() }).await.unwrap();
     }
-    assert_eq!(log.lines(&["ERROR", &records[100].id, "damaged page"]), 1);
+    assert_eq!(log.lines(&["ERROR", &bad, "damaged page"]), 1);
     assert_eq!(log.lines(&[&records[0].id]), 0);
 }
 

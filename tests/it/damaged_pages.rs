@@ -179,6 +179,16 @@ async fn revocations_on_a_damaged_page_are_known_by_their_names() {
     assert_eq!((found, unknown), (all, 1));
 }
 
+/// A store whose audit records are these, and the one of them that is on a damaged page.
+pub async fn spoiled_trail(folder: &Path) -> (EmbeddedStore, Vec<AuditRecord>, String) {
+    let store = EmbeddedStore::open(folder).unwrap();
+    let records = trail(&store).await;
+    drop(store);
+    let bad = records[100].id.clone();
+    spoil_page_with(folder, format!("\"id\":\"{bad}\""));
+    (EmbeddedStore::open(folder).unwrap(), records, bad)
+}
+
 /// Audit records of a client, the oldest first.
 pub async fn trail(store: &EmbeddedStore) -> Vec<AuditRecord> {
     let mut records = Vec::new();
@@ -198,11 +208,7 @@ fn ids<'a>(records: impl IntoIterator<Item = &'a AuditRecord>) -> Vec<String> {
 #[tokio::test]
 async fn audit_records_on_a_damaged_page_are_named_and_hold_nothing_up() {
     let folder = tempfile::tempdir().unwrap();
-    let store = EmbeddedStore::open(folder.path()).unwrap();
-    let records = trail(&store).await;
-    drop(store);
-    spoil_page_with(folder.path(), format!("\"id\":\"{}\"", records[100].id));
-    let store = EmbeddedStore::open(folder.path()).unwrap();
+    let (store, records, _) = spoiled_trail(folder.path()).await;
 
     let newest: Vec<String> = ids(records.iter().rev());
     let all = AuditQuery { limit: 1000, ..AuditQuery::default() };

@@ -11,7 +11,8 @@ use crate::store::audit::{self, Kept};
 
 use super::EmbeddedStore;
 use super::failure::is_corrupt;
-use super::rows::{Range, in_ranges, text};
+use super::past_damage::{Range, in_ranges};
+use super::rows::text;
 
 /// A record as a row.
 pub(super) struct Row {

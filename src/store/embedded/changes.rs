@@ -14,7 +14,8 @@ use crate::store::revocation::{Kept, known, of_row, to_text};
 
 use super::audit::{self, seconds};
 use super::failure::is_corrupt;
-use super::rows::{Range, in_ranges, text};
+use super::past_damage::{Range, in_ranges};
+use super::rows::text;
 use super::{EmbeddedStore, status};
 
 #[async_trait]

@@ -10,8 +10,9 @@ use crate::store::audit::Kept;
 use crate::store::inspection::{Inspection, RESTORE_FILE};
 
 use super::failure::is_damage;
+use super::past_damage::{lost, past_damage};
 use super::readers::reader;
-use super::rows::{lost, past_damage, read, text};
+use super::rows::{read, text};
 use super::{EmbeddedStore, FILE, OpenError, audit, changes, signing_keys};
 
 /// How many clients are read at once.

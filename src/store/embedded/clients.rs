@@ -13,9 +13,8 @@ use crate::domain::store_error::StoreError;
 use crate::store::unreadable::Unreadable;
 use crate::store::{Document, record};
 
-use super::rows::{
-    READABLE, add, changed, either_copy, find, matching, page, privileged, text, tick,
-};
+use super::past_damage::{either_copy, find, matching, page};
+use super::rows::{READABLE, add, changed, privileged, text, tick};
 use super::{EmbeddedStore, audit};
 
 #[async_trait]

@@ -8,7 +8,8 @@ use crate::domain::store_error::StoreError;
 
 use super::EmbeddedStore;
 use super::failure::META;
-use super::rows::{READABLE, matching};
+use super::past_damage::matching;
+use super::rows::READABLE;
 
 #[async_trait]
 impl SharedFacts for EmbeddedStore {

@@ -17,8 +17,8 @@ use crate::store::Document;
 use crate::store::unreadable::Unreadable;
 
 use super::failure;
+use super::past_damage::find;
 use super::readers::reader;
-use super::rows::find;
 
 /// How long a caller waits.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -17,6 +17,7 @@ mod failure;
 mod folder;
 mod lease;
 mod lookups;
+mod past_damage;
 mod quotas;
 mod readers;
 mod rows;

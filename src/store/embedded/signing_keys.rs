@@ -12,7 +12,8 @@ use crate::signing::keys::Retired;
 use crate::store::{Document, signing_key_record as record};
 
 use super::failure::is_corrupt;
-use super::rows::{Range, from_text, in_ranges, text, to_text};
+use super::past_damage::{Range, in_ranges};
+use super::rows::{from_text, text, to_text};
 use super::{EmbeddedStore, audit};
 
 #[async_trait]

@@ -9,7 +9,8 @@ use crate::store::record;
 use crate::store::unreadable::Unreadable;
 
 use super::failure::is_corrupt;
-use super::rows::{READABLE, find, lost, text, to_bson};
+use super::past_damage::{find, lost};
+use super::rows::{READABLE, text, to_bson};
 
 /// What a row says of it.
 pub(super) struct Found {

@@ -9,7 +9,8 @@ use crate::domain::revocation::Revocation;
 use crate::domain::store_error::StoreError;
 use crate::store::{Document, Export, Store, Taken, UsedAssertion, record};
 
-use super::rows::{add, either_copy, from_text, is_of, past_damage, text, to_text};
+use super::past_damage::{either_copy, past_damage};
+use super::rows::{add, from_text, is_of, text, to_text};
 use super::{EmbeddedStore, changes};
 
 /// How many documents are exported at once.

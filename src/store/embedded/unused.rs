@@ -16,7 +16,8 @@ use crate::store::{Document, record};
 
 use super::EmbeddedStore;
 use super::audit::Row;
-use super::rows::{READABLE, find, matching};
+use super::past_damage::{find, matching};
+use super::rows::READABLE;
 
 #[async_trait]
 impl UnusedClients for EmbeddedStore {
