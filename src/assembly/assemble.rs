@@ -1,6 +1,5 @@
 //! Puts the parts together, on a store that answers.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -43,9 +42,7 @@ pub async fn assemble(
         loaded => loaded.map_err(StoreOpenError::from)?,
     }
 
-    let pepper = pepper(&*store).await;
-    let folder = || open.folder().map(Path::to_owned);
-    let pepper = pepper.map_err(|source| StartError::Pepper { folder: folder(), source })?;
+    let pepper = pepper(&*store).await.map_err(|source| StartError::pepper(open, source))?;
     let secrets = Secrets {
         pepper: pepper.clone(),
         // A separate queue, so that registrations cannot delay token requests.

@@ -6,7 +6,7 @@ use crate::clients::error::ClientsError;
 use crate::clients::pepper::NoPepper;
 use crate::jose::KeyFolderError;
 
-use super::StoreOpenError;
+use super::{OpenStore, StoreOpenError};
 
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,11 @@ fn of_folder(folder: &Path) -> String {
 }
 
 impl StartError {
+    /// Why the pepper of this store cannot be used.
+    pub(super) fn pepper(store: &OpenStore, source: NoPepper) -> Self {
+        Self::Pepper { folder: store.folder().map(Path::to_owned), source }
+    }
+
     /// Whether the same may go well a moment later, when the store answers.
     #[must_use]
     pub fn is_temporary(&self) -> bool {

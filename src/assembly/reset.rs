@@ -1,6 +1,6 @@
 //! Gives the administrator new credentials.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,9 +35,7 @@ pub async fn reset_admin(
 ) -> Result<Reset, StartError> {
     open.prepare().await?;
     let store = open.store();
-    let pepper = pepper(&*store).await;
-    let folder = || open.folder().map(Path::to_owned);
-    let pepper = pepper.map_err(|source| StartError::Pepper { folder: folder(), source })?;
+    let pepper = pepper(&*store).await.map_err(|source| StartError::pepper(open, source))?;
     let file = open.folder().map(admin_file::path);
     let hashes = SlowHashes::for_this_machine();
     let recorder = Arc::new(Recorder::default());
