@@ -84,11 +84,14 @@ impl KeyExchange {
         written
     }
 
-    /// Whether there is a key of this name, on this replica or another.
+    /// Whether there is a key of this name, on this replica or another, or was one.
     pub async fn knows(&self, kid: &str) -> Result<bool, StoreError> {
         let is_own = self.ring.own().iter().any(|key| key.jwk.kid == kid);
-        let is_published = |shared: SharedKeys| shared.keys.iter().any(|key| key.jwk.kid == kid);
-        Ok(is_own || is_published(self.store.published().await?))
+        let shared = self.store.published().await?;
+        Ok(is_own
+            || shared.keys.iter().any(|key| key.jwk.kid == kid)
+            || shared.tombstones.iter().any(|gone| gone == kid)
+            || self.revocations.is_key_revoked(kid))
     }
 
     /// What is to be written. `shared` is then as the store has it.

@@ -273,6 +273,7 @@ async fn a_signing_key_leaves_the_key_set_and_verifies_nothing() {
         assert_eq!(server.tokeninfo(&new).await.status, 200);
     };
     holds(&server).await;
+    assert_eq!(revoke(&server, json!({ "kid": kid })).await.status, 200, "twice is no error");
     server.stop().await;
 
     let server = start(&clock).await;
