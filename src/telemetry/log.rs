@@ -75,7 +75,11 @@ where
         members.add("timestamp", timestamp.into());
         members.add("level", event.metadata().level().as_str().into());
         event.record(&mut members);
-        members.add("target", event.metadata().target().into());
+        // An event of a crate that uses `log` brings its target, and more, as fields.
+        let logged = members.0.shift_remove("log.target");
+        members.0.retain(|name, _| !name.starts_with("log."));
+        let target = logged.unwrap_or_else(|| event.metadata().target().into());
+        members.add("target", target);
         writeln!(writer, "{}", Value::Object(members.0))
     }
 }

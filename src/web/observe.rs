@@ -139,7 +139,9 @@ impl Durations {
         self.state.part(answer);
         let refusal = answer.error().and_then(Error::as_error::<Refusal>);
         let id = refusal.map(|refusal| self.log(request, client_id, refusal));
-        if let Some(Ok(id)) = id.map(HeaderValue::try_from) {
+        if let Some(Ok(id)) = id.map(HeaderValue::try_from)
+            && !answer.headers().contains_key(REQUEST_ID)
+        {
             answer.headers_mut().insert(REQUEST_ID, id);
         }
         self.observe(answer.status().as_u16(), started);

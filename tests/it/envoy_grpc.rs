@@ -39,8 +39,10 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::command_line::Home;
 use crate::gateway_decisions::{self as core, POLICY, TABLE};
 use crate::harness::{Server, TestClock, claims_of, settings, signing_key};
+use crate::program::free_address;
 
 /// Names and values.
 type Headers<'a> = &'a [(&'a str, &'a str)];
@@ -376,6 +378,20 @@ async fn what_is_not_clear_or_too_large_is_refused() {
     let refused = envoy.check(Some(request("GET", "/", &[("x", &huge)]))).await.unwrap_err();
     assert_eq!(refused.code(), Code::OutOfRange, "{refused:?}");
     assert_eq!(envoy.ask("GET", "/", &[]).await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_denial_is_in_the_log_under_the_id_that_envoy_gave_the_request() {
+    let home = Home::new();
+    let address = free_address();
+    let server = home.serve(&[&format!("--grpc-listen={address}")]);
+    let large = "x".repeat(70_000);
+    for (id, status, headers) in [("plain", 403, &[][..]), ("too-large", 431, &[("x", &*large)])] {
+        let headers = [&[("x-request-id", id)], headers].concat();
+        let told = Envoy::at(address).ask("GET", "/orders", &headers).await;
+        assert_eq!(told.status, status, "{id}");
+        server.logged(|entry| entry["request_id"] == id);
+    }
 }
 
 #[actix_web::test]

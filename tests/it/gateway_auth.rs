@@ -442,6 +442,7 @@ async fn a_denial_is_in_the_log_with_its_reason() {
     let http = reqwest::Client::new();
     let ask = async |headers: &[Header<'_>], status: u16| {
         let mut request = http.get(format!("{}/auth?sent=tothecall", server.url));
+        request = request.header("x-request-id", "of-the-gateway");
         for (name, value) in headers {
             request = request.header(*name, value.replace("token", &format!("Bearer {token}")));
         }
@@ -466,7 +467,12 @@ async fn a_denial_is_in_the_log_with_its_reason() {
         json!({ "reason": "the expression is false", "rule": "/orders", "method": "GET", "client_id": id }),
         json!({ "rule": "/orders", "method": "GET", "client_id": null }),
         json!({ "header": "x-original-uri", "client_id": null, "rule": null }),
-    ];
+    ]
+    .map(|mut expected| {
+        expected["address"] = "127.0.0.1".into();
+        expected["request_id"] = "of-the-gateway".into();
+        expected
+    });
     for (event, expected) in denied(&lines).iter().zip(expected) {
         for (name, value) in expected.as_object().unwrap() {
             assert_eq!(event.get(name).unwrap_or(&Value::Null), value, "{name}: {event}");

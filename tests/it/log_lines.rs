@@ -60,6 +60,26 @@ async fn a_refusal_says_who_and_where_and_under_which_id() {
 }
 
 #[actix_web::test]
+async fn throttled_attempts_are_said_too() {
+    let home = Home::new();
+    let server = home.serve(&[]);
+    let (id, secret) = register(&server).await;
+    let wrong = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}x");
+    let mut last = (0, String::new());
+    for _ in 0..1000 {
+        last = send(&server, "/oauth/token", &wrong, None).await;
+        if last.0 == 429 {
+            break;
+        }
+    }
+    let (status, request_id) = last;
+    assert_eq!(status, 429);
+    let line = server.logged(|entry| entry["request_id"] == *request_id);
+    assert_eq!((&line["client_id"], &line["status"]), (&json!(id), &json!(429)), "{line}");
+    assert_eq!((&line["route"], &line["level"]), (&json!("/oauth/token"), &json!("INFO")));
+}
+
+#[actix_web::test]
 async fn whoever_is_refused_without_a_body_is_told_the_id_too() {
     let home = Home::new();
     let server = home.serve(&[]);
@@ -106,4 +126,16 @@ async fn what_was_changed_is_json_in_the_log() {
     let line = server.logged(|entry| entry["message"] == "changed" && is_it(entry));
     assert_eq!(line["before"], json!({}));
     assert_eq!(line["after"]["client_name"], "x", "{line}");
+}
+
+/// Some crates speak to `log`, whose events bring their target as a field.
+#[test]
+fn events_of_all_crates_have_the_same_form() {
+    let home = Home::new();
+    let server = home.serve(&["--log-level=trace"]);
+    let line = server.logged(|entry| entry["target"] == "mio::poll");
+    assert_eq!(line["level"], "TRACE");
+    let members: Vec<&String> = line.as_object().unwrap().keys().collect();
+    assert!(!members.iter().any(|name| name.starts_with("log.")), "{line}");
+    assert!(server.stop().success());
 }
